@@ -1,0 +1,88 @@
+"""What the layers hand each other: keys, snapshots of resources, reports. Frozen values, no behaviour beyond reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from kafkade.api import GROUP
+
+
+class Key(NamedTuple):
+    """Names one custom resource: ``KafkaTopic shop/user-events``."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A custom resource as the API server last showed it. ``spec`` and ``status`` are the raw JSON objects."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    created: str
+    """metadata.creationTimestamp, RFC 3339, whole seconds; string order is time order."""
+    deleted: str | None
+    """metadata.deletionTimestamp, or None."""
+    finalizers: tuple[str, ...]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    """Those of the kafkade.io group only."""
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+
+    @classmethod
+    def from_body(cls, kind: str, body: Mapping[str, Any]) -> Resource:
+        """Keep what kafkade reads of a Kubernetes object and drop the rest (managedFields, foreign annotations)."""
+        meta = body["metadata"]
+        return cls(
+            key=Key(kind, meta["namespace"], meta["name"]),
+            uid=meta["uid"],
+            generation=int(meta.get("generation", 0)),
+            resource_version=meta.get("resourceVersion", ""),
+            created=meta.get("creationTimestamp") or "",
+            deleted=meta.get("deletionTimestamp"),
+            finalizers=tuple(meta.get("finalizers") or ()),
+            labels=dict(meta.get("labels") or {}),
+            annotations={
+                k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{GROUP}/")
+            },
+            spec=dict(body.get("spec") or {}),
+            status=dict(body.get("status") or {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event to post: only on transitions, never as a heartbeat."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a reconcile of one resource came to. The engine alone writes it to Kubernetes.
+
+    ``status``: the whole desired status (None leaves it as it is); written only when it differs.
+    ``retry``: None when done until the next event or resync, "backoff" for exponential backoff with jitter,
+    or a number of seconds (for example while a reassignment runs).
+    ``release``: take kafkade's finalizer off, which lets Kubernetes finish the deletion.
+    """
+
+    key: Key
+    status: Mapping[str, Any] | None = None
+    events: tuple[Event, ...] = ()
+    retry: Literal["backoff"] | float | None = None
+    release: bool = False
+    wakes: frozenset[Key] = field(default_factory=frozenset)
+    """Other resources that must look again because of this one (a schema's dependants)."""
