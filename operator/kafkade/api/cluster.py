@@ -61,15 +61,24 @@ class CaSecretRef(Model):
     """The CA certificates that servers are checked against."""
 
     name: DnsName = Field(description="Name of the Secret, in the cluster's namespace.")
-    key: str = Field(default="ca.crt", min_length=1, max_length=253, description="Key with the PEM bundle; default ca.crt.")
+    key: str = Field(
+        default="ca.crt", min_length=1, max_length=253, description="Key with the PEM bundle; default ca.crt."
+    )
 
 
 class ClientCertSecretRef(Model):
     """A client certificate, as a kubernetes.io/tls Secret has it."""
 
     name: DnsName = Field(description="Name of the Secret, in the cluster's namespace.")
-    cert_key: str = Field(default="tls.crt", min_length=1, max_length=253, description="Key with the PEM certificate chain; default tls.crt.")
-    key_key: str = Field(default="tls.key", min_length=1, max_length=253, description="Key with the PEM private key; default tls.key.")
+    cert_key: str = Field(
+        default="tls.crt",
+        min_length=1,
+        max_length=253,
+        description="Key with the PEM certificate chain; default tls.crt.",
+    )
+    key_key: str = Field(
+        default="tls.key", min_length=1, max_length=253, description="Key with the PEM private key; default tls.key."
+    )
 
 
 class Tls(Model):
@@ -84,9 +93,12 @@ class Tls(Model):
         )
     )
     ca_secret_ref: CaSecretRef | None = Field(default=None, description="CA bundle; by default the system's.")
-    client_cert_secret_ref: ClientCertSecretRef | None = Field(default=None, description="Client certificate for mutual TLS.")
+    client_cert_secret_ref: ClientCertSecretRef | None = Field(
+        default=None, description="Client certificate for mutual TLS."
+    )
     insecure_skip_verify: Bool = Field(
-        default=False, description="true accepts any certificate. Never in production: passwords then go to whoever answers."
+        default=False,
+        description="true accepts any certificate. Never in production: passwords then go to whoever answers.",
     )
 
 
@@ -94,16 +106,24 @@ class CredentialsSecretRef(Model):
     """A user name and a password in a Secret."""
 
     name: DnsName = Field(description="Name of the Secret, in the cluster's namespace.")
-    username_key: str = Field(default="username", min_length=1, max_length=253, description="Key with the user name; default username.")
-    password_key: str = Field(default="password", min_length=1, max_length=253, description="Key with the password; default password.")
+    username_key: str = Field(
+        default="username", min_length=1, max_length=253, description="Key with the user name; default username."
+    )
+    password_key: str = Field(
+        default="password", min_length=1, max_length=253, description="Key with the password; default password."
+    )
 
 
 class OAuthBearer(Model):
     """OAUTHBEARER by the OpenID Connect client-credentials grant (KIP-768)."""
 
-    token_endpoint_url: str = Field(pattern=r"^https?://", max_length=2048, description="The identity provider's token endpoint.")
+    token_endpoint_url: str = Field(
+        pattern=r"^https?://", max_length=2048, description="The identity provider's token endpoint."
+    )
     scope: str | None = Field(default=None, max_length=1024, description="Scope to ask for.")
-    client_secret_ref: CredentialsSecretRef = Field(description="Client id (usernameKey) and client secret (passwordKey).")
+    client_secret_ref: CredentialsSecretRef = Field(
+        description="Client id (usernameKey) and client secret (passwordKey)."
+    )
 
 
 class Sasl(Model):
@@ -151,7 +171,10 @@ class SchemaRegistry(Model):
     bearer_token_secret_ref: BearerSecretRef | None = Field(default=None, description="HTTP bearer token.")
     tls: Tls | None = Field(default=None, description="TLS to the registry.")
     context: str | None = Field(
-        default=None, pattern=r"^\.[A-Za-z0-9_.-]+$", max_length=256, description="Schema context, with its leading dot (Confluent)."
+        default=None,
+        pattern=r"^\.[A-Za-z0-9_.-]+$",
+        max_length=256,
+        description="Schema context, with its leading dot (Confluent).",
     )
 
 
@@ -161,7 +184,9 @@ class TopicDefaults(Model):
     partitions: Int = Field(default=3, ge=1, le=100_000, description="Default 3.")
     replication_factor: Int = Field(default=3, ge=1, le=32_767, description="Default 3.")
     config: dict[str, ConfigValue] = Field(
-        default_factory=dict, json_schema_extra=dict(OPEN_MAP), description="Topic settings; a topic's own spec.config wins key by key."
+        default_factory=dict,
+        json_schema_extra=dict(OPEN_MAP),
+        description="Topic settings; a topic's own spec.config wins key by key.",
     )
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Default Delete.")
     adoption_policy: AdoptionPolicy = Field(default=AdoptionPolicy.IF_IDENTICAL, description="Default IfIdentical.")
@@ -170,25 +195,38 @@ class TopicDefaults(Model):
 class SchemaDefaults(Model):
     """What a KafkaSchema of this cluster gets where its own spec is silent."""
 
-    compatibility: Compatibility | None = Field(default=None, description="Default: the registry's own level is left alone.")
+    compatibility: Compatibility | None = Field(
+        default=None, description="Default: the registry's own level is left alone."
+    )
     deletion_policy: SchemaDeletionPolicy = Field(default=SchemaDeletionPolicy.RETAIN, description="Default Retain.")
 
 
 class Naming(Model):
     """Rules for topic names beyond Kafka's own. A name's .dlq suffix is looked at without the suffix."""
 
-    pattern: str | None = Field(default=None, min_length=1, max_length=1024, description="Regular expression (RE2 subset) that a whole name must match.")
+    pattern: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1024,
+        description="Regular expression (RE2 subset) that a whole name must match.",
+    )
     denied: list[Annotated[str, Field(min_length=1, max_length=249)]] = Field(
         default_factory=list, max_length=256, description="Names that are refused."
     )
-    message: str | None = Field(default=None, max_length=1024, description="What people are told when a name is refused.")
-    mode: Literal["Enforce", "Warn"] = Field(default="Enforce", description="Enforce (default) refuses; Warn posts an Event and goes on.")
+    message: str | None = Field(
+        default=None, max_length=1024, description="What people are told when a name is refused."
+    )
+    mode: Literal["Enforce", "Warn"] = Field(
+        default="Enforce", description="Enforce (default) refuses; Warn posts an Event and goes on."
+    )
 
 
 class LabelSelector(Model):
     """matchLabels of a Kubernetes label selector."""
 
-    match_labels: Annotated[dict[str, str], Field(min_length=1, max_length=16)] = Field(description="Labels that a namespace must have.")
+    match_labels: Annotated[dict[str, str], Field(min_length=1, max_length=16)] = Field(
+        description="Labels that a namespace must have."
+    )
 
 
 Prefixes = Annotated[list[Annotated[str, Field(min_length=1, max_length=249)]], Field(max_length=64)]
@@ -202,8 +240,12 @@ class AllowedNamespace(Model):
     )
     name: DnsName | None = Field(default=None, description="Name of a namespace.")
     selector: LabelSelector | None = Field(default=None, description="Namespaces with these labels.")
-    topic_prefixes: Prefixes | None = Field(default=None, description="Topic names must start with one of these; absent: any name.")
-    subject_prefixes: Prefixes | None = Field(default=None, description="Subjects must start with one of these; absent: any.")
+    topic_prefixes: Prefixes | None = Field(
+        default=None, description="Topic names must start with one of these; absent: any name."
+    )
+    subject_prefixes: Prefixes | None = Field(
+        default=None, description="Subjects must start with one of these; absent: any."
+    )
 
 
 class AllowedNamespaces(Model):
@@ -222,9 +264,15 @@ class AllowedNamespaces(Model):
         )
     )
     from_: Literal["Same", "All", "Selected"] = Field(alias="from", description="Same (default), All or Selected.")
-    namespaces: Annotated[list[AllowedNamespace], Field(max_length=256)] | None = Field(default=None, description="With Selected: which, and what they may use.")
-    topic_prefixes: Prefixes | None = Field(default=None, description="With All: topic names of other namespaces must start with one of these.")
-    subject_prefixes: Prefixes | None = Field(default=None, description="With All: subjects of other namespaces must start with one of these.")
+    namespaces: Annotated[list[AllowedNamespace], Field(max_length=256)] | None = Field(
+        default=None, description="With Selected: which, and what they may use."
+    )
+    topic_prefixes: Prefixes | None = Field(
+        default=None, description="With All: topic names of other namespaces must start with one of these."
+    )
+    subject_prefixes: Prefixes | None = Field(
+        default=None, description="With All: subjects of other namespaces must start with one of these."
+    )
 
 
 class Reassignment(Model):
@@ -271,13 +319,16 @@ class KafkaClusterSpec(Managed):
     schema_defaults: SchemaDefaults = Field(default_factory=SchemaDefaults, description="Defaults for schemas.")
     naming: Naming | None = Field(default=None, description="Naming policy for topics.")
     allowed_namespaces: AllowedNamespaces = Field(
-        default_factory=lambda: AllowedNamespaces(from_="Same"), description="Which other namespaces may use this cluster; default Same."
+        default_factory=lambda: AllowedNamespaces(from_="Same"),
+        description="Which other namespaces may use this cluster; default Same.",
     )
     reassignment: Reassignment = Field(default_factory=Reassignment, description="How partitions are moved.")
-    resync_interval: Duration = Field(default="2m", description="How often everything is compared with Kafka and the registry; default 2m.")
+    resync_interval: Duration = Field(
+        default="2m", description="How often everything is compared with Kafka and the registry; default 2m."
+    )
     finalizer_release_after: Duration = Field(
         default="24h",
-        description="A resource in deletion is let go, its topic or subject kept, once this cluster has been unreachable for so long; default 24h.",
+        description="A resource in deletion is let go, its topic or subject kept, after the cluster was away for so long; default 24h.",
     )
 
 
@@ -306,12 +357,18 @@ class KafkaClusterStatus(Model):
     cluster_id: str | None = Field(default=None, description="Kafka's cluster id.")
     controller: Int | None = Field(default=None, description="Id of the active controller.")
     brokers: list[Broker] | None = Field(default=None, description="Brokers, by id.")
-    metadata_version: str | None = Field(default=None, description="Finalized metadata.version feature level, for example 4.1-IV1 or a number.")
+    metadata_version: str | None = Field(
+        default=None, description="Finalized metadata.version feature level, for example 4.1-IV1 or a number."
+    )
     topics: Int | None = Field(default=None, description="Number of topics, internal ones included.")
     partitions: Int | None = Field(default=None, description="Number of partitions.")
-    under_replicated_partitions: Int | None = Field(default=None, description="Partitions with fewer in-sync replicas than replicas.")
+    under_replicated_partitions: Int | None = Field(
+        default=None, description="Partitions with fewer in-sync replicas than replicas."
+    )
     offline_partitions: Int | None = Field(default=None, description="Partitions without a leader.")
     broker_config: dict[str, str] | None = Field(default=None, description="Dynamic broker settings that kafkade set.")
     drift: list[Drift] | None = Field(default=None, description="Differences last found in broker settings.")
     registry: RegistryStatus | None = Field(default=None, description="The schema registry.")
-    unsupported: list[str] | None = Field(default=None, description="What this cluster cannot do, for example KIP-1191 share-group dead-letter queues.")
+    unsupported: list[str] | None = Field(
+        default=None, description="What this cluster cannot do, for example KIP-1191 share-group dead-letter queues."
+    )

@@ -107,7 +107,9 @@ class SecretKeyRef(Model):
 class Managed(Model):
     """Fields that every kind's spec has."""
 
-    paused: Bool = Field(default=False, description="While true kafkade neither checks nor changes anything for this resource.")
+    paused: Bool = Field(
+        default=False, description="While true kafkade neither checks nor changes anything for this resource."
+    )
     management_policy: ManagementPolicy = Field(
         default=ManagementPolicy.FULL,
         description="Full (default) keeps everything as declared. Observe reports in status what differs and never writes.",

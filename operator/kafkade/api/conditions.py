@@ -40,7 +40,9 @@ class Outcome:
     @classmethod
     def paused(cls) -> Outcome:
         """spec.paused: nothing is observed or changed."""
-        return cls("Unknown", False, False, "Paused", "spec.paused is true: kafkade neither checks nor changes anything here")
+        return cls(
+            "Unknown", False, False, "Paused", "spec.paused is true: kafkade neither checks nor changes anything here"
+        )
 
     @classmethod
     def failed(cls, error: KafkadeError) -> Outcome:
@@ -48,9 +50,7 @@ class Outcome:
         return cls("False", error.retryable, not error.retryable, error.reason, error.message)
 
 
-def conditions(
-    old: Sequence[Mapping[str, Any]], generation: int, outcome: Outcome, now: str
-) -> list[dict[str, Any]]:
+def conditions(old: Sequence[Mapping[str, Any]], generation: int, outcome: Outcome, now: str) -> list[dict[str, Any]]:
     """The three conditions for ``outcome``, with lastTransitionTime kept from ``old`` where the status did not move.
 
     ``now`` is RFC 3339 in UTC, whole seconds. Calling it again with its own answer gives an equal list.

@@ -44,8 +44,8 @@ class Context(Protocol):
         """Resources whose spec names ``key`` (schemas that reference a schema or hang on a topic)."""
         ...
 
-    async def config_map_value(self, namespace: str, name: str, key: str) -> str:
-        """A ConfigMap's value; the resource that asks is woken when it changes. Raises ConfigMapNotFound."""
+    async def config_map_value(self, asker: Key, name: str, key: str) -> str:
+        """A ConfigMap's value, from the asker's namespace; the asker is woken when it changes. Raises ConfigMapNotFound."""
         ...
 
     async def add_finalizer(self, resource: Resource) -> None:

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from kafkade.api.cluster import KafkaClusterSpec, KafkaClusterStatus
-from kafkade.api.common import Model
+from kafkade.api.common import Model, cel
 from kafkade.api.schema import KafkaSchemaSpec, KafkaSchemaStatus
-from kafkade.api.topic import KafkaTopicSpec, KafkaTopicStatus
+from kafkade.api.topic import MAX_TOPIC_NAME, KafkaTopicSpec, KafkaTopicStatus
 
 CLUSTER = "KafkaCluster"
 TOPIC = "KafkaTopic"
 SCHEMA = "KafkaSchema"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of ``kubectl get``; ``wide`` ones are shown by ``-o wide`` only."""
+
+    name: str
+    path: str
+    """JSONPath into the resource."""
+    type: Literal["string", "integer", "date"] = "string"
+    wide: bool = False
+
+
+def _ready(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+_CONDITION = (
+    Column("Ready", _ready("status")),
+    Column("Reason", _ready("reason")),
+    Column("Message", _ready("message"), wide=True),
+    Column("Age", ".metadata.creationTimestamp", "date"),
+)
+"""What every kind's columns end with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +49,47 @@ class Kind:
     short: str
     spec: type[Model]
     status: type[Model]
+    columns: tuple[Column, ...] = _CONDITION
+    rules: tuple[Mapping[str, str], ...] = ()
+    """CEL rules on the whole resource: those that need metadata.name."""
 
+
+_CLUSTER_COLUMNS = (
+    Column("Bootstrap", ".spec.bootstrapServers", wide=True),
+    Column("Topics", ".status.topics", "integer"),
+    Column("Partitions", ".status.partitions", "integer"),
+    Column("Under-Replicated", ".status.underReplicatedPartitions", "integer"),
+    Column("Offline", ".status.offlinePartitions", "integer"),
+    Column("Registry", ".status.registry.flavour"),
+    *_CONDITION,
+)
+_TOPIC_COLUMNS = (
+    Column("Topic", ".status.topicName"),
+    Column("Cluster", ".spec.clusterRef.name"),
+    Column("Partitions", ".status.partitions", "integer"),
+    Column("Replicas", ".status.replicationFactor", "integer"),
+    *_CONDITION,
+)
+_SCHEMA_COLUMNS = (
+    Column("Subject", ".status.subject"),
+    Column("Type", ".status.schemaType"),
+    Column("Version", ".status.version", "integer"),
+    Column("Id", ".status.id", "integer", wide=True),
+    Column("Compatibility", ".status.compatibility"),
+    *_CONDITION,
+)
+_TOPIC_RULES = (
+    cel(
+        f"has(self.spec.topicName) || size(self.metadata.name) <= {MAX_TOPIC_NAME}",
+        f"metadata.name is longer than the {MAX_TOPIC_NAME} characters of a Kafka topic's name: set spec.topicName",
+    ),
+)
 
 KINDS: dict[str, Kind] = {
     kind.kind: kind
     for kind in (
-        Kind(CLUSTER, "kafkaclusters", "kc", KafkaClusterSpec, KafkaClusterStatus),
-        Kind(TOPIC, "kafkatopics", "kt", KafkaTopicSpec, KafkaTopicStatus),
-        Kind(SCHEMA, "kafkaschemas", "ks", KafkaSchemaSpec, KafkaSchemaStatus),
+        Kind(CLUSTER, "kafkaclusters", "kc", KafkaClusterSpec, KafkaClusterStatus, _CLUSTER_COLUMNS),
+        Kind(TOPIC, "kafkatopics", "kt", KafkaTopicSpec, KafkaTopicStatus, _TOPIC_COLUMNS, _TOPIC_RULES),
+        Kind(SCHEMA, "kafkaschemas", "ks", KafkaSchemaSpec, KafkaSchemaStatus, _SCHEMA_COLUMNS),
     )
 }

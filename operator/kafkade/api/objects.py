@@ -52,9 +52,7 @@ class Resource:
             deleted=meta.get("deletionTimestamp"),
             finalizers=tuple(meta.get("finalizers") or ()),
             labels=dict(meta.get("labels") or {}),
-            annotations={
-                k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{GROUP}/")
-            },
+            annotations={k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{GROUP}/")},
             spec=dict(body.get("spec") or {}),
             status=dict(body.get("status") or {}),
         )

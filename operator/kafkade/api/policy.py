@@ -93,7 +93,9 @@ def check_topic_name(name: str) -> None:
         NamingRefused: which rule is broken.
     """
     if len(name) > MAX_TOPIC_NAME:
-        raise NamingRefused(f"topic name has {len(name)} characters; Kafka takes at most {MAX_TOPIC_NAME}: set a shorter spec.topicName")
+        raise NamingRefused(
+            f"topic name has {len(name)} characters; Kafka takes at most {MAX_TOPIC_NAME}: set a shorter spec.topicName"
+        )
     if not _LEGAL.fullmatch(name):
         wrong = "".join(sorted(set(re.sub(r"[a-zA-Z0-9._-]", "", name))))
         raise NamingRefused(f"topic name {name!r}: Kafka allows only letters, digits, '.', '_' and '-'; not {wrong!r}")
@@ -124,7 +126,9 @@ def naming_violation(naming: Naming | None, name: str) -> str | None:
         try:
             pattern = re.compile(naming.pattern)
         except re.error as error:
-            raise InvalidSpec(f"spec.naming.pattern of the KafkaCluster is not a regular expression: {error}") from error
+            raise InvalidSpec(
+                f"spec.naming.pattern of the KafkaCluster is not a regular expression: {error}"
+            ) from error
         if not pattern.fullmatch(base):
             why = f"topic name {name}: the cluster's naming policy wants {naming.pattern}"
     return why if why is None or naming.message is None else f"{why} ({naming.message})"

@@ -73,7 +73,9 @@ class ConfigMapKeyRef(Model):
 class SchemaSource(Model):
     """Where the schema text comes from when it is not inline."""
 
-    config_map_key_ref: ConfigMapKeyRef = Field(description="A ConfigMap in the same namespace; followed when it changes.")
+    config_map_key_ref: ConfigMapKeyRef = Field(
+        description="A ConfigMap in the same namespace; followed when it changes."
+    )
 
 
 class SchemaRef(Model):
@@ -94,7 +96,9 @@ class SchemaReference(Model):
         )
     )
     name: str = Field(
-        min_length=1, max_length=1024, description="How the schema calls it: Avro full name, JSON $ref URL, Protobuf import path."
+        min_length=1,
+        max_length=1024,
+        description="How the schema calls it: Avro full name, JSON $ref URL, Protobuf import path.",
     )
     subject: str | None = Field(default=None, min_length=1, max_length=1024, description="Subject in the registry.")
     version: Int | None = Field(default=None, ge=1, description="Version of that subject.")
@@ -115,7 +119,9 @@ class Rule(Model):
     name: str = Field(min_length=1, description="Name of the rule.")
     doc: str | None = Field(default=None, description="What it is for.")
     kind: Literal["TRANSFORM", "CONDITION"] | None = Field(default=None, description="TRANSFORM or CONDITION.")
-    mode: Literal["UPGRADE", "DOWNGRADE", "UPDOWN", "WRITE", "READ", "WRITEREAD"] | None = Field(default=None, description="When it runs.")
+    mode: Literal["UPGRADE", "DOWNGRADE", "UPDOWN", "WRITE", "READ", "WRITEREAD"] | None = Field(
+        default=None, description="When it runs."
+    )
     type: str | None = Field(default=None, description="Executor, for example CEL or JSONATA.")
     tags: list[str] | None = Field(default=None, description="Tags that it applies to.")
     params: dict[str, str] | None = Field(default=None, description="Parameters of the executor.")
@@ -141,8 +147,14 @@ class KafkaSchemaSpec(Managed):
         json_schema_extra=rules(
             cel("has(self.subject) != has(self.topicRef)", "give subject or topicRef, one of the two"),
             cel("has(self.schema) != has(self.schemaFrom)", "give schema or schemaFrom, one of the two"),
-            cel("has(self.topicRef) || (!has(self.part) && !has(self.namingStrategy))", "part and namingStrategy belong to topicRef"),
-            cel("self.clusterRef == oldSelf.clusterRef", "clusterRef is immutable: delete the resource and create it anew"),
+            cel(
+                "has(self.topicRef) || (!has(self.part) && !has(self.namingStrategy))",
+                "part and namingStrategy belong to topicRef",
+            ),
+            cel(
+                "self.clusterRef == oldSelf.clusterRef",
+                "clusterRef is immutable: delete the resource and create it anew",
+            ),
             cel(
                 "has(self.subject) == has(oldSelf.subject) && (!has(self.subject) || self.subject == oldSelf.subject)",
                 "subject is immutable: a registry cannot rename a subject",
@@ -154,10 +166,18 @@ class KafkaSchemaSpec(Managed):
         )
     )
     cluster_ref: ClusterRef = Field(description="The KafkaCluster whose registry it is; immutable.")
-    subject: str | None = Field(default=None, min_length=1, max_length=1024, description="Subject; or give topicRef; immutable.")
-    topic_ref: TopicRef | None = Field(default=None, description="The KafkaTopic whose records this schema describes; immutable.")
-    part: Literal["key", "value"] | None = Field(default=None, description="With topicRef: key or value; default value.")
-    naming_strategy: NamingStrategy | None = Field(default=None, description="With topicRef: how the subject is named; default TopicName.")
+    subject: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="Subject; or give topicRef; immutable."
+    )
+    topic_ref: TopicRef | None = Field(
+        default=None, description="The KafkaTopic whose records this schema describes; immutable."
+    )
+    part: Literal["key", "value"] | None = Field(
+        default=None, description="With topicRef: key or value; default value."
+    )
+    naming_strategy: NamingStrategy | None = Field(
+        default=None, description="With topicRef: how the subject is named; default TopicName."
+    )
     schema_type: SchemaType = Field(default=SchemaType.AVRO, description="AVRO (default), JSON or PROTOBUF.")
     schema_: SchemaText | None = Field(default=None, alias="schema", description="The schema's text.")
     schema_from: SchemaSource | None = Field(default=None, description="Where the schema's text is, when not inline.")
@@ -165,9 +185,13 @@ class KafkaSchemaSpec(Managed):
         default_factory=list, description="Schemas that this one uses."
     )
     compatibility: Compatibility | None = Field(
-        default=None, description="Compatibility level of the subject; absent: by the cluster's schemaDefaults, else left alone."
+        default=None,
+        description="Compatibility level of the subject; absent: by the cluster's schemaDefaults, else left alone.",
     )
-    normalize: Bool = Field(default=False, description="Whether the registry normalizes the schema when registering and looking up; default false.")
+    normalize: Bool = Field(
+        default=False,
+        description="Whether the registry normalizes the schema when registering and looking up; default false.",
+    )
     metadata: SchemaMetadata | None = Field(default=None, description="Metadata, where the registry stores it.")
     rule_set: RuleSet | None = Field(default=None, description="Rules, where the registry stores them.")
     deletion_policy: SchemaDeletionPolicy | None = Field(
@@ -184,7 +208,9 @@ class KafkaSchemaStatus(Model):
     id: Int | None = Field(default=None, description="The schema's id in the registry.")
     version: Int | None = Field(default=None, description="The subject's version that is as declared.")
     schema_type: str | None = Field(default=None, description="AVRO, JSON or PROTOBUF.")
-    schema_hash: str | None = Field(default=None, description="SHA-256 of the schema text and its references that were registered last.")
+    schema_hash: str | None = Field(
+        default=None, description="SHA-256 of the schema text and its references that were registered last."
+    )
     compatibility: str | None = Field(default=None, description="The subject's compatibility level in force.")
     compatibility_set: str | None = Field(default=None, description="The level that kafkade itself set on the subject.")
     mode: str | None = Field(default=None, description="The registry's mode for the subject.")

@@ -43,7 +43,10 @@ class KafkaTopicSpec(Managed):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            cel("self.clusterRef == oldSelf.clusterRef", "clusterRef is immutable: delete the resource (deletionPolicy: Retain keeps the topic) and create it anew"),
+            cel(
+                "self.clusterRef == oldSelf.clusterRef",
+                "clusterRef is immutable: delete the resource (deletionPolicy: Retain keeps the topic) and create it anew",
+            ),
             cel(
                 "has(self.topicName) == has(oldSelf.topicName) && (!has(self.topicName) || self.topicName == oldSelf.topicName)",
                 "topicName is immutable: Kafka cannot rename a topic",
@@ -63,18 +66,29 @@ class KafkaTopicSpec(Managed):
         description="Name of the topic in Kafka; default metadata.name; immutable.",
         json_schema_extra=rules(cel("self != '.' && self != '..'", "a topic cannot be named . or ..")),
     )
-    partitions: Int | None = Field(default=None, ge=1, le=100_000, description="Number of partitions; can only grow; default by the cluster, else 3.")
+    partitions: Int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Number of partitions; can only grow; default by the cluster, else 3.",
+    )
     replication_factor: Int | None = Field(
-        default=None, ge=1, le=32_767, description="Number of replicas; a change moves partitions; default by the cluster, else 3."
+        default=None,
+        ge=1,
+        le=32_767,
+        description="Number of replicas; a change moves partitions; default by the cluster, else 3.",
     )
     config: dict[str, ConfigValue] = Field(
         default_factory=dict,
         json_schema_extra=dict(OPEN_MAP),
         description="Topic settings (string, integer or boolean). Only keys named here or in the cluster's topicDefaults are managed.",
     )
-    deletion_policy: DeletionPolicy | None = Field(default=None, description="Delete or Retain; default by the cluster, else Delete.")
+    deletion_policy: DeletionPolicy | None = Field(
+        default=None, description="Delete or Retain; default by the cluster, else Delete."
+    )
     adoption_policy: AdoptionPolicy | None = Field(
-        default=None, description="For a topic that exists already: Never, IfIdentical or Always; default by the cluster, else IfIdentical."
+        default=None,
+        description="For a topic that exists already: Never, IfIdentical or Always; default by the cluster, else IfIdentical.",
     )
 
 
@@ -98,4 +112,6 @@ class KafkaTopicStatus(Model):
     replication_factor: Int | None = Field(default=None, description="Replicas found, the lowest of all partitions.")
     config: dict[str, str] | None = Field(default=None, description="Settings that kafkade keeps on the topic.")
     drift: list[Drift] | None = Field(default=None, description="Differences last found that no spec change explains.")
-    reassignment: ReassignmentProgress | None = Field(default=None, description="A running change of the replication factor.")
+    reassignment: ReassignmentProgress | None = Field(
+        default=None, description="A running change of the replication factor."
+    )

@@ -1,0 +1,1 @@
+"""Typer commands with Rich output. stdout is data, stderr is for people; errors end with a ``hint:``. No decisions in here."""

@@ -1,0 +1,52 @@
+# kafkade: `make help` explains each target. Everything runs in .venv, made from requirements-dev.lock.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit check crds lock bench prepare clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
+
+$(READY): requirements-dev.lock pyproject.toml
+	@echo "==> making the Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("kafkade needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## the main job, shown on a real Kubernetes API, Kafka and schema registry
+	$(BIN)/python deploy/demo/demo.py
+
+prepare: $(READY) ## fetch and build the real Kubernetes API, Kafka versions and registry into the cache
+	$(BIN)/python -m kafkade.devstack prepare --all
+
+test: prepare ## all tests: unit, integration and end to end, on real parts
+	$(BIN)/pytest
+
+test-unit: $(READY) ## only the tests of pure code
+	$(BIN)/pytest tests/unit
+
+check: $(READY) ## formatting, lint, types, layers, fresh CRDs
+	$(BIN)/ruff format --check operator tests bench deploy
+	$(BIN)/ruff check operator tests bench deploy
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/kafkade crds --check crds
+
+crds: $(READY) ## write crds/ from the types in operator/kafkade/api
+	$(BIN)/kafkade crds crds
+
+lock: ## renew requirements-dev.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --group dev --universal --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements-dev.lock
+
+bench: $(READY) ## measure against a floor in the same run; results as ratios
+	$(BIN)/python bench/topics.py
+
+clean: ## remove the environment and build results; the cache stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

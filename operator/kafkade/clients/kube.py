@@ -1,0 +1,241 @@
+"""The few calls that kafkade makes to the Kubernetes API, on one aiohttp pool, with Kopf's own credentials.
+
+Why not the official client: it costs tens of MiB of resident memory for generated models that nobody reads, and a
+topic operator makes six kinds of calls. Watches of kafkade's kinds are Kopf's; the single-object watches here follow
+referenced Secrets and ConfigMaps only, by field selector, so that no other Secret is ever read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, cast
+
+import aiohttp
+
+from kafkade.api import API_VERSION, FINALIZER, GROUP, VERSION
+from kafkade.api.errors import (
+    ApiConflict,
+    ApiForbidden,
+    ApiGone,
+    ApiInvalid,
+    ApiNotFound,
+    ApiUnavailable,
+    KubernetesError,
+)
+from kafkade.api.kinds import KINDS
+from kafkade.api.objects import Event, Key, Resource
+
+_ERRORS: dict[int, type[KubernetesError]] = {
+    400: ApiInvalid,
+    401: ApiForbidden,
+    403: ApiForbidden,
+    404: ApiNotFound,
+    409: ApiConflict,
+    410: ApiGone,
+    422: ApiInvalid,
+}
+_JSON_PATCH = "application/json-patch+json"
+_MERGE_PATCH = "application/merge-patch+json"
+_PAGE = 500
+"""Objects a list page; keeps memory flat with many resources."""
+
+
+class KubeClient:
+    """Reads and writes of the operator. Calls are bounded to ``concurrency`` at a time; each has a time limit.
+
+    Before the first :meth:`login` calls wait; a later one replaces the credentials.
+    """
+
+    def __init__(self, *, concurrency: int = 16, timeout: float = 30.0) -> None:
+        self._slots = asyncio.Semaphore(concurrency)
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+        self._server = ""
+        self._ready = asyncio.Event()
+
+    async def login(self, server: str, headers: Mapping[str, str], context: ssl.SSLContext | None) -> None:
+        """Use these credentials from now on: the API server's URL, headers with the authorization, TLS."""
+        old = self._session
+        connector = aiohttp.TCPConnector(limit=0, ssl=context if context is not None else True, keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(connector=connector, headers={**headers, "User-Agent": "kafkade"})
+        self._server = server.rstrip("/")
+        self._ready.set()
+        if old is not None:
+            await old.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._ready.clear()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]:
+        """All resources of a kind, in one namespace or (None) everywhere, by label selector."""
+        found: list[Resource] = []
+        params: dict[str, str] = {"limit": str(_PAGE)}
+        if selector:
+            params["labelSelector"] = selector
+        while True:
+            body = await self._call("GET", _collection(kind, namespace), params=params)
+            found += [Resource.from_body(kind, item) for item in body["items"]]
+            token = body["metadata"].get("continue")
+            if not token:
+                return found
+            params["continue"] = token
+
+    async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        """Replace the whole status, of this very object and no namesake (its uid is tested in the same patch)."""
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": resource.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        try:
+            body = await self._call("PATCH", f"{_object(resource.key)}/status", patch, _JSON_PATCH)
+        except ApiInvalid as error:
+            if "test" in error.message:  # another object has the name now; its own event is on the way
+                raise ApiNotFound(error.message) from error
+            raise
+        return Resource.from_body(resource.key.kind, body)
+
+    async def add_finalizer(self, resource: Resource) -> Resource:
+        """Raises ApiConflict when the object is not as ``resource`` shows it any more."""
+        meta = {"resourceVersion": resource.resource_version, "finalizers": [*resource.finalizers, FINALIZER]}
+        body = await self._call("PATCH", _object(resource.key), {"metadata": meta}, _MERGE_PATCH)
+        return Resource.from_body(resource.key.kind, body)
+
+    async def remove_finalizer(self, resource: Resource) -> Resource | None:
+        """Take kafkade's finalizer off and nobody else's; None when the object is gone with it or was before.
+
+        Raises ApiConflict when the list of finalizers is not as ``resource`` shows it any more.
+        """
+        index = resource.finalizers.index(FINALIZER)
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": resource.uid},
+            {"op": "test", "path": f"/metadata/finalizers/{index}", "value": FINALIZER},
+            {"op": "remove", "path": f"/metadata/finalizers/{index}"},
+        ]
+        try:
+            body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
+        except ApiNotFound:
+            return None
+        except ApiInvalid as error:  # a failed test is 422: read again and decide anew
+            raise ApiConflict(error.message) from error
+        return Resource.from_body(resource.key.kind, body)
+
+    async def post_event(self, resource: Resource, event: Event, now: str) -> None:
+        """Post a core/v1 Event about a resource."""
+        key = resource.key
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{key.name[:200]}.", "namespace": key.namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": key.kind,
+                "namespace": key.namespace,
+                "name": key.name,
+                "uid": resource.uid,
+                "resourceVersion": resource.resource_version,
+            },
+            "type": event.type,
+            "reason": event.reason,
+            "message": event.message[:1024],
+            "source": {"component": "kafkade"},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        await self._call("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
+
+    async def get(self, plural: str, namespace: str, name: str) -> Mapping[str, Any]:
+        """A core/v1 object: secrets or configmaps."""
+        return cast(Mapping[str, Any], await self._call("GET", f"/api/v1/namespaces/{namespace}/{plural}/{name}"))
+
+    async def get_namespace(self, name: str) -> Mapping[str, Any]:
+        """A Namespace."""
+        return cast(Mapping[str, Any], await self._call("GET", f"/api/v1/namespaces/{name}"))
+
+    async def watch(
+        self, plural: str, namespace: str, name: str | None
+    ) -> AsyncIterator[tuple[Literal["LIST", "SET", "GONE"], list[Mapping[str, Any]]]]:
+        """Core/v1 objects of a namespace, or one by name: first LIST with all, then SET and GONE with one each.
+
+        Ends when the server ends the watch. Raises ApiGone, ApiUnavailable.
+        """
+        path = f"/api/v1/namespaces/{namespace}/{plural}"
+        selector = {"fieldSelector": f"metadata.name={name}"} if name else {}
+        listed = await self._call("GET", path, params=selector)
+        yield "LIST", listed["items"]
+        params = {
+            **selector,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": "290",
+            "resourceVersion": listed["metadata"]["resourceVersion"],
+        }
+        # silence for longer than a bookmark's period means a dead connection, not a quiet object
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
+        async with self._request("GET", path, params=params, timeout=timeout) as response:
+            buffer = b""
+            async for chunk in response.content.iter_any():
+                *lines, buffer = (buffer + chunk).split(b"\n")
+                for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise ApiGone(str(event["object"].get("message", "the watch ended")))
+                    if event["type"] != "BOOKMARK":
+                        yield "GONE" if event["type"] == "DELETED" else "SET", [event["object"]]
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
+        content_type: str = "application/json",
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {"Content-Type": content_type} if data is not None else {}
+        async with (
+            self._slots,
+            self._request(method, path, params=params, timeout=self._timeout, data=data, headers=headers) as response,
+        ):
+            return json.loads(await response.read())
+
+    @asynccontextmanager
+    async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        await self._ready.wait()
+        if self._session is None:
+            raise ApiUnavailable("not logged in to the Kubernetes API")
+        try:
+            async with self._session.request(method, f"{self._server}{path}", **options) as response:
+                if response.status >= 400:
+                    raise await _error(method, path, response)
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnavailable(f"Kubernetes API, {method} {path}: {type(error).__name__} {error}".rstrip()) from error
+
+
+async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> KubernetesError:
+    text = await response.text()
+    try:
+        message = json.loads(text).get("message", text)
+    except (ValueError, AttributeError):
+        message = text
+    busy = response.status == 429 or response.status >= 500
+    kind = _ERRORS.get(response.status, ApiUnavailable if busy else KubernetesError)
+    return kind(f"Kubernetes API, {method} {path}: {response.status} {message[:500]}")
+
+
+def _collection(kind: str, namespace: str | None) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/{KINDS[kind].plural}"
+
+
+def _object(key: Key) -> str:
+    return f"{_collection(key.kind, key.namespace)}/{key.name}"

@@ -1,0 +1,95 @@
+"""Facts that brokers report, as frozen values. Every answer is keyed by resource: one bad topic never fails its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ConfigSource(StrEnum):
+    """Where a setting's value comes from (KIP-226)."""
+
+    TOPIC = "DYNAMIC_TOPIC_CONFIG"
+    BROKER = "DYNAMIC_BROKER_CONFIG"
+    DEFAULT_BROKER = "DYNAMIC_DEFAULT_BROKER_CONFIG"
+    STATIC_BROKER = "STATIC_BROKER_CONFIG"
+    DEFAULT = "DEFAULT_CONFIG"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    """One setting of a topic or broker as DescribeConfigs shows it. ``value`` is None for sensitive settings."""
+
+    value: str | None
+    source: ConfigSource
+    read_only: bool = False
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition: broker ids of its replicas, in-sync replicas, and its leader (None when it is offline)."""
+
+    replicas: tuple[int, ...]
+    isr: tuple[int, ...]
+    leader: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDescription:
+    """A topic's id and partitions, by partition number."""
+
+    name: str
+    topic_id: str
+    partitions: tuple[Partition, ...]
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerNode:
+    """A broker as DescribeCluster shows it."""
+
+    id: int
+    host: str
+    port: int
+    rack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDescription:
+    """DescribeCluster's answer."""
+
+    cluster_id: str
+    controller: int | None
+    brokers: tuple[BrokerNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Counts over all topics, from one Metadata call, internal topics included."""
+
+    topics: int
+    partitions: int
+    under_replicated: int
+    offline: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewTopic:
+    """A CreateTopics entry."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionMove:
+    """A partition of a running reassignment (KIP-455)."""
+
+    replicas: tuple[int, ...]
+    adding: tuple[int, ...]
+    removing: tuple[int, ...]

@@ -1,0 +1,249 @@
+"""Confluent's schema-registry REST API, as Confluent, Apicurio (ccompat v7) and Karapace speak it.
+
+No decisions and no retries in here, except failover to another URL. Every error is one of kafkade's own; its message names the
+method, the subject and the registry's own text.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from kafkade.api.errors import RegistryNotFound, RegistryRequestFailed
+from kafkade.clients.registry_errors import (
+    NO_SUBJECT_CONFIG,
+    NO_SUBJECT_MODE,
+    SCHEMA_NOT_FOUND,
+    SUBJECT_NOT_FOUND,
+    SUBJECT_SOFT_DELETED,
+    VERSION_NOT_FOUND,
+)
+from kafkade.clients.registry_http import RegistryTransport
+from kafkade.clients.registry_model import (
+    Flavour,
+    Reference,
+    Registered,
+    RegistryAuth,
+    RegistryProbe,
+    SchemaBody,
+    SubjectConfig,
+    Verdict,
+)
+from kafkade.clients.registry_probe import probe
+
+__all__ = [
+    "Flavour",
+    "Reference",
+    "Registered",
+    "RegistryAuth",
+    "RegistryClient",
+    "RegistryProbe",
+    "SchemaBody",
+    "SubjectConfig",
+    "Verdict",
+]
+
+_ABSENT = frozenset({SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, SUBJECT_SOFT_DELETED})
+
+
+class RegistryClient:
+    """One schema registry behind one or more URLs, tried in order on connection errors.
+
+    ``context`` (Confluent, with its leading dot) is put before every subject. ``timeout`` is in seconds, per attempt.
+    Methods raise RegistryUnreachable, RegistryAuthenticationFailed, RegistryReadOnly, RegistryNotFound (with its code),
+    IncompatibleSchema, InvalidSchema, ReferencedBy, NotSupportedByCluster or RegistryRequestFailed.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        auth: RegistryAuth | None = None,
+        ssl: ssl.SSLContext | None = None,
+        context: str | None = None,
+        timeout: float = 10,
+        concurrency: int = 8,
+    ) -> None:
+        self._http = RegistryTransport(urls, auth=auth, tls=ssl, timeout=timeout, concurrency=concurrency)
+        self._prefix = f":{context}:" if context and context != "." else ""
+        self._probed: RegistryProbe | None = None
+
+    def __repr__(self) -> str:
+        return f"RegistryClient({', '.join(self._http.urls)})"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def probe(self) -> RegistryProbe:
+        """Find out which software answers and whether it can be used; never raises a registry's error."""
+        self._probed = await probe(self._http)
+        return self._probed
+
+    async def flavour(self) -> Flavour:
+        """The flavour found last; asks only when none was found yet.
+
+        Raises:
+            RegistryUnreachable: nothing that is a registry answers; the message says what does.
+        """
+        found = self._probed if self._probed is not None and self._probed.reachable else await self.probe()
+        if not found.reachable:
+            # the same question once more, so that what answers 401 or nothing raises as any other call does
+            await self._http.call("GET", "/schemas/types", "GET /schemas/types")
+            raise RegistryRequestFailed(found.message or "the schema registry cannot be used")
+        return found.flavour
+
+    # schemas
+
+    async def lookup(self, subject: str, body: SchemaBody, normalize: bool) -> Registered | None:
+        """The version of ``subject`` that has this schema, or None. One call, whatever the number of versions."""
+        return await self._registered("POST", f"/subjects/{self._s(subject)}", f"look up subject {subject}", body, normalize)
+
+    async def register(self, subject: str, body: SchemaBody, normalize: bool) -> int:
+        """Register a version and return the schema's id. The same schema again changes nothing in any flavour."""
+        answer = await self._http.call(
+            "POST",
+            f"/subjects/{self._s(subject)}/versions",
+            f"register subject {subject}",
+            {"normalize": _flag(normalize)},
+            body.json(),
+        )
+        return int(answer["id"])
+
+    async def latest(self, subject: str) -> Registered | None:
+        """The newest version that is not deleted, or None."""
+        return await self._registered("GET", f"/subjects/{self._s(subject)}/versions/latest", f"get subject {subject}")
+
+    async def version(self, subject: str, version: int) -> Registered:
+        """One version, also a soft-deleted one, which a schema may still reference."""
+        answer = await self._http.call(
+            "GET",
+            f"/subjects/{self._s(subject)}/versions/{version}",
+            f"get subject {subject} version {version}",
+            {"deleted": "true"},
+        )
+        return Registered.from_json(answer)
+
+    async def versions(self, subject: str) -> tuple[int, ...]:
+        """Numbers of the versions that are not deleted, oldest first."""
+        try:
+            answer = await self._http.call(
+                "GET", f"/subjects/{self._s(subject)}/versions", f"list versions of subject {subject}"
+            )
+        except RegistryNotFound as error:
+            if error.code in _ABSENT:
+                return ()
+            raise
+        return tuple(sorted(int(v) for v in answer))
+
+    async def compatible(self, subject: str, body: SchemaBody, normalize: bool) -> Verdict:
+        """What the registry says of this schema as the next version, under the level in force. Nothing is written.
+
+        ``/versions`` checks what registering checks; Karapace has only ``/versions/{v}`` and goes by its level there too.
+        """
+        path, what = f"/compatibility/subjects/{self._s(subject)}/versions", f"check compatibility of subject {subject}"
+        params = {"normalize": _flag(normalize), "verbose": "true"}
+        try:
+            answer = await self._http.call("POST", path, what, params, body.json())
+        except RegistryNotFound as error:
+            if error.code in _ABSENT:
+                return Verdict(True)  # nothing to be incompatible with
+            answer = await self._http.call("POST", f"{path}/latest", what, {"verbose": "true"}, body.json())
+        return Verdict(bool(answer["is_compatible"]), tuple(str(m) for m in answer.get("messages") or ()))
+
+    async def delete_subject(self, subject: str, *, permanent: bool) -> None:
+        """Soft delete, or what must follow one: a permanent delete. RegistryNotFound's code tells what was gone before."""
+        kind = "delete permanently" if permanent else "delete"
+        params = {"permanent": "true"} if permanent else None
+        await self._http.call("DELETE", f"/subjects/{self._s(subject)}", f"{kind} subject {subject}", params)
+
+    async def referenced_by(self, subject: str, version: int) -> tuple[int, ...]:
+        """Ids of the schemas that reference this version."""
+        path = f"/subjects/{self._s(subject)}/versions/{version}/referencedby"
+        answer = await self._http.call("GET", path, f"get referrers of subject {subject} version {version}")
+        return tuple(int(i) for i in answer)
+
+    # config and mode
+
+    async def subject_config(self, subject: str) -> SubjectConfig | None:
+        """The subject's own configuration; None when it has none, which is normal (40408, or 40401 before Confluent 7)."""
+        try:
+            answer = await self._http.call("GET", f"/config/{self._s(subject)}", f"get config of subject {subject}")
+        except RegistryNotFound as error:
+            if error.code in (NO_SUBJECT_CONFIG, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED):
+                return None
+            raise
+        return SubjectConfig.from_json(answer)
+
+    async def set_level(self, subject: str, level: str | None) -> None:
+        """Set the subject's compatibility level; None takes only the level away and keeps other settings (Confluent)."""
+        what = f"set compatibility of subject {subject}"
+        await self._http.call("PUT", f"/config/{self._s(subject)}", what, None, {"compatibility": level})
+
+    async def delete_config(self, subject: str) -> None:
+        """Take the subject's configuration away. None there to take is no error."""
+        try:
+            await self._http.call("DELETE", f"/config/{self._s(subject)}", f"delete config of subject {subject}")
+        except RegistryNotFound as error:
+            if error.code not in (NO_SUBJECT_CONFIG, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED):
+                raise
+
+    async def global_level(self) -> str | None:
+        """The level in force for subjects (of this context) without a level of their own."""
+        if self._prefix:
+            path, params = f"/config/{self._s('')}", {"defaultToGlobal": "true"}
+        else:
+            path, params = "/config", {}
+        return SubjectConfig.from_json(await self._http.call("GET", path, "get the registry's config", params)).level
+
+    async def mode(self, subject: str) -> str | None:
+        """The mode in force for the subject: READWRITE, READONLY, …; None where the registry does not tell."""
+        try:
+            answer = await self._http.call(
+                "GET", f"/mode/{self._s(subject)}", f"get mode of subject {subject}", {"defaultToGlobal": "true"}
+            )
+        except RegistryNotFound as error:
+            if error.code in (NO_SUBJECT_MODE, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED, 404):
+                return await self.global_mode()
+            raise
+        return _mode(answer)
+
+    async def global_mode(self) -> str | None:
+        """The registry's own mode; None where there is no such call."""
+        try:
+            return _mode(await self._http.call("GET", "/mode", "get the registry's mode"))
+        except RegistryNotFound:
+            return None
+
+    async def set_mode(self, subject: str, mode: str) -> None:
+        """Set the mode of a subject (Confluent, Apicurio)."""
+        await self._http.call("PUT", f"/mode/{self._s(subject)}", f"set mode of subject {subject}", None, {"mode": mode})
+
+    # helpers
+
+    def _s(self, subject: str) -> str:
+        """The qualified subject, percent-encoded as one path segment."""
+        return quote(self._prefix + subject, safe="")
+
+    async def _registered(
+        self, method: str, path: str, what: str, body: SchemaBody | None = None, normalize: bool | None = None
+    ) -> Registered | None:
+        params = None if normalize is None else {"normalize": _flag(normalize)}
+        try:
+            answer = await self._http.call(method, path, what, params, None if body is None else body.json())
+        except RegistryNotFound as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+        return Registered.from_json(answer)
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _mode(answer: Any) -> str | None:
+    mode = answer.get("mode") if isinstance(answer, dict) else None
+    return None if mode is None else str(mode)

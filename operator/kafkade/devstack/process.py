@@ -1,0 +1,191 @@
+"""Child processes that end with us: on stop, on exit, and even when we are killed.
+
+Each runs in a process group of its own, so Ctrl-C in the terminal reaches only us and we stop the
+parts in order. On Linux the kernel is asked to kill the child should we die without a word.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from .errors import DevStackError, last_lines
+
+_POLL = 0.05
+
+# PR_SET_PDEATHSIG (1) outlives execv but not fork, so it is set between the two. A child program
+# does it: subprocess's preexec_fn is unsafe, and a warning, in a process with threads. If the
+# parent died before the call took effect, nobody would tell the child: so it looks.
+_BIND_TO_PARENT = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Process:
+    """A program with its log; can be started again after it ended."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.command = [str(word) for word in command]
+        self.log = log
+        self._environment = os.environ | dict(environment or {})
+        self._folder = folder
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that was started last."""
+        return self._popen.pid if self._popen else None
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def start(self) -> None:
+        """Start the program, not waiting until it is of use."""
+        if self.running:
+            return
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        _running.add(self)
+        self._popen = _spawn(self._open)
+
+    def _open(self) -> subprocess.Popen[bytes]:
+        bind: list[str] = []
+        if sys.platform == "linux":
+            bind = [sys.executable, "-I", "-S", "-c", _BIND_TO_PARENT, str(os.getpid())]
+        try:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    [*bind, *self.command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment,
+                    cwd=self._folder,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise DevStackError(
+                f"{self.name} cannot be run: {error}. Its command is {self.command[0]}."
+            ) from error
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Wait until ``ready()``; if that takes too long, or the program ends, say what it said."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if not self.running:
+                code = self._popen.returncode if self._popen else None
+                raise self._failed(f"ended with code {code} instead of becoming ready")
+            if time.monotonic() > deadline:
+                raise self._failed(f"was not ready after {timeout:.0f} s")
+            time.sleep(_POLL)
+
+    def said(self, text: str) -> bool:
+        """Whether the log has the text, since the last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return text.encode() in log.read()
+
+    def _failed(self, what: str) -> DevStackError:
+        # copied out, since the folder with the log goes when the stack stops
+        kept = tempfile.mkdtemp(prefix="kafkade-failed-")
+        log = shutil.copy(self.log, kept)
+        return DevStackError(
+            f"{self.name} {what}. Its whole log is in {log}; it ends with:\n{last_lines(self.log)}"
+        )
+
+    def stop(self, timeout: float = 20) -> None:
+        """End the program and wait for that: politely first, by force after ``timeout``."""
+        self._signal(signal.SIGTERM)
+        try:
+            if self._popen is not None:
+                self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        _running.discard(self)
+
+    def kill(self) -> None:
+        """End the program at once, as a crash would."""
+        self._signal(signal.SIGKILL)
+        if self._popen is not None:
+            self._popen.wait()
+        _running.discard(self)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._popen is None or self._popen.poll() is not None:
+            return
+        try:
+            os.killpg(self._popen.pid, number)
+        except ProcessLookupError:
+            return  # it ended between the two lines
+
+
+_running: set[Process] = set()
+
+
+@atexit.register
+def _kill_all() -> None:
+    for process in list(_running):
+        process.kill()
+
+
+class _Spawner:
+    """Starts all children from one thread that lives as long as the process.
+
+    The kernel's promise is bound to the *thread* that made the child: one made in a pool's thread
+    would be killed when the pool is done.
+    """
+
+    def __init__(self) -> None:
+        self._orders: queue.SimpleQueue[
+            tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]
+        ] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="spawner", daemon=True).start()
+
+    def __call__(self, make: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        result: Future[subprocess.Popen[bytes]] = Future()
+        self._orders.put((make, result))
+        return result.result()
+
+    def _run(self) -> None:
+        while True:
+            make, result = self._orders.get()
+            try:
+                result.set_result(make())
+            except BaseException as error:  # the caller's thread raises it
+                result.set_exception(error)
+
+
+_spawner: _Spawner | None = None
+_spawner_lock = threading.Lock()
+
+
+def _spawn(make: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    global _spawner
+    with _spawner_lock:
+        if _spawner is None:
+            _spawner = _Spawner()
+    return _spawner(make)

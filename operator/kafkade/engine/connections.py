@@ -1,0 +1,176 @@
+"""One connection a KafkaCluster: made when its spec or a Secret changes, shared by all its resources, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kafkade.api import FINALIZER
+from kafkade.api.cluster import KafkaClusterSpec
+from kafkade.api.common import parse, seconds
+from kafkade.api.conditions import Outcome, next_status
+from kafkade.api.context import Context
+from kafkade.api.errors import ClusterNotReady, KafkadeError
+from kafkade.api.objects import Key, Report, Resource
+from kafkade.clients.connection import Connection
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.registry import RegistryClient
+from kafkade.clusters.connect import Access, access_of, secrets_of
+from kafkade.clusters.reconcile import failed, reconcile
+from kafkade.engine.references import References
+
+log = logging.getLogger("kafkade.connections")
+
+DEFAULT_RESYNC = 120.0
+DELETION_GRACE = 3.0
+"""Seconds that a deleted KafkaCluster waits for deletions of its resources to show up (``kubectl delete -f`` sends the
+cluster's first), before it looks whether any are left."""
+
+
+@dataclass(slots=True)
+class State:
+    """What is open towards one KafkaCluster."""
+
+    fingerprint: str = ""
+    kafka: KafkaAdmin | None = None
+    registry: RegistryClient | None = None
+    connection: Connection | None = None
+    error: KafkadeError | None = None
+    resync: float = DEFAULT_RESYNC
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at a KafkaCluster came to; ``members_affected`` when its resources must be looked at too."""
+
+    report: Report
+    members_affected: bool = False
+
+
+class Connections:
+    """The open connections by KafkaCluster."""
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._states: dict[Key, State] = {}
+
+    def get(self, cluster: Key) -> Connection | None:
+        """The working connection, or None."""
+        state = self._states.get(cluster)
+        return state.connection if state else None
+
+    def cluster_id(self, cluster: Key) -> str | None:
+        """Kafka's own id of the cluster, once it has been reached."""
+        connection = self.get(cluster)
+        return connection.description.cluster_id if connection else None
+
+    def resync_interval(self, cluster: Key) -> float:
+        """Seconds between full comparisons."""
+        state = self._states.get(cluster)
+        return state.resync if state else DEFAULT_RESYNC
+
+    async def trouble(self, cluster: Key) -> KafkadeError | None:
+        """Why there is no working connection; waits for the first try after a start."""
+        state = self._states.setdefault(cluster, State())
+        await state.tried.wait()
+        if state.connection is not None:
+            return None
+        return state.error or ClusterNotReady(f"{cluster} is not connected yet")
+
+    async def look(self, resource: Resource, members: Sequence[Resource], context: Context) -> Look:
+        """Reconcile a KafkaCluster and (re)make its connection."""
+        state = self._states.setdefault(resource.key, State())
+        before = (state.connection, state.error is None)
+        report = await self._reconcile(resource, members, state, context)
+        state.tried.set()
+        return Look(report, members_affected=before != (state.connection, state.error is None))
+
+    async def drop(self, cluster: Key) -> None:
+        """Close what is open towards a KafkaCluster that is gone."""
+        state = self._states.pop(cluster, None)
+        if state is not None:
+            state.error = ClusterNotReady(f"{cluster} is gone")
+            state.tried.set()
+            await _close(state)
+
+    async def close(self) -> None:
+        """Close everything."""
+        for key in list(self._states):
+            await self.drop(key)
+
+    async def _reconcile(
+        self, resource: Resource, members: Sequence[Resource], state: State, context: Context
+    ) -> Report:
+        try:
+            spec = parse(KafkaClusterSpec, resource.spec)
+            state.resync = max(1.0, seconds(spec.resync_interval))
+            secrets = await self._secrets(resource, spec)
+            access = access_of(spec, secrets, resource.key)
+        except KafkadeError as error:
+            await self._lose(state, error)
+            return self._deletion(resource, members, context) or failed(resource, error, context.now())
+        await self._open(state, access)
+        assert state.kafka is not None  # noqa: S101 -- _open made it
+        if resource.deleted is None and FINALIZER not in resource.finalizers:
+            await context.add_finalizer(resource)
+            resource = context.get(resource.key) or resource
+        look = await reconcile(resource, spec, state.kafka, state.registry, context)
+        if look.description is None:
+            state.connection, state.error = None, look.error
+        else:
+            made = Connection(resource.key, spec, look.description, state.kafka, state.registry)
+            state.connection = state.connection if state.connection == made else made
+            state.error = None
+        return self._deletion(resource, members, context) or look.report
+
+    async def _secrets(self, resource: Resource, spec: KafkaClusterSpec) -> Mapping[str, Mapping[str, bytes]]:
+        found: dict[str, Mapping[str, bytes]] = {}
+        for name in sorted(secrets_of(spec)):
+            data = await self._references.get("secrets", resource.key.namespace, name, resource.key)
+            if data is not None:
+                found[name] = data
+        return found
+
+    async def _open(self, state: State, access: Access) -> None:
+        if state.kafka is not None and state.fingerprint == access.fingerprint:
+            return
+        await _close(state)
+        state.kafka = KafkaAdmin(access.kafka)
+        state.registry = access.registry_client()
+        state.fingerprint = access.fingerprint
+
+    async def _lose(self, state: State, error: KafkadeError) -> None:
+        """Without its Secrets or a valid spec a cluster has no connection: nothing is done with yesterday's password."""
+        await _close(state)
+        state.connection, state.error = None, error
+
+    @staticmethod
+    def _deletion(resource: Resource, members: Sequence[Resource], context: Context) -> Report | None:
+        """A deleted KafkaCluster stays until its resources in deletion are cleaned up: they need its connection."""
+        if resource.deleted is None:
+            return None
+        age = (datetime.fromisoformat(context.now()) - datetime.fromisoformat(resource.deleted)).total_seconds()
+        waiting = [m.key for m in members if m.deleted and FINALIZER in m.finalizers]
+        if not waiting and age >= DELETION_GRACE:
+            return Report(resource.key, release=True)
+        if not waiting:
+            return Report(resource.key, retry=1.0)
+        message = f"waits for the deletion of {len(waiting)} resources, {waiting[0]} among them"
+        outcome = Outcome.progressing("Deleting", message)
+        return Report(
+            resource.key, next_status(resource.status, resource.generation, outcome, context.now()), retry=1.0
+        )
+
+
+async def _close(state: State) -> None:
+    kafka, registry = state.kafka, state.registry
+    state.kafka = state.registry = state.connection = None
+    state.fingerprint = ""
+    if kafka is not None:
+        await kafka.close()
+    if registry is not None:
+        await registry.close()

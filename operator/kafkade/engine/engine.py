@@ -1,0 +1,294 @@
+"""The engine: events become keys, keys become batches, batches become reports. Everything else is a part of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
+from kafkade.api.context import Context, Work
+from kafkade.api.errors import KubernetesError
+from kafkade.api.kinds import CLUSTER, KINDS, SCHEMA, TOPIC
+from kafkade.api.objects import Key, Report, Resource
+from kafkade.clients.connection import Connection
+from kafkade.clients.kube import KubeClient
+from kafkade.engine.connections import Connections
+from kafkade.engine.gates import Gates
+from kafkade.engine.lane import Lane
+from kafkade.engine.namespaces import Namespaces
+from kafkade.engine.ownership import Ownership
+from kafkade.engine.references import References
+from kafkade.engine.reporter import Reporter, is_outage
+from kafkade.engine.store import Indexer, Store, cluster_of
+from kafkade.engine.view import View
+from kafkade.schemas.reconcile import reconcile as reconcile_schemas
+from kafkade.schemas.subjects import claim_of as subject_of
+from kafkade.schemas.subjects import references_of
+from kafkade.topics.desired import claim_of as topic_of
+from kafkade.topics.reconcile import reconcile as reconcile_topics
+
+log = logging.getLogger("kafkade.engine")
+
+RELIST = 300.0
+"""Seconds between full lists of kafkade's resources, against events that a watch lost."""
+
+
+class Reconcile(Protocol):
+    """A kind's reconcile over a batch of one cluster."""
+
+    def __call__(
+        self, batch: Sequence[Work[Any]], connection: Connection, context: Context
+    ) -> Coroutine[Any, Any, list[Report]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """How resources of one kind that belong to a cluster are worked on."""
+
+    reconcile: Reconcile
+    batch: int
+
+
+MEMBERS: Mapping[str, Member] = {
+    TOPIC: Member(reconcile_topics, 1000),
+    SCHEMA: Member(reconcile_schemas, 200),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What this operator sees: some namespaces, or all (empty), and only what a label selector selects."""
+
+    namespaces: frozenset[str] = frozenset()
+    selector: str | None = None
+
+    def areas(self) -> list[str | None]:
+        """Namespaces to list one by one; None for all at once."""
+        return [*sorted(self.namespaces)] if self.namespaces else [None]
+
+
+@dataclass(slots=True)
+class Health:
+    """What the probes ask: when the last list or watch event came, whether the first list is in."""
+
+    primed: bool = False
+    failed: BaseException | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    on_failure: Callable[[], None] | None = None
+
+
+class Engine:
+    """Owns the store, the lanes and the connections. One event loop, no locks: state changes only between awaits."""
+
+    def __init__(self, kube: KubeClient, scope: Scope) -> None:
+        self.kube = kube
+        self.scope = scope
+        self.health = Health()
+        self.references = References(kube, self.wake)
+        self.connections = Connections(self.references)
+        self.store = Store(
+            {
+                TOPIC: Indexer(topic_of, lambda _: ()),
+                SCHEMA: Indexer(lambda r: subject_of(r, self._view), references_of),
+            }
+        )
+        namespaces = Namespaces(kube)
+        self.gates = Gates(self.store, self.connections, namespaces, self.now)
+        self.ownership = Ownership(self.store, self.connections, namespaces)
+        self._view = View(kube, self.store, self.ownership, self.references, self.now)
+        self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
+        self._lanes: dict[tuple[Key, str], Lane] = {}
+        self._resyncs: dict[Key, asyncio.Task[None]] = {}
+
+    @staticmethod
+    def now() -> str:
+        """RFC 3339, UTC, whole seconds."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def start(self) -> None:
+        """List everything once, so that ownership is known before anything is done, then begin."""
+        await self._relist()
+        self.health.primed = True
+        self._spawn(self._keep_listing(), "relist")
+        log.info("started: %d resources", len(self.store))
+
+    async def stop(self) -> None:
+        """Stop at once; whatever was under way is finished by the next start."""
+        tasks = [*self.health.tasks, *self._resyncs.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.references.close()
+        await self.connections.close()
+        await self.kube.close()
+
+    def on_failure(self, call: Callable[[], None]) -> None:
+        """Call this when one of the engine's own tasks ends by an error: a zombie operator is worse than none."""
+        self.health.on_failure = call
+
+    def seen(self, resource: Resource) -> None:
+        """A watch showed a resource. Only what could change its reconcile makes it wait in a lane again."""
+        before = self.store.put(resource)
+        if before is None or _trigger(before) != _trigger(self.store.get(resource.key) or resource):
+            self.wake([resource.key])
+            if before is None or before.spec != resource.spec:
+                self.wake(self._rivals(resource.key))
+
+    def gone(self, key: Key) -> None:
+        """A watch showed that a resource is no more: whoever waited for it gets a look."""
+        waiting = [*self._rivals(key), *self.store.dependants(key)]
+        removed = self.store.remove(key)
+        self.references.release(key)
+        self.reporter.forget(key)
+        if removed is None:
+            return
+        lane = self._lanes.get((cluster_of(removed) or key, key.kind))
+        if lane is not None:
+            lane.forget(key)
+        if key.kind == CLUSTER:
+            self._spawn(self._close_cluster(key), f"close {key.name}")
+            waiting += self.store.members(key)
+        self.wake(waiting)
+
+    def wake(self, keys: Iterable[Key]) -> None:
+        """Ask for a look at resources; unknown ones are left out."""
+        for key in keys:
+            resource = self.store.get(key)
+            cluster = cluster_of(resource) if resource else None
+            if cluster is not None:
+                self._lane(cluster, key.kind).add([key])
+
+    def _later(self, key: Key, delay: float) -> None:
+        resource = self.store.get(key)
+        cluster = cluster_of(resource) if resource else None
+        if cluster is not None:
+            self._lane(cluster, key.kind).later(key, delay)
+
+    def _rivals(self, key: Key) -> list[Key]:
+        claim = self.store.claim(key)
+        return [r.key for r in self.store.claimants(key.kind, claim) if r.key != key] if claim else []
+
+    def _lane(self, cluster: Key, kind: str) -> Lane:
+        lane = self._lanes.get((cluster, kind))
+        if lane is None:
+            if kind == CLUSTER:
+                lane = Lane(lambda keys: self._look_at_cluster(keys[0]), limit=1, linger=0.0)
+            else:
+                member = MEMBERS[kind]
+                lane = Lane(lambda keys: self._work(keys, cluster, member), limit=member.batch)
+            self._lanes[cluster, kind] = lane
+            self._spawn(lane.run(), f"lane {cluster.name} {kind}")
+        return lane
+
+    async def _work(self, keys: list[Key], cluster: Key, member: Member) -> None:
+        """One batch of one kind of one cluster, gates to reports."""
+        resources = [r for r in map(self.store.get, keys) if r is not None]
+        try:
+            admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
+            works = [a for a in admitted if isinstance(a, Work)]
+            await self.reporter.write([a for a in admitted if isinstance(a, Report)])
+            connection = self.connections.get(cluster)
+            if works and connection is not None:
+                reports = await member.reconcile(works, connection, self._view)
+                await self.reporter.write(reports)
+                self._notice_outage(cluster, reports)
+        except KubernetesError as error:
+            log.warning("batch of %s put off: %s", cluster, error.message)
+            for key in keys:
+                self._later(key, random.uniform(1.0, 3.0))  # noqa: S311 -- jitter
+        except Exception:
+            # a defect in one batch must not end the lane: it is logged whole, and its resources are tried again later
+            log.exception("batch of %s failed: %s", cluster, ", ".join(map(str, keys[:5])))
+            for key in keys:
+                self._later(key, random.uniform(20.0, 40.0))  # noqa: S311 -- jitter
+
+    def _notice_outage(self, cluster: Key, reports: Sequence[Report]) -> None:
+        """A batch that met an outage makes its KafkaCluster look at once, so that the outage is reported there."""
+        if any(is_outage(report) for report in reports):
+            self.wake([cluster])
+
+    async def _look_at_cluster(self, key: Key) -> None:
+        resource = self.store.get(key)
+        if resource is None:
+            return
+        members = [r for r in map(self.store.get, self.store.members(key)) if r is not None]
+        try:
+            look = await self.connections.look(resource, members, self._view)
+        except KubernetesError as error:
+            log.warning("%s put off: %s", key, error.message)
+            self._later(key, random.uniform(1.0, 3.0))  # noqa: S311 -- jitter
+            return
+        except Exception:
+            log.exception("%s failed", key)
+            self._later(key, random.uniform(20.0, 40.0))  # noqa: S311 -- jitter
+            return
+        await self.reporter.write([look.report])
+        if look.members_affected:
+            self.wake(self.store.members(key))
+        self._keep_resyncing(key)
+
+    async def _close_cluster(self, key: Key) -> None:
+        task = self._resyncs.pop(key, None)
+        if task is not None:
+            task.cancel()
+        await self.connections.drop(key)
+
+    def _keep_resyncing(self, key: Key) -> None:
+        if key not in self._resyncs and self.store.get(key) is not None:
+            self._resyncs[key] = asyncio.create_task(self._resync(key), name=f"resync {key.name}")
+
+    async def _resync(self, key: Key) -> None:
+        """Compare everything of a cluster with Kafka and the registry, every resyncInterval, give or take a tenth."""
+        while True:
+            await asyncio.sleep(self.connections.resync_interval(key) * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
+            self.wake([key])
+            self.wake(self.store.members(key))
+
+    async def _keep_listing(self) -> None:
+        while True:
+            await asyncio.sleep(RELIST * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
+            try:
+                await self._relist()
+            except KubernetesError as error:
+                log.warning("list put off: %s", error.message)
+
+    async def _relist(self) -> None:
+        """Bring the store up to what the API server has, whatever the watches told."""
+        for kind in KINDS:
+            before = {r.key for r in self.store if r.key.kind == kind}
+            found: list[Resource] = []
+            for area in self.scope.areas():
+                found += await self.kube.list_resources(kind, area, self.scope.selector)
+            for resource in found:
+                self.seen(resource)
+            for key in before - {r.key for r in found}:
+                self.gone(key)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self.health.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.health.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("%s ended: %r", task.get_name(), error, exc_info=error)
+            self.health.failed = error
+            if self.health.on_failure is not None:
+                self.health.on_failure()
+
+
+def _trigger(resource: Resource) -> tuple[object, ...]:
+    """What of a resource can change its reconcile; its status is not among it, that is kafkade's own."""
+    return (
+        resource.uid,
+        resource.generation,
+        resource.deleted,
+        resource.annotations.get(ANNOTATION_RECONCILE_NOW),
+        resource.annotations.get(ANNOTATION_DELETION_PROTECTION),
+    )

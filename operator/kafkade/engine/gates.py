@@ -1,0 +1,121 @@
+"""What a resource must pass before its kind's reconcile sees it: pause, a spec that parses, a cluster, a grant, a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from kafkade.api import FINALIZER
+from kafkade.api.cluster import KafkaClusterSpec
+from kafkade.api.common import Model, parse, seconds
+from kafkade.api.conditions import Outcome, condition, next_status, transition_events
+from kafkade.api.context import Work
+from kafkade.api.errors import ClusterNotFound, ClusterNotReady, InvalidSpec, KafkadeError, KubernetesError, NotAllowed
+from kafkade.api.kinds import KINDS
+from kafkade.api.objects import Event, Report, Resource
+from kafkade.api.policy import Grant, grant_for, needs_labels
+from kafkade.engine.connections import Connections
+from kafkade.engine.namespaces import Namespaces
+from kafkade.engine.store import Store, cluster_of
+
+
+@dataclass(slots=True)
+class Gates:
+    """Turns a resource into Work, or into the Report that says why not; None: nothing to do and nothing to say."""
+
+    store: Store
+    connections: Connections
+    namespaces: Namespaces
+    now: Callable[[], str]
+
+    async def admit(self, resource: Resource) -> Work[Any] | Report | None:
+        """Pass one resource through the gates, in order."""
+        if resource.deleted and FINALIZER not in resource.finalizers:
+            return None
+        if resource.spec.get("paused") is True:
+            return self._paused(resource)
+        try:
+            spec = parse(KINDS[resource.key.kind].spec, resource.spec)
+            cluster = self._cluster(resource)
+            if cluster is None:
+                return self._orphan(resource)
+            grant = await self.grant(resource, cluster)
+        except NotAllowed as error:
+            if resource.deleted:
+                return Report(
+                    resource.key,
+                    events=(Event("Warning", "Kept", f"nothing is deleted: {error.message}"),),
+                    release=True,
+                )
+            return self.failed(resource, error)
+        except KafkadeError as error:
+            return self.failed(resource, error)
+        return await self._connected(resource, spec, grant, cluster)
+
+    def failed(self, resource: Resource, error: KafkadeError, retry: float | None = None) -> Report:
+        """The report of a resource that did not pass. ``retry`` in seconds where a look at a set time is wanted."""
+        status = next_status(resource.status, resource.generation, Outcome.failed(error), self.now())
+        again: Literal["backoff"] | float | None = "backoff" if isinstance(error, KubernetesError) else retry
+        return Report(resource.key, status, transition_events(resource.status, status), again)
+
+    async def grant(self, resource: Resource, cluster: Resource) -> Grant:
+        """What the cluster lets the resource's namespace use. Raises NotAllowed, InvalidSpec, KubernetesError."""
+        try:
+            spec = parse(KafkaClusterSpec, cluster.spec)
+        except InvalidSpec as error:
+            raise ClusterNotReady(f"{cluster.key}: {error.message}") from error
+        namespace = resource.key.namespace
+        labels: Mapping[str, str] = {}
+        if namespace != cluster.key.namespace and needs_labels(spec):
+            labels = await self.namespaces.labels(namespace)
+        return grant_for(cluster.key, spec, namespace, labels)
+
+    def _cluster(self, resource: Resource) -> Resource | None:
+        key = cluster_of(resource)
+        return None if key is None else self.store.get(key)
+
+    def _paused(self, resource: Resource) -> Report:
+        status = next_status(resource.status, resource.generation, Outcome.paused(), self.now())
+        return Report(resource.key, status)
+
+    def _orphan(self, resource: Resource) -> Report:
+        key = cluster_of(resource)
+        if resource.deleted:
+            message = f"{key} is gone, so nothing is deleted in Kafka or the registry; the resource is let go"
+            return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
+        return self.failed(resource, ClusterNotFound(f"{key} does not exist; create it, or correct spec.clusterRef"))
+
+    async def _connected(
+        self, resource: Resource, spec: Model, grant: Grant, cluster: Resource
+    ) -> Work[Any] | Report | None:
+        error = await self.connections.trouble(cluster.key)
+        if error is None:
+            return Work(resource, spec, grant)
+        if resource.deleted:
+            return await self._deleted_while_away(resource, cluster, error)
+        if resource.status.get("observedGeneration") == resource.generation and condition(resource.status, "Ready"):
+            return None  # what was said of this generation holds until the cluster is back; KafkaCluster tells of the outage
+        return self.failed(resource, error)
+
+    async def _deleted_while_away(self, resource: Resource, cluster: Resource, error: KafkadeError) -> Report:
+        """The documented rule for letting go of what cannot be cleaned up (docs: deletion)."""
+        why = None
+        if cluster.deleted:
+            why = f"{cluster.key} is being deleted and cannot be reached"
+        elif await self.namespaces.terminating(resource.key.namespace):
+            why = f"namespace {resource.key.namespace} is being deleted and {cluster.key} cannot be reached"
+        patience = seconds(parse(KafkaClusterSpec, cluster.spec).finalizer_release_after)
+        since = (condition(cluster.status, "Ready") or {}).get("lastTransitionTime") or self.now()
+        waited = _age(max(since, resource.deleted or since), self.now())
+        if why is None and waited >= patience:
+            why = f"{cluster.key} has been unreachable for longer than spec.finalizerReleaseAfter"
+        if why is None:
+            return self.failed(resource, error, retry=max(1.0, patience - waited))
+        message = f"{why} ({error.reason}): nothing is deleted in Kafka or the registry, the resource is let go"
+        return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
+
+
+def _age(then: str, now: str) -> float:
+    return (datetime.fromisoformat(now) - datetime.fromisoformat(then)).total_seconds()

@@ -1,0 +1,128 @@
+"""The one place that writes to Kubernetes what a reconcile came to: status if it differs, Events, the finalizer's end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from kafkade.api import FINALIZER
+from kafkade.api.conditions import condition
+from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
+from kafkade.api.kinds import CLUSTER
+from kafkade.api.objects import Event, Key, Report, Resource
+from kafkade.clients.kube import KubeClient
+from kafkade.engine.backoff import Backoff
+from kafkade.engine.store import Store
+
+log = logging.getLogger("kafkade.reports")
+
+OUTAGE_REASONS = frozenset(
+    {
+        "ClusterUnreachable",
+        "AuthenticationFailed",
+        "TLSFailed",
+        "RegistryUnreachable",
+        "RegistryAuthenticationFailed",
+        "ClusterNotReady",
+    }
+)
+"""Trouble of a whole cluster: KafkaCluster's status reports it once; its resources that were as declared stay silent."""
+
+CONFLICT_RETRY = 0.2
+"""Seconds until a resource that changed under our hands is looked at again."""
+
+
+class Reporter:
+    """``again(key, seconds)`` asks for another look later; ``wake(keys)`` for one at once."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        store: Store,
+        again: Callable[[Key, float], None],
+        wake: Callable[[Iterable[Key]], None],
+        now: Callable[[], str],
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._again = again
+        self._wake = wake
+        self._now = now
+        self._backoff = Backoff()
+
+    async def write(self, reports: Sequence[Report]) -> None:
+        """Write all reports, side by side; a failed write is tried again with the resource's next look."""
+        await asyncio.gather(*(self._write(report) for report in reports))
+
+    def forget(self, key: Key) -> None:
+        """A resource is gone."""
+        self._backoff.reset(key)
+
+    async def _write(self, report: Report) -> None:
+        resource = self._store.get(report.key)
+        if resource is None:
+            return
+        try:
+            await self._apply(report, resource)
+        except ApiNotFound:
+            return
+        except ApiConflict:
+            self._again(report.key, CONFLICT_RETRY)
+            return
+        except KubernetesError as error:
+            log.warning("%s: status not written, tried again later: %s", report.key, error.message)
+            self._again(report.key, self._backoff.next(report.key))
+            return
+        if report.retry == "backoff":
+            self._again(report.key, self._backoff.next(report.key))
+            return
+        self._backoff.reset(report.key)
+        if report.retry is not None:
+            self._again(report.key, report.retry)
+
+    async def _apply(self, report: Report, resource: Resource) -> None:
+        if _outage_of_neighbour(report, resource):
+            return
+        if report.status is not None and report.status != resource.status:
+            resource = await self._kube.patch_status(resource, report.status)
+            self._store.put(resource)
+            self._log(report)
+        self._wake(report.wakes)
+        for event in report.events:
+            await self._post(resource, event)
+        if report.release and FINALIZER in resource.finalizers:
+            left = await self._kube.remove_finalizer(resource)
+            if left is not None and left.deleted is None:
+                self._store.put(left)
+
+    async def _post(self, resource: Resource, event: Event) -> None:
+        try:
+            await self._kube.post_event(resource, event, self._now())
+        except KubernetesError as error:
+            log.warning("%s: Event %s not posted: %s", resource.key, event.reason, error.message)
+
+    def _log(self, report: Report) -> None:
+        ready = condition(report.status or {}, "Ready") or {}
+        level = logging.INFO if ready.get("status") == "True" else logging.WARNING
+        log.log(
+            level, "%s: Ready=%s %s: %s", report.key, ready.get("status"), ready.get("reason"), ready.get("message")
+        )
+
+
+def is_outage(report: Report) -> bool:
+    """Whether a report tells of trouble that is the whole cluster's."""
+    ready = condition(report.status or {}, "Ready") or {}
+    return ready.get("reason") in OUTAGE_REASONS
+
+
+def _outage_of_neighbour(report: Report, resource: Resource) -> bool:
+    """A resource that was as declared says nothing of its cluster's outage: the KafkaCluster does."""
+    before = condition(resource.status, "Ready") or {}
+    return (
+        is_outage(report)
+        and resource.key.kind != CLUSTER
+        and resource.deleted is None
+        and before.get("status") == "True"
+        and resource.status.get("observedGeneration") == resource.generation
+    )

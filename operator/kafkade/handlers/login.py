@@ -1,0 +1,24 @@
+"""Where the Kubernetes API is and who we are there: the pod's ServiceAccount, else a kubeconfig."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import kopf
+
+from kafkade.clients.kube import KubeClient
+
+
+async def login(kube: KubeClient, settings: kopf.OperatorSettings, logger: Any) -> kopf.ConnectionInfo:
+    """Find credentials, give them to kafkade's own client, and return them for Kopf's.
+
+    Raises:
+        kopf.LoginError: neither a ServiceAccount nor a kubeconfig is there.
+    """
+    found = kopf.login_with_service_account(settings=settings, logger=logger) or kopf.login_with_kubeconfig(
+        settings=settings, logger=logger
+    )
+    if found is None:
+        raise kopf.LoginError("no Kubernetes credentials: run in a pod with a ServiceAccount, or set KUBECONFIG")
+    await kube.login(found.server, found.as_http_headers(), found.as_ssl_context())
+    return found

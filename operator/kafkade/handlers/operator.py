@@ -1,0 +1,139 @@
+"""The running operator: Kopf's loop with bare ``on.event`` handlers, which keep no copy of a spec in annotations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from kafkade.api import FINALIZER, GROUP, VERSION
+from kafkade.api.errors import ApiForbidden, ApiNotFound, KubernetesError
+from kafkade.api.kinds import KINDS
+from kafkade.api.objects import Key, Resource
+from kafkade.clients.kube import KubeClient
+from kafkade.engine.engine import Engine, Scope
+from kafkade.handlers.login import login
+
+log = logging.getLogger("kafkade")
+
+IDLE_TIMEOUT = 0.2
+"""Seconds that Kopf keeps an object's worker: with the default of 5 s and a worker limit throughput is capped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the operator runs. ``namespaces`` empty: cluster-wide."""
+
+    namespaces: frozenset[str] = frozenset()
+    selector: str | None = None
+    liveness: str | None = None
+
+
+def run(options: Options) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: with 1 when the operator could not start or lost one of its own tasks.
+    """
+    registry = kopf.OperatorRegistry()
+    engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
+    stop = asyncio.Event()
+    _register(registry, engine, options, stop)
+    loop = asyncio.new_event_loop()
+    try:
+        kopf.run(
+            loop=loop,
+            registry=registry,
+            standalone=True,
+            clusterwide=not options.namespaces,
+            namespaces=sorted(options.namespaces),
+            liveness_endpoint=options.liveness,
+            stop_flag=stop,
+        )
+    finally:
+        loop.close()
+    if engine.health.failed is not None or not engine.health.primed:
+        raise SystemExit(1)
+
+
+def _register(registry: kopf.OperatorRegistry, engine: Engine, options: Options, stop: asyncio.Event) -> None:
+    @kopf.on.startup(registry=registry)
+    async def startup(settings: kopf.OperatorSettings, logger: Any, **_: Any) -> None:
+        configure(settings, options)
+        try:
+            await login(engine.kube, settings, logger)
+            await _start(engine)
+        except (kopf.LoginError, kopf.PermanentError) as error:
+            log.error("%s", error)  # noqa: TRY400 -- the message says it all
+            stop.set()
+            raise kopf.PermanentError(str(error)) from error
+        engine.on_failure(stop.set)
+
+    @kopf.on.login(registry=registry)
+    async def again(settings: kopf.OperatorSettings, logger: Any, **_: Any) -> kopf.ConnectionInfo:
+        return await login(engine.kube, settings, logger)
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        await engine.stop()
+
+    @kopf.on.probe(registry=registry, id="resources")
+    async def resources(**_: Any) -> int:
+        return len(engine.store)
+
+    for kind in KINDS.values():
+        _watch(registry, engine, kind.kind, kind.plural)
+
+
+def _watch(registry: kopf.OperatorRegistry, engine: Engine, kind: str, plural: str) -> None:
+    @kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"watch-{plural}")
+    async def watch(type: str | None, body: Mapping[str, Any], **_: Any) -> None:  # noqa: A002 -- Kopf's name for it
+        raw = dict(body)
+        if type == "DELETED":
+            meta = raw["metadata"]
+            engine.gone(Key(kind, meta["namespace"], meta["name"]))
+        else:
+            engine.seen(Resource.from_body(kind, raw))
+
+
+def configure(settings: kopf.OperatorSettings, options: Options) -> None:
+    """Kopf's settings: no scanning (so no rights on CRDs and namespaces), no peering, no log Events, no worker cap."""
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.persistence.finalizer = FINALIZER
+    settings.queueing.idle_timeout = IDLE_TIMEOUT
+    settings.queueing.worker_limit = None
+    settings.watching.chunk_size = 500
+    settings.watching.reconnect_backoff = 0.5
+    settings.networking.enforce_retry_after = True
+    if options.selector:
+        settings.watching.label_selectors[GROUP, VERSION, kopf.EVERYTHING] = options.selector
+
+
+async def _start(engine: Engine) -> None:
+    """Start the engine as soon as the API server answers.
+
+    Raises:
+        kopf.PermanentError: the CRDs or the rights are missing.
+    """
+    pause = 0.5
+    while True:
+        try:
+            await engine.start()
+        except ApiNotFound as error:
+            raise kopf.PermanentError(
+                f"kafkade's resources are not known to this Kubernetes: kubectl apply --server-side -f crds/ ({error.message})"
+            ) from error
+        except ApiForbidden as error:
+            raise kopf.PermanentError(f"missing rights, see deploy/rbac/: {error.message}") from error
+        except KubernetesError as error:
+            log.warning("waiting for the Kubernetes API: %s", error.message)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+            pause = min(pause * 2, 15.0)
+        else:
+            return

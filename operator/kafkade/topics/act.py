@@ -1,0 +1,193 @@
+"""Executes the plans of a batch, verb by verb: one Kafka call a verb for all topics that need it.
+
+The order is chosen so that a crash between any two calls leaves something that the next reconcile finishes: the finalizer
+(the mark of ownership) before the creation, settings before partitions (a refused setting then adds no partition), and
+the goal of a reassignment in status before anything moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from kafkade.api.errors import InvalidConfig, KafkadeError, UnknownTopic
+from kafkade.api.objects import Resource
+from kafkade.api.plan import Plan
+from kafkade.api.topic import DeletionPolicy
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.model import TopicDescription
+from kafkade.topics.desired import Desired
+from kafkade.topics.plan import THROTTLED_REPLICAS
+from kafkade.topics.settings import undeclared, unknown_key_message
+from kafkade.topics.steps import (
+    AddPartitions,
+    Adopt,
+    AlterConfig,
+    AnnounceReassignment,
+    Create,
+    Delete,
+    FinishReassignment,
+    Reassign,
+)
+
+RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
+"""Dynamic broker settings of a throttle (KIP-73), bytes per second."""
+
+_VISIBLE_AFTER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Waits in seconds until a broker's metadata shows what the controller already did."""
+
+StepT = TypeVar("StepT")
+
+
+@dataclass(slots=True)
+class Acted:
+    """What became of one topic's plan."""
+
+    error: KafkadeError | None = None
+    created: bool = False
+    deleted: bool = False
+    adopted: str | None = None
+    set_config: dict[str, str | None] = field(default_factory=dict)
+    announced: int | None = None
+    reassigned: Reassign | None = None
+    finished: bool = False
+    description: TopicDescription | None = None
+    """The topic after a change of its partitions; None where nothing of that kind was done."""
+
+
+def steps_of(plans: Mapping[str, Plan], done: Mapping[str, Acted], kind: type[StepT]) -> dict[str, StepT]:
+    """The steps of one type by topic name, without topics that an earlier verb failed for."""
+    return {
+        name: step
+        for name, plan in plans.items()
+        if done[name].error is None
+        for step in plan.steps
+        if isinstance(step, kind)
+    }
+
+
+def needs_finalizer(desired: Desired, plan: Plan) -> bool:
+    """Whether these steps make or take a topic that deleting the resource shall delete."""
+    return desired.deletion is DeletionPolicy.DELETE and any(isinstance(s, Create | Adopt) for s in plan.steps)
+
+
+async def act(kafka: KafkaAdmin, plans: Mapping[str, Plan], brokers: Sequence[int]) -> dict[str, Acted]:
+    """Execute plans by topic name; each topic's error is its own.
+
+    Raises:
+        KafkaError: no answer at all.
+    """
+    done = {name: Acted() for name in plans}
+    await _create(kafka, plans, done)
+    for name, adopt in steps_of(plans, done, Adopt).items():
+        done[name].adopted = adopt.topic_id
+    await _alter(kafka, plans, done)
+    await _add_partitions(kafka, plans, done)
+    await _reassign(kafka, plans, done, brokers)
+    await _finish(kafka, plans, done, brokers)
+    await _delete(kafka, plans, done)
+    await _look_again(kafka, plans, done)
+    return done
+
+
+async def _create(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted]) -> None:
+    creates = steps_of(plans, done, Create)
+    for name, error in (await kafka.create_topics([c.topic for c in creates.values()])).items():
+        done[name].error = _explained(error, creates[name].topic.config)
+        if error is None:
+            done[name].created = True
+            done[name].set_config.update(creates[name].topic.config)
+
+
+def _explained(error: KafkadeError | None, config: Mapping[str, str]) -> KafkadeError | None:
+    """Add the nearest name to a broker's refusal of an unknown setting."""
+    if not isinstance(error, InvalidConfig):
+        return error
+    unknown = [
+        key for key in undeclared(config, frozenset()) if f": {key}" in error.message and "nknown" in error.message
+    ]
+    if not unknown:
+        return error
+    return InvalidConfig("; ".join(unknown_key_message(key) for key in unknown))
+
+
+async def _alter(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted]) -> None:
+    alters = steps_of(plans, done, AlterConfig)
+    for name, error in (await kafka.alter_topic_configs({n: a.new for n, a in alters.items()})).items():
+        done[name].error = _explained(error, {k: v for k, v in alters[name].new.items() if v is not None})
+        if error is None:
+            done[name].set_config.update(alters[name].new)
+
+
+async def _add_partitions(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted]) -> None:
+    adds = steps_of(plans, done, AddPartitions)
+    for name, error in (await kafka.create_partitions({n: a.new for n, a in adds.items()})).items():
+        done[name].error = error
+
+
+async def _reassign(
+    kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted], brokers: Sequence[int]
+) -> None:
+    for name, announced in steps_of(plans, done, AnnounceReassignment).items():
+        done[name].announced = announced.new
+    moves = steps_of(plans, done, Reassign)
+    throttled = {n: m for n, m in moves.items() if m.throttle is not None}
+    rate = max((m.throttle or 0 for m in throttled.values()), default=0)
+    if rate:
+        await asyncio.gather(*(kafka.alter_broker_configs(b, dict.fromkeys(RATES, str(rate))) for b in brokers))
+        await kafka.alter_topic_configs({n: throttle_lists(m) for n, m in throttled.items()})
+    answers = await kafka.reassign({(n, p): replicas for n, m in moves.items() for p, replicas in m.replicas.items()})
+    for (name, _), error in answers.items():
+        done[name].error = done[name].error or error
+    for name, move in moves.items():
+        if done[name].error is None:
+            done[name].reassigned = move
+
+
+def throttle_lists(move: Reassign) -> dict[str, str | None]:
+    """``partition:broker`` lists: leaders send under the throttle from where a partition is, followers to where it goes."""
+    leaders = [f"{p}:{b}" for p, old in sorted(move.before.items()) for b in old]
+    followers = [f"{p}:{b}" for p, new in sorted(move.replicas.items()) for b in new if b not in move.before[p]]
+    return {THROTTLED_REPLICAS[0]: ",".join(leaders), THROTTLED_REPLICAS[1]: ",".join(followers)}
+
+
+async def _finish(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted], brokers: Sequence[int]) -> None:
+    finishes = steps_of(plans, done, FinishReassignment)
+    throttled = [name for name, step in finishes.items() if step.throttled]
+    if throttled and not await kafka.reassignments(None):
+        # rates are the brokers', shared by all topics: only the last one to finish takes them away
+        await asyncio.gather(*(kafka.alter_broker_configs(b, dict.fromkeys(RATES)) for b in brokers))
+    for name, error in (
+        await kafka.alter_topic_configs({n: dict.fromkeys(THROTTLED_REPLICAS) for n in throttled})
+    ).items():
+        done[name].error = error
+    for name in finishes:
+        done[name].finished = done[name].error is None
+
+
+async def _delete(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted]) -> None:
+    for name, error in (await kafka.delete_topics(list(steps_of(plans, done, Delete)))).items():
+        gone = error is None or isinstance(error, UnknownTopic)
+        done[name].deleted = gone
+        done[name].error = None if gone else error
+
+
+async def _look_again(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted]) -> None:
+    """Read back what was made: CreateTopics tells no topic id, and metadata follows the controller a moment later."""
+    totals = {n: s.topic.partitions for n, s in steps_of(plans, done, Create).items()}
+    totals |= {n: s.new for n, s in steps_of(plans, done, AddPartitions).items()}
+    for wait in _VISIBLE_AFTER:
+        missing = [name for name in totals if done[name].description is None]
+        if not missing:
+            return
+        await asyncio.sleep(wait)
+        for name, found in (await kafka.describe_topics(missing)).items():
+            if isinstance(found, TopicDescription) and len(found.partitions) >= totals[name]:
+                done[name].description = found
+
+
+def finalizer_targets(works: Mapping[str, tuple[Resource, Desired]], plans: Mapping[str, Plan]) -> list[Resource]:
+    """Resources that need the finalizer before anything is done for them."""
+    return [resource for name, (resource, wanted) in works.items() if needs_finalizer(wanted, plans[name])]

@@ -1,0 +1,138 @@
+"""A batch of topics of one cluster: observe, plan, act, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from kafkade.api.context import Context, Work
+from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError
+from kafkade.api.objects import Report, Resource
+from kafkade.api.plan import Plan
+from kafkade.api.policy import check_topic_name
+from kafkade.api.topic import KafkaTopicSpec
+from kafkade.clients.connection import Connection
+from kafkade.topics.act import Acted, act, finalizer_targets
+from kafkade.topics.desired import Desired, claim_of, desired
+from kafkade.topics.observe import TopicFacts, observe
+from kafkade.topics.plan import Policy, plan
+from kafkade.topics.status import failed, report
+
+CONFLICT_RETRY = 0.2
+"""Seconds until a resource that changed under our hands is looked at again."""
+
+Item = tuple[Work[KafkaTopicSpec], Desired]
+
+
+async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> list[Report]:
+    """Bring each topic to its spec; one Report a resource, whatever happens to its neighbours."""
+    items = [(work, desired(work.resource, work.spec, connection.spec)) for work in batch]
+    # two resources for one name cannot share a batch, since facts and steps are keyed by the topic
+    rounds: list[dict[str, Item]] = []
+    for item in items:
+        for group in rounds:
+            if item[1].name not in group:
+                group[item[1].name] = item
+                break
+        else:
+            rounds.append({item[1].name: item})
+    reports: list[Report] = []
+    for group in rounds:
+        try:
+            reports += await _round(group, connection, context)
+        except KafkaError as error:
+            reports += [failed(work.resource, error, context.now()) for work, _ in group.values()]
+    return reports
+
+
+async def _round(group: Mapping[str, Item], connection: Connection, context: Context) -> list[Report]:
+    facts: dict[str, TopicFacts | KafkadeError] = dict(_illegal(group))
+    names = [name for name in group if name not in facts]
+    seen = await observe(connection.kafka, names, [n for n in names if _may_move(group[n][0])])
+    facts |= await _with_moves(seen, group, connection)
+    plans = {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
+    doable = {n: p for n, p in plans.items() if p.error is None and not group[n][1].observe_only}
+    refused = await _finalizers({n: (w.resource, d) for n, (w, d) in group.items() if n in doable}, doable, context)
+    ready = {n: p for n, p in doable.items() if n not in refused}
+    done = await act(connection.kafka, ready, [b.id for b in connection.description.brokers])
+    reports = []
+    for name, (work, wanted) in group.items():
+        found = facts[name]
+        known = found if isinstance(found, TopicFacts) else TopicFacts(None)
+        acted = done.get(name) or Acted(error=refused.get(name))
+        if isinstance(acted.error, ApiNotFound):
+            continue  # deleted meanwhile: the watch says so
+        if isinstance(acted.error, ApiConflict):
+            reports.append(Report(work.resource.key, retry=CONFLICT_RETRY))
+            continue
+        reports.append(report(work.resource, wanted, known, plans[name], acted, context.now()))
+    return reports
+
+
+def _illegal(group: Mapping[str, Item]) -> dict[str, KafkadeError]:
+    """Names that Kafka would refuse are not even asked about."""
+    refused: dict[str, KafkadeError] = {}
+    for name in group:
+        try:
+            check_topic_name(name)
+        except KafkadeError as error:
+            refused[name] = error
+    return refused
+
+
+def _may_move(work: Work[KafkaTopicSpec]) -> bool:
+    return work.resource.status.get("reassignment") is not None
+
+
+async def _with_moves(
+    facts: Mapping[str, TopicFacts | KafkadeError], group: Mapping[str, Item], connection: Connection
+) -> dict[str, TopicFacts | KafkadeError]:
+    """Ask for running moves also where the factor found is not the one declared, before anything new is started."""
+    suspects = [
+        name
+        for name, found in facts.items()
+        if isinstance(found, TopicFacts)
+        and found.description is not None
+        and not found.moves
+        and not _may_move(group[name][0])
+        and group[name][1].replication_factor is not None
+        and any(len(p.replicas) != group[name][1].replication_factor for p in found.description.partitions)
+    ]
+    moves = await connection.kafka.reassignments(suspects) if suspects else {}
+    result = dict(facts)
+    for name in suspects:
+        found = facts[name]
+        if isinstance(found, TopicFacts):
+            running = {partition: move for (topic, partition), move in moves.items() if topic == name}
+            result[name] = TopicFacts(found.description, found.configs, running)
+    return result
+
+
+def _plan(item: Item, found: TopicFacts | KafkadeError, connection: Connection, context: Context) -> Plan:
+    work, wanted = item
+    if isinstance(found, KafkadeError):
+        return Plan(error=found)
+    policy = Policy(
+        cluster=connection.key,
+        spec=connection.spec,
+        brokers=connection.description.brokers,
+        grant=work.grant,
+        rival=context.rival(work.resource, claim_of(work.resource)),
+    )
+    return plan(work.resource, wanted, found, policy)
+
+
+async def _finalizers(
+    works: Mapping[str, tuple[Resource, Desired]], plans: Mapping[str, Plan], context: Context
+) -> dict[str, KafkadeError]:
+    """Put finalizers on first; a resource that changed meanwhile is left for its next turn."""
+    names = {resource.key: name for name, (resource, _) in works.items()}
+    targets = finalizer_targets(works, plans)
+    answers = await asyncio.gather(*(context.add_finalizer(r) for r in targets), return_exceptions=True)
+    refused: dict[str, KafkadeError] = {}
+    for resource, answer in zip(targets, answers, strict=True):
+        if isinstance(answer, KafkadeError):
+            refused[names[resource.key]] = answer
+        elif isinstance(answer, BaseException):
+            raise answer
+    return refused

@@ -1,0 +1,56 @@
+"""The indexes over resources: by cluster, by reference, by claim; old versions never win."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafkade.api.objects import Key, Resource
+from kafkade.engine.store import Indexer, Store, cluster_of
+from kafkade.topics.desired import claim_of
+
+
+def topic(name: str, version: int = 1, uid: str = "", **spec: Any) -> Resource:
+    body = {
+        "metadata": {"namespace": "shop", "name": name, "uid": uid or name, "resourceVersion": str(version), "generation": version},
+        "spec": {"clusterRef": {"name": "main"}, **spec},
+    }
+    return Resource.from_body("KafkaTopic", body)
+
+
+def store() -> Store:
+    return Store({"KafkaTopic": Indexer(claim_of, lambda r: [Key("KafkaTopic", "shop", r.spec["on"])] if "on" in r.spec else [])})
+
+
+MAIN = Key("KafkaCluster", "shop", "main")
+
+
+def test_members_claims_and_references_follow_the_resource() -> None:
+    s = store()
+    s.put(topic("a.b"))
+    s.put(topic("a-b", topicName="a_b", on="a.b"))
+    assert {k.name for k in s.members(MAIN)} == {"a.b", "a-b"}
+    assert {r.key.name for r in s.claimants("KafkaTopic", "a_b")} == {"a.b", "a-b"}, "'.' and '_' collide"
+    assert {k.name for k in s.dependants(Key("KafkaTopic", "shop", "a.b"))} == {"a-b"}
+    s.put(topic("a-b", 2, topicName="c", clusterRef={"name": "other"}))
+    assert {k.name for k in s.members(MAIN)} == {"a.b"}
+    assert s.dependants(Key("KafkaTopic", "shop", "a.b")) == frozenset()
+    s.remove(topic("a.b").key)
+    s.remove(topic("a-b").key)
+    assert len(s) == 0
+    assert s.members(MAIN) == frozenset()
+    assert s.claimants("KafkaTopic", "a_b") == ()
+
+
+def test_an_older_version_is_dropped_but_a_new_object_of_the_name_is_not() -> None:
+    s = store()
+    s.put(topic("a", 10, partitions=3))
+    s.put(topic("a", 9, partitions=1))
+    assert s.get(topic("a").key).spec["partitions"] == 3  # type: ignore[union-attr]
+    s.put(topic("a", 2, uid="another", partitions=1))
+    assert s.get(topic("a").key).spec["partitions"] == 1  # type: ignore[union-attr]
+
+
+def test_cluster_of_reads_the_reference() -> None:
+    assert cluster_of(topic("a")) == MAIN
+    assert cluster_of(topic("a", clusterRef={"name": "x", "namespace": "infra"})) == Key("KafkaCluster", "infra", "x")
+    assert cluster_of(topic("a", clusterRef="broken")) is None
