@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def render() -> dict[str, str]:
 def differences(directory: Path) -> str:
     """Unified diff from what ``directory`` holds to what it should hold; empty when it is up to date."""
     wanted = render()
-    found = {path.name: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.yaml"))}
+    found = {path.name: text for path, text in _ours(directory, wanted)}
     diffs: list[str] = []
     for name in sorted(wanted.keys() | found.keys()):
         old, new = found.get(name, ""), wanted.get(name, "")
@@ -59,11 +60,17 @@ def write(directory: Path) -> list[Path]:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             touched.append(path)
-    for path in sorted(directory.glob("*.yaml")):
-        if path.name not in wanted and path.read_text(encoding="utf-8").startswith(HEADER):
+    for path, _ in _ours(directory, wanted):
+        if path.name not in wanted:
             path.unlink()
             touched.append(path)
     return touched
+
+
+def _ours(directory: Path, wanted: Container[str]) -> list[tuple[Path, str]]:
+    """The files there that carry our header or a name of ours, with their text; others are not our business."""
+    files = ((path, path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.yaml")))
+    return [(path, text) for path, text in files if path.name in wanted or text.startswith(HEADER)]
 
 
 def crds_command(directory: Path, check: bool) -> None:

@@ -1,7 +1,7 @@
 """Confluent's schema-registry REST API, as Confluent, Apicurio (ccompat v7) and Karapace speak it.
 
-No decisions and no retries in here, except failover to another URL. Every error is one of kafkade's own; its message names the
-method, the subject and the registry's own text.
+No decisions and no retries in here, except failover to another URL. Every error is one of kafkade's own; its message
+names the method, the subject and the registry's own text.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class RegistryClient:
 
     async def lookup(self, subject: str, body: SchemaBody, normalize: bool) -> Registered | None:
         """The version of ``subject`` that has this schema, or None. One call, whatever the number of versions."""
-        return await self._registered("POST", f"/subjects/{self._s(subject)}", f"look up subject {subject}", body, normalize)
+        path = f"/subjects/{self._s(subject)}"
+        return await self._registered("POST", path, f"look up subject {subject}", body, normalize)
 
     async def register(self, subject: str, body: SchemaBody, normalize: bool) -> int:
         """Register a version and return the schema's id. The same schema again changes nothing in any flavour."""
@@ -141,9 +142,10 @@ class RegistryClient:
     async def compatible(self, subject: str, body: SchemaBody, normalize: bool) -> Verdict:
         """What the registry says of this schema as the next version, under the level in force. Nothing is written.
 
-        ``/versions`` checks what registering checks; Karapace has only ``/versions/{v}`` and goes by its level there too.
+        ``/versions`` checks what registering checks; Karapace has only ``/versions/{v}``, where its level counts too.
         """
-        path, what = f"/compatibility/subjects/{self._s(subject)}/versions", f"check compatibility of subject {subject}"
+        path = f"/compatibility/subjects/{self._s(subject)}/versions"
+        what = f"check compatibility of subject {subject}"
         params = {"normalize": _flag(normalize), "verbose": "true"}
         try:
             answer = await self._http.call("POST", path, what, params, body.json())
@@ -154,7 +156,7 @@ class RegistryClient:
         return Verdict(bool(answer["is_compatible"]), tuple(str(m) for m in answer.get("messages") or ()))
 
     async def delete_subject(self, subject: str, *, permanent: bool) -> None:
-        """Soft delete, or what must follow one: a permanent delete. RegistryNotFound's code tells what was gone before."""
+        """Soft delete, or what must follow one: a permanent delete. RegistryNotFound's code tells what was gone."""
         kind = "delete permanently" if permanent else "delete"
         params = {"permanent": "true"} if permanent else None
         await self._http.call("DELETE", f"/subjects/{self._s(subject)}", f"{kind} subject {subject}", params)
@@ -168,7 +170,7 @@ class RegistryClient:
     # config and mode
 
     async def subject_config(self, subject: str) -> SubjectConfig | None:
-        """The subject's own configuration; None when it has none, which is normal (40408, or 40401 before Confluent 7)."""
+        """The subject's own configuration; None when it has none, which is normal (40408; some answer 40401)."""
         try:
             answer = await self._http.call("GET", f"/config/{self._s(subject)}", f"get config of subject {subject}")
         except RegistryNotFound as error:
@@ -178,7 +180,7 @@ class RegistryClient:
         return SubjectConfig.from_json(answer)
 
     async def set_level(self, subject: str, level: str | None) -> None:
-        """Set the subject's compatibility level; None takes only the level away and keeps other settings (Confluent)."""
+        """Set the subject's level; None takes only the level away and keeps other settings (Confluent)."""
         what = f"set compatibility of subject {subject}"
         await self._http.call("PUT", f"/config/{self._s(subject)}", what, None, {"compatibility": level})
 
@@ -219,7 +221,8 @@ class RegistryClient:
 
     async def set_mode(self, subject: str, mode: str) -> None:
         """Set the mode of a subject (Confluent, Apicurio)."""
-        await self._http.call("PUT", f"/mode/{self._s(subject)}", f"set mode of subject {subject}", None, {"mode": mode})
+        path, what = f"/mode/{self._s(subject)}", f"set mode of subject {subject}"
+        await self._http.call("PUT", path, what, None, {"mode": mode})
 
     # helpers
 

@@ -1,6 +1,7 @@
 """From a registry's error answer to one of kafkade's errors, in one place.
 
-Codes: Confluent schema-registry, core/…/rest/exceptions/Errors.java; Karapace, api/routers/errors.py; Apicurio, ErrorCode.java.
+Codes: Confluent schema-registry, core/…/rest/exceptions/Errors.java; Karapace, api/routers/errors.py; Apicurio,
+ErrorCode.java.
 """
 
 from __future__ import annotations
@@ -40,14 +41,15 @@ _BY_CODE: dict[int, type[KafkadeError]] = {
 def registry_error(what: str, status: int, code: int, text: str) -> KafkadeError:
     """The error for an answer with HTTP ``status`` and the registry's ``code`` (0: none) and ``text``.
 
-    ``what`` names the method and the subject. Codes 404xx come first: Apicurio sends 40405 with HTTP 409. Any other 409
-    is an incompatible schema: error_code is 40901 in Confluent since v8.0.4 and 409 before that, in Apicurio and Karapace.
+    ``what`` names the method and the subject. Codes 404xx come first: Apicurio sends 40405 with HTTP 409. Any other
+    409 is an incompatible schema: error_code is 40901 in Confluent since v8.0.4 and 409 before that, in Apicurio and in
+    Karapace.
     """
     message = f"{what}: {text or 'no text'} (HTTP {status}{f', error_code {code}' if code else ''})"
     if 40400 <= code <= 40499:
         return RegistryNotFound(message, code)
     if status in (401, 403):
-        return RegistryAuthenticationFailed(f"{message}; check the registry's credentials and rights in the KafkaCluster")
+        return RegistryAuthenticationFailed(f"{message}; check the credentials that the KafkaCluster gives, and their rights")
     if code in _BY_CODE:
         return _BY_CODE[code](message)
     if code == 42205 and "read-only" in text.lower():

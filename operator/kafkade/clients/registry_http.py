@@ -27,8 +27,10 @@ _ELSEWHERE = frozenset({502, 503, 504})
 class RegistryTransport:
     """Sends one request to the first base URL that answers; remembers which one that was.
 
-    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per attempt;
-    at most ``concurrency`` requests are under way at once. Redirects are not followed: they would take credentials along.
+    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per
+    attempt; at most ``concurrency`` requests are under way at once. Requests that wait for their turn while another one
+    finds no URL answering fail with it, so that an outage costs a batch one timeout and not one for each subject.
+    Redirects are not followed: they would take credentials along.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class RegistryTransport:
         self._concurrency = concurrency
         self._session: aiohttp.ClientSession | None = None
         self._current = 0
+        self._outage: tuple[float, str] | None = None
+        """When and why no URL answered last, on the event loop's clock."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._urls)})"
@@ -78,7 +82,7 @@ class RegistryTransport:
             self._session = aiohttp.ClientSession(
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
-                connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls if self._tls is not None else True),
+                connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True),
             )
         return self._session
 
@@ -118,8 +122,17 @@ class RegistryTransport:
         Raises:
             RegistryUnreachable: none answered in time.
         """
-        start = self._current
-        order = [base] if base else [self._urls[(start + i) % len(self._urls)] for i in range(len(self._urls))]
+        entered = asyncio.get_running_loop().time()
+        async with self._slots:
+            if self._outage is not None and self._outage[0] > entered:
+                raise RegistryUnreachable(f"{what}: {self._outage[1]}")
+            return await self._first_answer(method, path, what, params, body, base)
+
+    async def _first_answer(
+        self, method: str, path: str, what: str, params: Mapping[str, str] | None, body: object, base: str | None
+    ) -> tuple[int, str]:
+        count, start = len(self._urls), self._current
+        order = [base] if base else [self._urls[(start + i) % count] for i in range(count)]
         failures: list[str] = []
         cause: BaseException | None = None
         answer: tuple[int, str] | None = None
@@ -136,7 +149,9 @@ class RegistryTransport:
                 return answer
         if answer is not None:
             return answer
-        raise RegistryUnreachable(f"{what}: the schema registry does not answer ({'; '.join(failures)})") from cause
+        why = f"the schema registry does not answer ({'; '.join(failures)})"
+        self._outage = (asyncio.get_running_loop().time(), why)
+        raise RegistryUnreachable(f"{what}: {why}") from cause
 
     async def _once(
         self, method: str, url: str, params: Mapping[str, str] | None, body: object
@@ -146,10 +161,8 @@ class RegistryTransport:
             target = target.with_query(params)
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": MEDIA_TYPE} if data is not None else None
-        async with (
-            self._slots,
-            self._open().request(method, target, data=data, headers=headers, allow_redirects=False) as response,
-        ):
+        session = self._open()
+        async with session.request(method, target, data=data, headers=headers, allow_redirects=False) as response:
             return response.status, await response.text(errors="replace")
 
 

@@ -106,7 +106,7 @@ class Registered:
 
 
 def _references(value: Any) -> tuple[Reference, ...] | None:
-    """jikkou#233: a registry may answer references in an unexpected type; then they are unknown, which is not "none"."""
+    """jikkou#233: a registry may answer references in an unexpected type; they are unknown then, which is not "none"."""
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -129,7 +129,8 @@ class SubjectConfig:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> SubjectConfig:
         """From GET /config/{s}; Confluent carries further settings there (normalize, alias, compatibilityGroup, …)."""
-        others = tuple(sorted(k for k, v in body.items() if k not in ("compatibilityLevel", "compatibility") and v is not None))
+        levels = ("compatibilityLevel", "compatibility")
+        others = tuple(sorted(k for k, v in body.items() if k not in levels and v is not None))
         level = body.get("compatibilityLevel") or body.get("compatibility")
         return cls(None if level is None else str(level), others)
 

@@ -1,8 +1,9 @@
 """Which registry software answers. Each kind is known by an answer that only it gives, never by what it lacks.
 
-- Confluent: GET /v1/metadata/id answers ``{"id": …, "scope": {…, "clusters": {…}}}`` (ServerMetadataResource, ServerClusterId).
-- Apicurio: GET /system/info of its own API, beside the compatibility API, names it "Apicurio Registry (…)"; where a proxy
-  lets only the compatibility API through, GET /contexts answers the fixed ``[":.:"]`` (Confluent: ``["."]``).
+- Confluent: GET /v1/metadata/id answers ``{"id": …, "scope": {…, "clusters": {…}}}`` (ServerMetadataResource,
+  ServerClusterId).
+- Apicurio: GET /system/info of its own API, beside the compatibility API, names it "Apicurio Registry (…)"; where a
+  proxy lets only the compatibility API through, GET /contexts answers the fixed ``[":.:"]`` (Confluent: ``["."]``).
 - Karapace: GET /_health answers ``karapace_version`` (api/routers/health.py).
 """
 
@@ -68,4 +69,5 @@ async def _unknown(transport: RegistryTransport, base: str) -> RegistryProbe:
         return RegistryProbe("Unknown", False, f"the registry answers HTTP {status}: check its credentials")
     if status == 200 and text.lstrip().startswith("["):
         return RegistryProbe("Unknown", True, "answers as a schema registry, of a kind that kafkade does not know")
-    return RegistryProbe("Unknown", False, f"GET /schemas/types answers HTTP {status}: is the URL that of a schema registry?")
+    message = f"GET /schemas/types answers HTTP {status}: is the URL that of a schema registry?"
+    return RegistryProbe("Unknown", False, message)

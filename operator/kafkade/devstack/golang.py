@@ -77,7 +77,7 @@ ETCD = GoModule(
     packages={"etcd": "go.etcd.io/etcd/server/v3"},
     tags="http2legacy",
 )
-KIND = GoModule(name="kind", version="v0.31.0", packages={"kind": "sigs.k8s.io/kind"})
+KIND = GoModule(name="kind", version="v0.33.0", packages={"kind": "sigs.k8s.io/kind"})
 
 
 def binaries(module: GoModule) -> Path:

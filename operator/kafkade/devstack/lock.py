@@ -43,7 +43,10 @@ def _kafka(version: str) -> list[Artifact]:
         else:
             # Kafka 3 refers to log4j 1's classes; reload4j is what goes on with them
             logging = Artifact("org.slf4j", "slf4j-reload4j", slf4j.version)
-        return sorted({*needed, *_resolve(logging)})
+        # where both need something, it is the broker's version that serves
+        for artifact in _resolve(logging):
+            by_name.setdefault((artifact.group, artifact.name), artifact)
+        return sorted(by_name.values())
 
 
 def _resolve(artifact: Artifact) -> list[Artifact]:

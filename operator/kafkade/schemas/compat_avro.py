@@ -1,7 +1,8 @@
 """Avro's schema resolution rules (Avro specification, "Schema Resolution"): can a reader read what a writer wrote?
 
-The verdict is that of the ``avro`` package (avro.compatibility, a port of Avro's SchemaCompatibility, which Confluent uses);
-its answer loses the path inside unions and nested records, so the same rules are walked here to say where and what.
+The verdict is that of the ``avro`` package (avro.compatibility, a port of Avro's SchemaCompatibility, which Confluent
+uses); its answer loses the path inside unions and nested records, so the same rules are walked here to say where and
+what.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ Pairs = set[tuple[int, int]]
 
 def violations(reader: Any, writer: Any, direction: Direction) -> list[Violation]:
     """Why ``reader`` cannot read records of ``writer``; empty when it can."""
-    verdict = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)
+    checker: Any = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # the package has no types here
+    verdict = checker.get_compatibility(reader, writer)
     if verdict.compatibility is SchemaCompatibilityType.compatible:
         return []
     found = list(_walk(reader, writer, str(getattr(reader, "name", "top level")), direction, set()))
@@ -74,7 +76,7 @@ def _writer_union(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs
 
 def _not_in_union(reader: Any, writer: Any, path: str, d: Direction) -> Violation:
     rule = f"{describe(writer)} of {d.writer} fits no branch of the {describe(reader)} in {d.reader}: {d.breaks}"
-    return Violation(path, rule, d.pick("keep that branch in the union", "do not add that type yet, old readers lack it"))
+    return Violation(path, rule, d.pick("keep that branch in the union", "old readers lack it: do not add it"))
 
 
 def _type_changed(reader: Any, writer: Any, path: str, d: Direction) -> Violation:
@@ -90,8 +92,8 @@ def _named(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> It
         yield Violation(path, rule, d.pick("keep the name, or list the old full name in aliases", "keep the name"))
     if reader.type == "fixed":
         if reader.size != writer.size:
-            rule = f"size of fixed {reader.name} is {reader.size} in {d.reader} and {writer.size} in {d.writer}: {d.breaks}"
-            yield Violation(path, rule, "keep the size")
+            sizes = f"{reader.size} in {d.reader} and {writer.size} in {d.writer}"
+            yield Violation(path, f"size of fixed {reader.name} is {sizes}: {d.breaks}", "keep the size")
     elif reader.type == "enum":
         yield from _symbols(reader, writer, path, d)
     else:
@@ -104,7 +106,8 @@ def _symbols(reader: Any, writer: Any, path: str, d: Direction) -> Iterator[Viol
     if missing and not (default and default in reader.symbols):
         verb = d.pick("removed from", "added to")
         rule = f"{', '.join(missing)} {verb} enum {reader.name}: {d.breaks}"
-        yield Violation(path, rule, d.pick("keep the symbols, or give the enum a default", "old readers need an enum default"))
+        advice = d.pick("keep the symbols, or give the enum a default", "old readers need an enum with a default first")
+        yield Violation(path, rule, advice)
 
 
 def _fields(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Iterator[Violation]:
@@ -114,10 +117,9 @@ def _fields(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> I
         if written is not None:
             yield from _walk(field.type, written.type, at, d, seen)
         elif not field.has_default:
-            backward = f"field {field.name} was added without a default: readers with the new schema cannot read old records"
-            forward = (
-                f"field {field.name} was removed and has no default in {d.old}:"
-                " readers with the old schema cannot read new records"
+            rule = d.pick(
+                f"field {field.name} was added without a default: readers with the new schema cannot read old records",
+                f"field {field.name} was removed and has no default in {d.old}: {d.breaks}",
             )
-            advice = d.pick("give it a default", "keep the field, or give it a default in a version before you remove it")
-            yield Violation(at, d.pick(backward, forward), advice)
+            advice = d.pick("give it a default", "keep it, or give it a default in a version before you remove it")
+            yield Violation(at, rule, advice)

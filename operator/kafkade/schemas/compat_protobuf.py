@@ -1,13 +1,13 @@
 """Protobuf's compatibility rules as Confluent checks them (protobuf-provider/…/protobuf/diff/*.java).
 
-Fields are compared by number within each message. Fine: fields, messages, enums, enum constants and oneofs added; fields
-renamed or removed; constants removed; a whole oneof removed; a field taken out of a oneof. The wire decides about types:
-within a group of scalars a change is readable (https://protobuf.dev/programming-guides/proto3/#updating).
+Fields are compared by number within each message. Fine: fields, messages, enums, enum constants and oneofs added;
+fields renamed or removed; constants removed; a whole oneof removed; a field taken out of a oneof. The wire decides
+about types: within a group of scalars a change is readable (protobuf.dev/programming-guides/proto3/#updating).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
@@ -15,8 +15,9 @@ from kafkade.schemas.findings import Direction, Violation
 from kafkade.schemas.parse_protobuf import Descriptors
 
 _F = FieldDescriptorProto
+_VARINT = (_F.TYPE_INT32, _F.TYPE_INT64, _F.TYPE_UINT32, _F.TYPE_UINT64, _F.TYPE_BOOL, _F.TYPE_ENUM)
 _GROUPS: dict[int, str] = {
-    **dict.fromkeys((_F.TYPE_INT32, _F.TYPE_INT64, _F.TYPE_UINT32, _F.TYPE_UINT64, _F.TYPE_BOOL, _F.TYPE_ENUM), "varint"),
+    **dict.fromkeys(_VARINT, "varint"),
     **dict.fromkeys((_F.TYPE_SINT32, _F.TYPE_SINT64), "zigzag varint"),
     **dict.fromkeys((_F.TYPE_STRING, _F.TYPE_BYTES), "string or bytes"),
     **dict.fromkeys((_F.TYPE_FIXED32, _F.TYPE_SFIXED32), "fixed32"),
@@ -38,8 +39,8 @@ class _Types:
             prefix = f".{file.package}" if file.package else ""
             self._add(file.message_type, prefix, file.package)
 
-    def _add(self, messages: Iterator[DescriptorProto] | object, prefix: str, package: str) -> None:
-        for message in messages:  # type: ignore[attr-defined]  # a protobuf container
+    def _add(self, messages: Iterable[DescriptorProto], prefix: str, package: str) -> None:
+        for message in messages:
             name = f"{prefix}.{message.name}"
             self.messages[name], self.packages[name] = message, package
             self._add(message.nested_type, name, package)
@@ -61,15 +62,20 @@ class _Check:
     def file(self, reader: FileDescriptorProto, writer: FileDescriptorProto) -> Iterator[Violation]:
         if reader.package != writer.package:
             old, new = (writer, reader) if self.d.kind == "backward" else (reader, writer)
-            rule = f"package changed from {old.package or 'none'} to {new.package or 'none'}: all full names change with it"
+            rule = f"package changed from {old.package or 'none'} to {new.package or 'none'}, and all full names with it"
             yield Violation("package", rule, "keep the package")
         yield from self.messages(reader.message_type, writer.message_type, reader.package, writer.package)
 
     def messages(
-        self, reader: object, writer: object, reader_scope: str, writer_scope: str, path: str = ""
+        self,
+        reader: Iterable[DescriptorProto],
+        writer: Iterable[DescriptorProto],
+        reader_scope: str,
+        writer_scope: str,
+        path: str = "",
     ) -> Iterator[Violation]:
-        ours: dict[str, DescriptorProto] = {m.name: m for m in reader}  # type: ignore[attr-defined]
-        for old in writer:  # type: ignore[attr-defined]
+        ours = {m.name: m for m in reader}
+        for old in writer:
             if old.options.map_entry:
                 continue
             at = f"{path}.{old.name}" if path else old.name
@@ -121,7 +127,8 @@ class _Check:
             return
         at = f"{path}.{known.name} (number {known.number})"
         if known.label == _F.LABEL_REQUIRED:
-            rule = f"required field {known.name} is only in {self.d.reader if reader else self.d.writer}: {self.d.breaks}"
+            side = self.d.reader if reader else self.d.writer
+            rule = f"required field {known.name} is only in {side}: {self.d.breaks}"
             yield Violation(at, rule, "a required field can never be added or removed: keep it as it is")
         group = _oneof(theirs, writer) if writer is not None and reader is None else None
         if group is not None:
@@ -156,7 +163,8 @@ class _Check:
         mine, other = self.reader.messages.get(reader), self.writer.messages.get(writer)
         if mine is not None and other is not None:
             # also what is imported: a new version of a reference may break this schema
-            yield from self.message(mine, other, self.reader.local(reader), reader.lstrip("."), writer.lstrip("."))
+            path = self.reader.local(reader)
+            yield from self.message(mine, other, path, reader.lstrip("."), writer.lstrip("."))
 
     def kind(self, types: _Types, field: FieldDescriptorProto) -> str:
         if field.type == _F.TYPE_MESSAGE:
@@ -171,8 +179,9 @@ class _Check:
         for name, numbers in _oneofs(reader).items():
             groups = {origin.get(n, f"field {n}") for n in numbers if n in known}
             if len(groups) > 1:
-                rule = f"oneof {name} of {self.d.reader} joins fields that are independent in {self.d.writer}: {self.d.breaks}"
-                yield Violation(f"{path}.{name}", rule, self.d.pick("leave the fields outside the oneof", "keep the oneof"))
+                d = self.d
+                rule = f"oneof {name} of {d.reader} joins fields that are independent in {d.writer}: {d.breaks}"
+                yield Violation(f"{path}.{name}", rule, d.pick("leave the fields outside the oneof", "keep the oneof"))
 
 
 def violations(reader: Descriptors, writer: Descriptors, direction: Direction) -> list[Violation]:

@@ -47,9 +47,10 @@ def _build(node: Any, before: Sequence[Any], namespace: str | None = None) -> An
         warnings.simplefilter("ignore", avro.errors.IgnoredLogicalType)
         for earlier in before:
             avro.schema.make_avsc_object(earlier, names)
-        if isinstance(node, str) and node not in avro.schema.PRIMITIVE_TYPES:
+        if isinstance(node, str):
             # the package looks names up only inside of another type
-            return avro.schema.make_avsc_object({"type": "array", "items": node}, names).items
+            array: Any = avro.schema.make_avsc_object({"type": "array", "items": node}, names)
+            return array.items
         return avro.schema.make_avsc_object(node, names)
 
 

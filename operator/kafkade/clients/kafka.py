@@ -1,0 +1,299 @@
+"""Kafka's admin requests, batched: one request for all topics of a call, and each answer keyed by its topic.
+
+librdkafka (confluent_kafka) does what it can; kafka-python does the rest. The event loop is never blocked. Methods that
+answer by topic put a KafkadeError in place of a topic's result; they raise only when the whole request got no answer:
+ClusterUnreachable, AuthenticationFailed, TLSFailed, or InvalidSpec where the client's settings cannot be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError as ForeignError
+from confluent_kafka import TopicCollection
+from confluent_kafka import admin as ck
+from confluent_kafka.admin import AdminClient
+
+from kafkade.api.errors import KafkadeError, NotSupportedByCluster
+from kafkade.clients.kafka_config import Security
+from kafkade.clients.kafka_errors import Action, answer_error
+from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
+from kafkade.clients.kafka_link import Link
+from kafkade.clients.kafka_python import KafkaPython
+from kafkade.clients.model import (
+    BrokerNode,
+    ClusterDescription,
+    ConfigEntry,
+    ConfigSource,
+    Health,
+    NewTopic,
+    Partition,
+    PartitionMove,
+    TopicDescription,
+)
+
+__all__ = ["KafkaAdmin", "Security"]
+
+log = logging.getLogger("kafkade.kafka")
+
+T = TypeVar("T")
+ByTopic = dict[str, KafkadeError | None]
+
+_CLUSTER = Action("describe", "cluster", "Describe")
+_CREATE = Action("create", "topic", "Create")
+_DESCRIBE = Action("describe", "topic", "Describe")
+_CONFIGS = Action("read the settings of", "topic", "DescribeConfigs")
+_ALTER_CONFIGS = Action("change the settings of", "topic", "AlterConfigs")
+_PARTITIONS = Action("add partitions to", "topic", "Alter")
+_DELETE = Action("delete", "topic", "Delete")
+_BROKER_CONFIGS = Action("read the settings of", "broker", "DescribeConfigs")
+_ALTER_BROKER = Action("change", "broker settings", "AlterConfigs")
+
+_AUXILIARY_TIMEOUT = 5.0
+"""Seconds for what a status can do without: the active controller and the feature levels."""
+
+_SINGLE_BROKER_TIMEOUT = 5.0
+
+_SOURCES = {
+    ck.ConfigSource.DYNAMIC_TOPIC_CONFIG.value: ConfigSource.TOPIC,
+    ck.ConfigSource.DYNAMIC_BROKER_CONFIG.value: ConfigSource.BROKER,
+    ck.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value: ConfigSource.DEFAULT_BROKER,
+    ck.ConfigSource.STATIC_BROKER_CONFIG.value: ConfigSource.STATIC_BROKER,
+    ck.ConfigSource.DEFAULT_CONFIG.value: ConfigSource.DEFAULT,
+}
+
+
+class KafkaAdmin:
+    """One Kafka cluster's admin API. ``timeout`` in seconds bounds each request."""
+
+    def __init__(self, security: Security, *, timeout: float = 15.0) -> None:
+        self._security = security
+        self._timeout = timeout
+        self._link = Link(security, timeout)
+        self._python = KafkaPython(security, timeout)
+        self._controller: int | None = None
+
+    def __repr__(self) -> str:
+        return f"KafkaAdmin({self._security!r})"
+
+    async def close(self) -> None:
+        """Close all connections. Requests still running end with ClusterUnreachable."""
+        await self._link.close()
+        await self._python.close()
+
+    async def describe_cluster(self) -> ClusterDescription:
+        """DescribeCluster, with the active controller from DescribeQuorum.
+
+        KRaft brokers name a random broker as the controller (KIP-500: requests for the controller go through any
+        broker), so their answer counts only where there is no quorum to ask. When the quorum cannot be asked this
+        time, the controller last seen is kept; None when it was never seen.
+        """
+        answer = await self._one(lambda admin: admin.describe_cluster(request_timeout=self._timeout), _CLUSTER)
+        brokers = tuple(BrokerNode(n.id, n.host, n.port, n.rack) for n in sorted(answer.nodes, key=lambda n: n.id))
+        try:
+            async with asyncio.timeout(_AUXILIARY_TIMEOUT):
+                self._controller = await self._python.controller()
+        except NotSupportedByCluster:
+            self._controller = answer.controller.id if answer.controller is not None else None
+        except (KafkadeError, TimeoutError) as error:
+            log.debug("the active controller of %s is not known: %s", self._security.bootstrap, error)
+        return ClusterDescription(answer.cluster_id, self._controller, brokers)
+
+    async def health(self) -> Health:
+        """Counts over all topics that the principal may describe, from one Metadata request."""
+        metadata = await self._link.call_blocking(lambda admin: admin.list_topics(timeout=self._timeout))
+        partitions = [p for topic in metadata.topics.values() for p in topic.partitions.values()]
+        return Health(
+            topics=len(metadata.topics),
+            partitions=len(partitions),
+            under_replicated=sum(len(p.isrs) < len(p.replicas) for p in partitions),
+            offline=sum(p.leader < 0 for p in partitions),
+        )
+
+    async def features(self) -> Mapping[str, int | str]:
+        """Finalized feature levels; metadata.version by its name (``4.1-IV1``). Empty where they cannot be had."""
+        try:
+            async with asyncio.timeout(_AUXILIARY_TIMEOUT):
+                levels = await self._python.features()
+        except (KafkadeError, TimeoutError) as error:
+            log.debug("the feature levels of %s are not known: %s", self._security.bootstrap, error)
+            return {}
+        named: dict[str, int | str] = dict(levels)
+        if METADATA_VERSION in levels:
+            named[METADATA_VERSION] = metadata_version_name(levels[METADATA_VERSION])
+        return named
+
+    async def describe_topics(self, names: Collection[str]) -> dict[str, TopicDescription | KafkadeError]:
+        """Ids, partitions, replicas; UnknownTopic for a name that is no topic. One request, and no topic is made by it."""
+        wanted = list(dict.fromkeys(names))
+        answers = await self._many(
+            wanted, lambda a: a.describe_topics(TopicCollection(wanted), request_timeout=self._timeout)
+        )
+        return {name: self._result(_DESCRIBE, name, answers[name], _description) for name in wanted}
+
+    async def topic_configs(self, names: Collection[str]) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
+        """All settings of topics, defaults included: one DescribeConfigs."""
+        wanted = [ck.ConfigResource(ck.ResourceType.TOPIC, name) for name in dict.fromkeys(names)]
+        answers = await self._many(wanted, lambda a: a.describe_configs(wanted, request_timeout=self._timeout))
+        return {r.name: self._result(_CONFIGS, r.name, answers[r], _entries) for r in wanted}
+
+    async def create_topics(self, topics: Sequence[NewTopic]) -> ByTopic:
+        """One CreateTopics. A topic is made whole, with its settings, or not at all."""
+        new = [ck.NewTopic(t.name, t.partitions, t.replication_factor, config=dict(t.config)) for t in topics]
+        return await self._change(_CREATE, new, lambda admin: admin.create_topics(new, **self._timeouts))
+
+    async def create_partitions(self, totals: Mapping[str, int]) -> ByTopic:
+        """One CreatePartitions: topic -> how many it shall have in all."""
+        new = [ck.NewPartitions(name, total) for name, total in totals.items()]
+        return await self._change(_PARTITIONS, new, lambda admin: admin.create_partitions(new, **self._timeouts))
+
+    async def delete_topics(self, names: Collection[str]) -> ByTopic:
+        """One DeleteTopics."""
+        wanted = list(dict.fromkeys(names))
+        return await self._change(_DELETE, wanted, lambda admin: admin.delete_topics(wanted, **self._timeouts))
+
+    async def alter_topic_configs(self, changes: Mapping[str, Mapping[str, str | None]]) -> ByTopic:
+        """One IncrementalAlterConfigs (KIP-339); None takes a topic's own value away, back to the default.
+
+        A topic without changes is not asked for and answered with None.
+        """
+        wanted = [_alteration(ck.ResourceType.TOPIC, name, keys) for name, keys in changes.items() if keys]
+        answers = await self._many(wanted, lambda a: a.incremental_alter_configs(wanted, request_timeout=self._timeout))
+        results: ByTopic = dict.fromkeys(changes)
+        for resource in wanted:
+            results[resource.name] = self._refusal(_ALTER_CONFIGS, resource.name, answers[resource])
+        return results
+
+    async def broker_configs(self, broker: int) -> Mapping[str, ConfigEntry]:
+        """All settings of one broker, as it runs with them.
+
+        Raises:
+            KafkaRequestFailed: this broker is not up, though others may be. Other KafkadeErrors as everywhere.
+        """
+        wanted = ck.ConfigResource(ck.ResourceType.BROKER, str(broker))
+        answers = await self._many([wanted], lambda a: a.describe_configs([wanted], request_timeout=self._single))
+        result = self._result(_BROKER_CONFIGS, str(broker), answers[wanted], _entries)
+        if isinstance(result, KafkadeError):
+            raise result
+        return result
+
+    async def alter_broker_configs(self, broker: int, changes: Mapping[str, str | None]) -> None:
+        """Dynamic settings of one broker (replication throttles); None takes one away.
+
+        Raises:
+            InvalidConfig: with the broker's text.
+            KafkaRequestFailed: this broker is not up, though others may be. Other KafkadeErrors as everywhere.
+        """
+        if not changes:
+            return
+        wanted = _alteration(ck.ResourceType.BROKER, str(broker), changes)
+        answers = await self._many(
+            [wanted], lambda a: a.incremental_alter_configs([wanted], request_timeout=self._single)
+        )
+        error = self._refusal(_ALTER_BROKER, f"of broker {broker}", answers[wanted])
+        if error is not None:
+            raise error
+
+    async def default_broker_configs(self) -> Mapping[str, ConfigEntry]:
+        """The cluster-wide dynamic broker settings (KIP-226): only those that are set."""
+        return await self._python.default_broker_configs()
+
+    async def alter_default_broker_configs(self, changes: Mapping[str, str | None]) -> None:
+        """Set cluster-wide dynamic broker settings; None takes one away. All or nothing.
+
+        Raises:
+            InvalidConfig: with the broker's text. Other KafkadeErrors as everywhere.
+        """
+        if changes:
+            await self._python.alter_default_broker_configs(changes)
+
+    async def reassign(
+        self, moves: Mapping[tuple[str, int], tuple[int, ...] | None]
+    ) -> dict[tuple[str, int], KafkadeError | None]:
+        """AlterPartitionReassignments (KIP-455) by topic and partition; None cancels a running move."""
+        return await self._python.reassign(moves) if moves else {}
+
+    async def reassignments(self, names: Collection[str]) -> dict[tuple[str, int], PartitionMove]:
+        """The partitions of these topics that move right now."""
+        found = await self.describe_topics(names)
+        partitions = {n: range(len(d.partitions)) for n, d in found.items() if isinstance(d, TopicDescription)}
+        return await self._python.reassignments(partitions) if partitions else {}
+
+    @property
+    def _timeouts(self) -> dict[str, float]:
+        """The broker waits a little less for the change to be visible than the client waits for the broker."""
+        return {"request_timeout": self._timeout, "operation_timeout": self._timeout * 0.8}
+
+    @property
+    def _single(self) -> float:
+        """For requests that only one certain broker can answer, which may well be down."""
+        return min(self._timeout, _SINGLE_BROKER_TIMEOUT)
+
+    async def _many(self, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[Any, Any]]) -> dict[Any, Any]:
+        return await self._link.call(start) if wanted else {}
+
+    async def _one(self, start: Callable[[AdminClient], Any], action: Action) -> Any:
+        answer = (await self._link.call(lambda admin: {"": start(admin)}))[""]
+        result = self._result(action, "", answer, lambda found: found)
+        if isinstance(result, KafkadeError):
+            raise result
+        return result
+
+    async def _change(
+        self, action: Action, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[str, Any]]
+    ) -> ByTopic:
+        answers = await self._many(wanted, start)
+        return {name: self._refusal(action, name, answer) for name, answer in answers.items()}
+
+    def _refusal(self, action: Action, name: str, answer: Any) -> KafkadeError | None:
+        if not isinstance(answer, ForeignError):
+            return None
+        return answer_error(action, name, answer.code(), answer.str(), self._security.principal)
+
+    def _result(self, action: Action, name: str, answer: Any, read: Callable[[Any], T]) -> T | KafkadeError:
+        error = self._refusal(action, name, answer)
+        return read(answer) if error is None else error
+
+
+def _description(found: Any) -> TopicDescription:
+    partitions = tuple(
+        Partition(
+            replicas=tuple(n.id for n in p.replicas),
+            isr=tuple(n.id for n in p.isr),
+            leader=p.leader.id if p.leader is not None and p.leader.id >= 0 else None,
+        )
+        for p in sorted(found.partitions, key=lambda p: p.id)
+    )
+    return TopicDescription(found.name, _uuid(found.topic_id), partitions, internal=bool(found.is_internal))
+
+
+def _uuid(value: Any) -> str:
+    """As Kafka's own tools print an id: URL-safe base64, which librdkafka's is not."""
+    return str(value).replace("+", "-").replace("/", "_")
+
+
+def _entries(found: Mapping[str, Any]) -> dict[str, ConfigEntry]:
+    return {
+        key: ConfigEntry(
+            value=None if entry.is_sensitive else entry.value,
+            source=_SOURCES.get(int(getattr(entry.source, "value", entry.source)), ConfigSource.OTHER),
+            read_only=entry.is_read_only,
+            sensitive=entry.is_sensitive,
+        )
+        for key, entry in found.items()
+    }
+
+
+def _alteration(kind: Any, name: str, changes: Mapping[str, str | None]) -> Any:
+    operations = [
+        ck.ConfigEntry(
+            key,
+            value,
+            incremental_operation=ck.AlterConfigOpType.DELETE if value is None else ck.AlterConfigOpType.SET,
+        )
+        for key, value in changes.items()
+    ]
+    return ck.ConfigResource(kind, name, incremental_configs=operations)

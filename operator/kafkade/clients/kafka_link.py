@@ -1,0 +1,212 @@
+"""One librdkafka client, awaited without blocking the event loop, that says why it cannot reach a broker.
+
+librdkafka itself only ever times out; the real cause (a refused login, a wrong CA) arrives in ``error_cb``, which is
+served here while a request waits. A client that failed is thrown away, so that the next try starts afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError as ForeignError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from kafkade.api.errors import ClusterUnreachable, KafkadeError
+from kafkade.clients.kafka_config import Security, librdkafka_config
+from kafkade.clients.kafka_errors import Cause, build_error, is_all_down, way_error
+
+log = logging.getLogger("kafkade.librdkafka")
+
+FATAL_GRACE = 1.0
+"""Seconds that other brokers get to answer after one refused the login or failed the TLS handshake."""
+
+DOWN_GRACE = 4.0
+"""Seconds that brokers get to come back after all of them were seen down."""
+
+_TICK = 0.05
+_MARGIN = 2.0
+
+K = TypeVar("K", bound=Hashable)
+Start = Callable[[AdminClient], Mapping[K, "Future[Any]"]]
+
+
+class _Client:
+    """An AdminClient with what its error_cb said. Used from the event loop's thread only, but for its making and end."""
+
+    def __init__(self, security: Security, timeout: float) -> None:
+        self.cause: Cause | None = None
+        self.fatal_since: float | None = None
+        self.down_since: float | None = None
+        self.users = 0
+        self.retired = False
+        config = librdkafka_config(security, timeout) | {"error_cb": self._heard}
+        try:
+            self.admin: AdminClient | None = AdminClient(config, logger=log)
+        except KafkaException as error:
+            raise build_error(error.args[0]) from error
+
+    def _heard(self, error: ForeignError) -> None:
+        code = error.code()
+        now = asyncio.get_running_loop().time()
+        if is_all_down(code):
+            self.down_since = self.down_since or now
+            return
+        cause = Cause(code, error.str())
+        if self.cause is None or cause.rank >= self.cause.rank:
+            self.cause = cause
+        if cause.fatal:
+            self.fatal_since = self.fatal_since or now
+
+    def listen(self) -> None:
+        """Serve error_cb; librdkafka hands over one event a call."""
+        for _ in range(100):
+            if self.admin is None or not self.admin.poll(0):
+                return
+
+    def hopeless(self, now: float) -> bool:
+        """Whether waiting on makes no sense."""
+        since, grace = (self.fatal_since, FATAL_GRACE) if self.fatal_since else (self.down_since, DOWN_GRACE)
+        return since is not None and now - since > grace
+
+    def succeeded(self) -> None:
+        """A broker answered: older trouble explains nothing any more."""
+        self.cause = self.fatal_since = self.down_since = None
+
+    def destroy(self) -> None:
+        """Drop the last reference, which waits for librdkafka's threads: never on the event loop."""
+        self.admin = None
+
+
+class Link:
+    """Awaits librdkafka's answers. ``timeout`` in seconds bounds each request."""
+
+    def __init__(self, security: Security, timeout: float) -> None:
+        self._security = security
+        self._timeout = timeout
+        self._client: _Client | None = None
+        self._making = asyncio.Lock()
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="kafkade-librdkafka")
+
+    async def call(self, start: Start[K]) -> dict[K, Any | ForeignError]:
+        """Start a request and await all its futures: by key the result, or the broker's error for that key alone.
+
+        Raises:
+            ClusterUnreachable, AuthenticationFailed, TLSFailed: no broker answered, with the cause.
+            InvalidSpec: librdkafka refuses the settings.
+        """
+        client = await self._acquire()
+        try:
+            assert client.admin is not None  # noqa: S101 -- an acquired client is not destroyed before its release
+            futures = start(client.admin)
+            await self._wait(client, futures)
+            answers = {key: _answer(future) for key, future in futures.items()}
+            self._check(answers, client)
+            client.succeeded()
+        except KafkadeError:
+            self._retire(client)
+            raise
+        finally:
+            self._release(client)
+        return answers
+
+    async def call_blocking(self, work: Callable[[AdminClient], Any]) -> Any:
+        """The same for a call of AdminClient that blocks; it runs in a worker thread.
+
+        Raises:
+            KafkadeError: as ``call``.
+        """
+        answers = await self.call(lambda admin: {"": self._workers.submit(work, admin)})
+        answer = answers[""]
+        if isinstance(answer, ForeignError):
+            raise way_error(Cause(answer.code(), answer.str()), self._security, self._timeout)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections; running requests end with an error."""
+        if self._client is not None:
+            self._retire(self._client)
+        self._workers.shutdown(wait=False)
+
+    async def _acquire(self) -> _Client:
+        async with self._making:
+            if self._client is None:
+                loop = asyncio.get_running_loop()
+                # loading CAs takes tens of milliseconds
+                self._client = await loop.run_in_executor(self._workers, _Client, self._security, self._timeout)
+            self._client.users += 1
+            return self._client
+
+    def _release(self, client: _Client) -> None:
+        client.users -= 1
+        self._bury(client)
+
+    def _retire(self, client: _Client) -> None:
+        client.retired = True
+        if self._client is client:
+            self._client = None
+        self._bury(client)
+
+    def _bury(self, client: _Client) -> None:
+        if client.retired and client.users == 0 and client.admin is not None:
+            try:
+                self._workers.submit(client.destroy)
+            except RuntimeError:  # the pool is shut down already
+                threading.Thread(target=client.destroy, daemon=True).start()
+
+    async def _wait(self, client: _Client, futures: Mapping[K, Future[Any]]) -> None:
+        loop = asyncio.get_running_loop()
+        done = _all_done(futures, loop)
+        started = loop.time()
+        while not done.done():
+            await asyncio.wait((done,), timeout=_TICK)
+            if done.done():
+                break
+            client.listen()
+            now = loop.time()
+            if client.hopeless(now) or now - started > self._timeout + _MARGIN:
+                raise way_error(client.cause, self._security, now - started)
+
+    def _check(self, answers: Mapping[K, Any], client: _Client) -> None:
+        """Errors of librdkafka's own speak of the whole request."""
+        for answer in answers.values():
+            if isinstance(answer, ForeignError) and answer.code() < 0:
+                client.listen()
+                cause = client.cause or Cause(answer.code(), answer.str())
+                raise way_error(cause, self._security, self._timeout)
+
+
+def _all_done(futures: Mapping[K, Future[Any]], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    """One asyncio future for all: a wrapped future for each of a thousand topics would wake the loop a thousand times."""
+    done: asyncio.Future[None] = loop.create_future()
+    lock, left = threading.Lock(), len(futures)
+
+    def finish() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def one_less(_: Future[Any]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last and not loop.is_closed():
+            loop.call_soon_threadsafe(finish)
+
+    for future in list(futures.values()):
+        future.add_done_callback(one_less)
+    return done
+
+
+def _answer(future: Future[Any]) -> Any | ForeignError:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, KafkaException) and isinstance(error.args[0], ForeignError):
+        return error.args[0]
+    raise ClusterUnreachable(f"librdkafka failed: {error!r}") from error

@@ -1,0 +1,184 @@
+"""What only kafka-python has: reassignments, the quorum's leader, feature levels and the default broker's settings.
+
+kafka-python blocks and runs threads of its own, so its client is made when needed, called in one worker thread, and
+closed when idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka import errors as foreign
+from kafka.admin import ConfigResourceType
+from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigsRequest
+
+from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
+from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
+from kafkade.clients.kafka_errors import Action, answer_error
+from kafkade.clients.kafka_oauth import TokenProvider
+from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionMove
+
+IDLE = 10.0
+"""Seconds without a call after which the connections are closed."""
+
+_SET, _DELETE = 0, 1
+"""IncrementalAlterConfigs operations (KIP-339)."""
+
+_DEFAULT_BROKER = ""
+"""The broker entity's name that means "all brokers" (KIP-226)."""
+
+_SOURCES = {
+    1: ConfigSource.TOPIC,
+    2: ConfigSource.BROKER,
+    3: ConfigSource.DEFAULT_BROKER,
+    4: ConfigSource.STATIC_BROKER,
+    5: ConfigSource.DEFAULT,
+}
+
+# its errors arrive as exceptions; at DEBUG it would write the whole configuration, passwords included
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+R = TypeVar("R")
+DEFAULTS = Action("change", "broker settings", "AlterConfigs")
+REASSIGN = Action("reassign", "topic", "Alter")
+QUORUM = Action("describe", "cluster", "Describe")
+
+
+class KafkaPython:
+    """A kafka-python admin client behind ``await``. ``timeout`` in seconds bounds each request."""
+
+    def __init__(self, security: Security, timeout: float) -> None:
+        self._security = security
+        self._timeout = timeout
+        self._client: Any = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="kafkade-kafka-python")
+        self._idle: asyncio.TimerHandle | None = None
+
+    async def controller(self) -> int | None:
+        """Node id of the active controller, from DescribeQuorum; None where no leader is elected."""
+        answer = await self._run(QUORUM, lambda client: client.describe_metadata_quorum())
+        leader = int(answer["topics"][0]["partitions"][0]["leader_id"])
+        return leader if leader >= 0 else None
+
+    async def features(self) -> dict[str, int]:
+        """Finalized feature levels (KIP-584) by name."""
+        answer = await self._run(QUORUM, lambda client: client.describe_features())
+        return {name: int(entry["finalized"][1]) for name, entry in answer.items() if "finalized" in entry}
+
+    async def reassign(
+        self, moves: Mapping[tuple[str, int], tuple[int, ...] | None]
+    ) -> dict[tuple[str, int], KafkadeError | None]:
+        """AlterPartitionReassignments (KIP-455); None cancels."""
+        wanted = {TopicPartition(*key): None if to is None else list(to) for key, to in moves.items()}
+        answer = await self._run(REASSIGN, lambda client: client.alter_partition_reassignments(wanted))
+        results: dict[tuple[str, int], KafkadeError | None] = {}
+        for key in moves:
+            error = answer.get(TopicPartition(*key), foreign.UnknownTopicOrPartitionError)
+            results[key] = None if error is None else self._refused(error, key)
+        return results
+
+    def _refused(self, error: type[Any], key: tuple[str, int]) -> KafkadeError:
+        text = getattr(error, "description", error.__name__)
+        return answer_error(REASSIGN, f"{key[0]} partition {key[1]}", error.errno, text, self._security.principal)
+
+    async def reassignments(self, partitions: Mapping[str, Collection[int]]) -> dict[tuple[str, int], PartitionMove]:
+        """ListPartitionReassignments for these partitions: those that move."""
+        wanted = {name: sorted(numbers) for name, numbers in partitions.items()}
+        answer = await self._run(REASSIGN, lambda client: client.list_partition_reassignments(wanted))
+        return {
+            (tp.topic, tp.partition): PartitionMove(
+                tuple(move["replicas"]), tuple(move["adding_replicas"]), tuple(move["removing_replicas"])
+            )
+            for tp, move in answer.items()
+        }
+
+    async def default_broker_configs(self) -> dict[str, ConfigEntry]:
+        """The cluster-wide dynamic defaults: the entity's own settings only."""
+        request = DescribeConfigsRequest(resources=[(ConfigResourceType.BROKER, _DEFAULT_BROKER, None)], min_version=1)
+        response = await self._send(request)
+        result = response.results[0]
+        self._raise_for(result)
+        return {
+            entry.name: ConfigEntry(
+                entry.value, _SOURCES.get(entry.config_source, ConfigSource.OTHER), entry.read_only, entry.is_sensitive
+            )
+            for entry in result.configs
+        }
+
+    async def alter_default_broker_configs(self, changes: Mapping[str, str | None]) -> None:
+        """IncrementalAlterConfigs of the cluster-wide dynamic defaults; None takes a setting away.
+
+        Raises:
+            InvalidConfig: with the broker's text.
+        """
+        entries = [(key, _DELETE if value is None else _SET, value) for key, value in changes.items()]
+        request = IncrementalAlterConfigsRequest(
+            resources=[(ConfigResourceType.BROKER, _DEFAULT_BROKER, entries)], validate_only=False
+        )
+        response = await self._send(request)
+        self._raise_for(response.responses[0])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._worker.submit(self._close)
+        self._worker.shutdown(wait=False)
+
+    async def _send(self, request: Any) -> Any:
+        # the public methods take only numbers for a broker's name (kafka/admin/_configs.py, _group_config_resources)
+        return await self._run(DEFAULTS, lambda client: client._manager.run(client._manager.send, request))
+
+    def _raise_for(self, result: Any) -> None:
+        if result.error_code != 0:
+            text = result.error_message or foreign.for_code(result.error_code).__name__
+            raise answer_error(DEFAULTS, "", result.error_code, text, self._security.principal)
+
+    async def _run(self, action: Action, work: Callable[[Any], R]) -> R:
+        loop = asyncio.get_running_loop()
+        if self._idle is not None:
+            self._idle.cancel()
+        try:
+            return await loop.run_in_executor(self._worker, self._call, action, work)
+        finally:
+            self._idle = loop.call_later(IDLE, self._close_soon)
+
+    def _close_soon(self) -> None:
+        self._worker.submit(self._close)
+
+    def _call(self, action: Action, work: Callable[[Any], R]) -> R:
+        """In the worker thread."""
+        try:
+            if self._client is None:
+                self._client = KafkaAdminClient(**self._settings())
+            return work(self._client)
+        except foreign.BrokerResponseError as error:
+            self._close()
+            raise answer_error(action, "", error.errno, str(error), self._security.principal) from error
+        except foreign.IncompatibleBrokerVersion as error:
+            raise answer_error(action, "", foreign.UnsupportedVersionError.errno, str(error), "") from error
+        except (foreign.KafkaError, OSError, ValueError, RuntimeError) as error:
+            self._close()
+            raise self._unreached(error) from error
+
+    def _unreached(self, error: Exception) -> KafkadeError:
+        text = str(error)
+        if "uthentic" in text or "Sasl" in text:
+            return AuthenticationFailed(f"the brokers refused the login of {self._security.principal}: {text}")
+        return ClusterUnreachable(f"no broker at {self._security.bootstrap} can be reached: {text}")
+
+    def _settings(self) -> dict[str, Any]:
+        settings = python_config(self._security, self._timeout)
+        if isinstance(self._security.sasl, SaslOAuth):
+            settings["sasl_oauth_token_provider"] = TokenProvider(self._security.sasl, self._timeout)
+        return settings
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

@@ -1,0 +1,138 @@
+"""``python -m kafkade.devstack``: prepare the cache, run the stack, make the lock files anew."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import kafka, kind, kubernetes, lock, maven, registry
+from .errors import DevStackError
+from .kafka import Kafka
+from .kind import Cluster
+from .progress import console
+from .registry import Registry
+from .stack import Stack
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def prepare(
+    kafka_version: Annotated[
+        list[str] | None, typer.Option("--kafka", help="A Kafka version; may be repeated.")
+    ] = None,
+    all_versions: Annotated[
+        bool, typer.Option("--all", help="All Kafka versions that there are locks for.")
+    ] = False,
+    no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
+    no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
+) -> None:
+    """Download and build what the stack needs, so that later starts take seconds."""
+    chosen = kafka_version or [kafka.DEFAULT_VERSION]
+    versions = maven.locked_versions("kafka") if all_versions else chosen
+    # side by side: downloads wait for the network while the compiler works
+    with ThreadPoolExecutor() as pool:
+        work: list[Future[object]] = [pool.submit(kafka.prepare, version, metrics=True) for version in versions]
+        if not no_registry:
+            work.append(pool.submit(registry.prepare))
+        if not no_kubernetes:
+            work.append(pool.submit(kubernetes.prepare))
+        for done in work:
+            done.result()
+    console.print("The stack is in the cache.")
+
+
+@app.command()
+def up(
+    kafka_version: Annotated[str, typer.Option(help="The brokers' version.")] = (
+        kafka.DEFAULT_VERSION
+    ),
+    brokers: Annotated[int, typer.Option(min=1, max=5)] = 1,
+    security: Annotated[
+        bool, typer.Option("--security", help="Listeners with TLS and SASL too.")
+    ] = False,
+    no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
+    no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
+) -> None:
+    """Run Kafka, a schema registry and a Kubernetes API until Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminate)
+    stack = Stack(
+        kafka=Kafka(kafka_version, brokers, security=security),
+        registry=None if no_registry else Registry(),
+        control_plane=None if no_kubernetes else kind.choose_cluster(),
+    )
+    try:
+        with stack:
+            _show(stack)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing but the cache is left.")
+
+
+@app.command("lock")
+def write_locks() -> None:
+    """Make the lock files of the jars anew, from the versions that lock.py names."""
+    for file in lock.write_all():
+        console.print(f"wrote {file}")
+
+
+def _show(stack: Stack) -> None:
+    table = Table("part", "address", box=None, header_style="bold")
+    for part, address in _addresses(stack):
+        table.add_row(part, address)
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(table)
+    if stack.control_plane is not None:
+        out.print(f"\nexport KUBECONFIG={stack.control_plane.kubeconfig}")
+    console.print("Ctrl-C stops it.")
+
+
+def _addresses(stack: Stack) -> list[tuple[str, str]]:
+    rows = []
+    if (brokers := stack.kafka) is not None:
+        rows.append((f"Kafka {brokers.version}", brokers.bootstrap))
+        if brokers.security:
+            rows += [
+                ("  TLS", brokers.ssl_bootstrap),
+                ("  TLS with client certificate", brokers.mtls_bootstrap),
+                ("  SASL", brokers.sasl_plaintext_bootstrap),
+                ("  SASL over TLS", brokers.sasl_ssl_bootstrap),
+                ("  certificates", str(brokers.certificates)),
+            ]
+    if stack.registry is not None:
+        rows.append((f"Apicurio registry {registry.VERSION}", stack.registry.url))
+    if stack.control_plane is not None:
+        rows.append(("Kubernetes", _server(stack.control_plane)))
+    return rows
+
+
+def _server(cluster: Cluster) -> str:
+    path = "jsonpath={.clusters[0].cluster.server}"
+    return cluster.kubectl("config", "view", "--minify", "-o", path)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End as on Ctrl-C, so that the parts are stopped."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """Run the command; an error of the stack is a message, not a traceback."""
+    try:
+        app()
+    except DevStackError as error:
+        console.print("[red]error:[/]", end=" ")
+        console.print(str(error), markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

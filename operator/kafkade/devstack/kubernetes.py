@@ -1,0 +1,224 @@
+"""A Kubernetes API: etcd, kube-apiserver and kube-controller-manager, without nodes.
+
+Objects are stored, validated, admitted, authorised, watched and garbage-collected as in any
+cluster; pods stay pending, since nothing runs them.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import audit, golang, kubernetes_config, progress
+from .audit import AuditEvent
+from .certificates import CertificateAuthority
+from .errors import DevStackError
+from .kubernetes_config import Settings
+from .ports import HOST, accepts, free_port, release
+from .process import Process
+from .workdir import WorkDir
+
+_START_TIMEOUT = 120
+_KUBECTL_TIMEOUT = 120
+
+# what the API server does after its start before it is of use: RBAC's own roles, the namespaces
+_FIRST_NAMESPACES = ("default", "kube-system")
+
+
+def prepare() -> None:
+    """Bring the programs into the cache; builds them if they aren't there."""
+    golang.binaries(golang.ETCD)
+    golang.binaries(golang.KUBERNETES)
+
+
+class ControlPlane:
+    """A cluster's API on loopback; ``audit`` keeps a log of the requests it took."""
+
+    def __init__(self, *, audit: bool = False, api_server_flags: Sequence[str] = ()) -> None:
+        self._audit = audit
+        self._flags = tuple(api_server_flags)
+        self._work: WorkDir | None = None
+        self._settings: Settings | None = None
+        self._processes: dict[str, Process] = {}
+
+    # --- addresses -----------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The API server's address."""
+        return self._started().url
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig whose user may do everything."""
+        return self._started().kubeconfig("admin")
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate that the API server's is to be checked with."""
+        return self._started().ca_file.read_text()
+
+    def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
+        """A kubeconfig with a token of a ServiceAccount: its rights are those that RBAC gives it.
+
+        The ServiceAccount must exist; the token is good for a day.
+        """
+        settings = self._started()
+        token = self.kubectl("create", "token", name, "-n", namespace, "--duration=24h").strip()
+        return settings.write_kubeconfig(f"{namespace}.{name}", token, namespace)
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """Run kubectl as the administrator and return what it printed."""
+        program = golang.binaries(golang.KUBERNETES) / "kubectl"
+        return run_kubectl(program, self.kubeconfig, arguments, stdin)
+
+    def audit_events(self) -> Iterator[AuditEvent]:
+        """What the API server was asked, in order: reads of users, and writes of all."""
+        if not self._audit:
+            raise DevStackError("There is no audit log. Make it ControlPlane(audit=True).")
+        return audit.read(self._started().audit_log)
+
+    def pids(self) -> dict[str, int]:
+        """The process id of each running part."""
+        return {
+            name: process.pid
+            for name, process in self._processes.items()
+            if process.running and process.pid is not None
+        }
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the cluster and wait until its API takes requests."""
+        if self._work is not None:
+            return
+        prepare()
+        self._work = WorkDir("kubernetes")
+        try:
+            with progress.task(f"starting Kubernetes {golang.KUBERNETES.version}"):
+                self._set_up(self._work.path)
+                etcd = self._processes["etcd"]
+                etcd.start()
+                etcd.wait_until(lambda: accepts(self._started().etcd_port), _START_TIMEOUT)
+                self.start_api_server()
+                self._processes["kube-controller-manager"].start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the cluster and remove its data."""
+        # by force, since nothing of it is kept; the API server last but its storage, so that the
+        # others do not fill their logs with complaints
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+            if name in self._processes:
+                self._processes[name].kill()
+        self._processes.clear()
+        if self._settings is not None:
+            release(*self._settings.ports)
+            self._settings = None
+        if self._work is not None:
+            self._work.remove()
+            self._work = None
+
+    def stop_api_server(self) -> None:
+        """End the API server alone, as a crash would; etcd keeps the objects."""
+        self._started()
+        self._processes["kube-apiserver"].kill()
+
+    def start_api_server(self) -> None:
+        """Start the API server where it was, and wait until it takes requests."""
+        self._started()
+        server = self._processes["kube-apiserver"]
+        server.start()
+        server.wait_until(self._ready, _START_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # --- before the start ----------------------------------------------------------------------
+
+    def _set_up(self, folder: Path) -> None:
+        settings = Settings(
+            folder, free_port(), etcd_port=free_port(), etcd_peer_port=free_port()
+        )
+        self._settings = settings
+        kubernetes_config.write_files(settings, CertificateAuthority("kafkade kubernetes"))
+        programs = golang.binaries(golang.KUBERNETES)
+        commands: dict[str, list[str | Path]] = {
+            "etcd": [
+                golang.binaries(golang.ETCD) / "etcd",
+                *kubernetes_config.etcd_flags(settings),
+            ],
+            "kube-apiserver": [
+                programs / "kube-apiserver",
+                *kubernetes_config.api_server_flags(settings, audit=self._audit),
+                *self._flags,
+            ],
+            "kube-controller-manager": [
+                programs / "kube-controller-manager",
+                *kubernetes_config.controller_manager_flags(settings),
+            ],
+        }
+        for name, command in commands.items():
+            self._processes[name] = Process(name, command, folder / f"{name}.log", folder=folder)
+
+    def _started(self) -> Settings:
+        if self._settings is None:
+            raise DevStackError(
+                "The control plane is not running. Start it with start(), or in a with block."
+            )
+        return self._settings
+
+    def _ready(self) -> bool:
+        settings = self._started()
+        paths = ["/readyz", *(f"/api/v1/namespaces/{name}" for name in _FIRST_NAMESPACES)]
+        context = ssl.create_default_context(cafile=str(settings.ca_file))
+        headers = {"Authorization": f"Bearer {settings.tokens['admin']}"}
+        for path in paths:
+            request = urllib.request.Request(settings.url + path, headers=headers)  # noqa: S310
+            try:
+                with urllib.request.urlopen(request, timeout=5, context=context):  # noqa: S310
+                    pass
+            except (urllib.error.URLError, OSError):
+                return False
+        return True
+
+
+def run_kubectl(
+    program: Path, kubeconfig: Path, arguments: Sequence[str | Path], stdin: str | None = None
+) -> str:
+    """Run a kubectl; what it complains about becomes the error."""
+    words = [str(word) for word in arguments]
+    done = subprocess.run(
+        # what it caches goes with the cluster
+        [program, f"--kubeconfig={kubeconfig}", f"--cache-dir={kubeconfig.parent / 'cache'}", *words],
+        # the user's own preferences are for the user's own clusters
+        env=os.environ | {"KUBECTL_KUBERC": "false"},
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=_KUBECTL_TIMEOUT,
+    )
+    if done.returncode != 0:
+        raise DevStackError(
+            f"`kubectl {' '.join(words)}` failed: {done.stderr.strip() or done.stdout.strip()}"
+        )
+    return done.stdout

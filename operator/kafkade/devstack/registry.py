@@ -1,0 +1,142 @@
+"""The schema registry: Apicurio, which also speaks Confluent's API."""
+
+from __future__ import annotations
+
+import tarfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import cache, maven, progress
+from .errors import DevStackError
+from .java import QUICK_START, find_java
+from .ports import HOST, free_port, release
+from .process import Process
+from .workdir import WorkDir
+
+VERSION = "3.3.3"
+
+_START_TIMEOUT = 120
+_HEAP = "512m"
+
+
+def prepare() -> Path:
+    """The folder with the unpacked registry; brings it into the cache if it isn't there."""
+    return cache.make_once(cache.folder("apicurio", VERSION) / "app", _unpack)
+
+
+def _unpack(folder: Path) -> None:
+    (archive,) = maven.fetch("apicurio", VERSION)
+    with progress.task(f"unpacking {archive.name}"), tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    archive.unlink()  # it is half of what the cache would hold, and not needed again
+
+
+class Registry:
+    """A registry on loopback with its own database, or one that keeps its schemas in Kafka."""
+
+    def __init__(self, *, kafka_sql: str | None = None) -> None:
+        """``kafka_sql`` is the bootstrap address of the Kafka cluster to keep schemas in."""
+        self._kafka_sql = kafka_sql
+        self._work: WorkDir | None = None
+        self._port = 0
+        self._management_port = 0
+        self._process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """The base of the Confluent API."""
+        self._started()
+        return f"http://{HOST}:{self._port}/apis/ccompat/v7"
+
+    @property
+    def pid(self) -> int | None:
+        return self._started().pid
+
+    def start(self) -> None:
+        """Start the registry and wait until it takes requests; after ``pause()``, go on."""
+        if self._work is None:
+            app = prepare()
+            self._work = WorkDir("registry")
+            self._port, self._management_port = free_port(), free_port()
+            self._process = self._make_process(app, self._work.path)
+        process = self._started()
+        try:
+            with progress.task(f"starting Apicurio registry {VERSION}"):
+                process.start()
+                process.wait_until(self._ready, _START_TIMEOUT)
+        except BaseException:
+            self.stop()
+            raise
+
+    def pause(self) -> None:
+        """End the registry, keeping its port and its schemas for the next ``start()``."""
+        self._started().stop()
+
+    def restart(self) -> None:
+        """End the registry and start it with the port and the schemas that it had."""
+        self.pause()
+        self.start()
+
+    def stop(self) -> None:
+        """End the registry and remove its data."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+            release(self._port, self._management_port)
+        if self._work is not None:
+            self._work.remove()
+            self._work = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _make_process(self, app: Path, folder: Path) -> Process:
+        environment = {
+            "QUARKUS_HTTP_HOST": HOST,
+            "QUARKUS_HTTP_PORT": str(self._port),
+            "QUARKUS_MANAGEMENT_HOST": HOST,
+            "QUARKUS_MANAGEMENT_PORT": str(self._management_port),
+            "APICURIO_REST_DELETION_ARTIFACT_ENABLED": "true",
+            "APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED": "true",
+            "APICURIO_REST_DELETION_GROUP_ENABLED": "true",
+        }
+        if self._kafka_sql:
+            environment |= {
+                "APICURIO_STORAGE_KIND": "kafkasql",
+                "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": self._kafka_sql,
+            }
+        else:
+            environment["APICURIO_DATASOURCE_URL"] = f"jdbc:h2:file:{folder / 'db'}"
+        return Process(
+            f"Apicurio registry {VERSION}",
+            [find_java(), *QUICK_START, f"-Xmx{_HEAP}", "-jar", app / "quarkus-run.jar"],
+            folder / "registry.log",
+            environment=environment,
+            folder=folder,
+        )
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=5):  # noqa: S310 - loopback
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _started(self) -> Process:
+        if self._process is None:
+            raise DevStackError(
+                "The registry is not running. Start it with start(), or in a with block."
+            )
+        return self._process

@@ -1,0 +1,71 @@
+"""Several parts, started side by side and stopped together."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol, Self
+
+from .kafka import Kafka
+from .kind import Cluster
+from .registry import Registry
+
+
+class Part(Protocol):
+    """Anything that can be started and stopped."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Stack:
+    """Any of a Kafka cluster, a registry and a Kubernetes cluster.
+
+    If one part does not start, the others are stopped and its error is raised.
+    """
+
+    def __init__(
+        self,
+        *,
+        kafka: Kafka | None = None,
+        registry: Registry | None = None,
+        control_plane: Cluster | None = None,
+    ) -> None:
+        self.kafka = kafka
+        self.registry = registry
+        self.control_plane = control_plane
+
+    @property
+    def _parts(self) -> list[Part]:
+        parts: list[Part | None] = [self.kafka, self.registry, self.control_plane]
+        return [part for part in parts if part is not None]
+
+    def start(self) -> None:
+        """Start all parts and wait until each is ready."""
+        try:
+            with ThreadPoolExecutor() as pool:
+                for started in [pool.submit(part.start) for part in self._parts]:
+                    started.result()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop all parts, also if one of them does not stop as it should."""
+        with ThreadPoolExecutor() as pool:
+            stopped = [pool.submit(part.stop) for part in self._parts]
+        for result in stopped:
+            result.result()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

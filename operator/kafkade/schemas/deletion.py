@@ -1,0 +1,106 @@
+"""Deleting a KafkaSchema: what its deletionPolicy makes of the subject, and when the resource is let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
+from kafkade.api.common import ManagementPolicy
+from kafkade.api.context import Context, Work
+from kafkade.api.errors import DeletionProtected, KafkadeError, ReferencedBy
+from kafkade.api.kinds import SCHEMA
+from kafkade.api.objects import Event, Key, Report
+from kafkade.api.plan import Plan
+from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
+from kafkade.clients.connection import Connection
+from kafkade.clients.registry import RegistryClient, SchemaBody
+from kafkade.schemas.act import act
+from kafkade.schemas.desired import Desired, deletion_policy, desired, subject_for, text_of
+from kafkade.schemas.observe import SubjectFacts
+from kafkade.schemas.status import failed
+from kafkade.schemas.steps import DeleteSubject
+
+DeletionWork = Work[KafkaSchemaSpec]
+
+
+async def delete(work: DeletionWork, connection: Connection, context: Context) -> Report:
+    """Delete the subject if the resource owns it and its policy says so, then let the resource go.
+
+    Without touching the registry goes a resource with Retain, with managementPolicy Observe, without kafkade's finalizer,
+    one that lost its subject to an older resource, and one that never registered anything.
+    """
+    resource = work.resource
+    if resource.annotations.get(ANNOTATION_DELETION_PROTECTION) == "true":
+        protected = DeletionProtected(
+            f'{resource.key} carries {ANNOTATION_DELETION_PROTECTION}: "true"; take the annotation off to delete it'
+        )
+        return failed(resource, protected, context.now())
+    policy = deletion_policy(work.spec, connection.spec)
+    if policy is SchemaDeletionPolicy.RETAIN or work.spec.management_policy is ManagementPolicy.OBSERVE:
+        return _released(work)
+    error: KafkadeError | None
+    try:
+        subject = await _owned_subject(work, connection, context)
+        if subject is None:
+            return _released(work)
+        if connection.registry is None:
+            return _released(work, f"subject {subject} was kept: {connection.key} has no spec.schemaRegistry any more")
+        error = await _delete_subject(connection.registry, subject, policy)
+    except KafkadeError as problem:
+        error = problem
+    if error is None:
+        return _released(work)
+    if isinstance(error, ReferencedBy):
+        error = ReferencedBy(f"{error.message}; {_referrers(resource.key, context)}")
+    return failed(resource, error, context.now())
+
+
+def deletion_plan(subject: str, policy: SchemaDeletionPolicy) -> Plan:
+    """The steps of a deletion. Pure."""
+    if policy is SchemaDeletionPolicy.RETAIN:
+        return Plan()
+    return Plan((DeleteSubject(subject, policy is SchemaDeletionPolicy.HARD_DELETE),))
+
+
+async def _delete_subject(client: RegistryClient, subject: str, policy: SchemaDeletionPolicy) -> KafkadeError | None:
+    done = await act(client, Desired(subject, SchemaBody("")), SubjectFacts(), deletion_plan(subject, policy))
+    return done.error
+
+
+async def _owned_subject(work: DeletionWork, connection: Connection, context: Context) -> str | None:
+    """The subject that this resource registered, or None.
+
+    The finalizer is put on just before the first registration. So a resource with the finalizer and without any status was
+    interrupted there: then the look-up tells whether its schema got registered.
+    """
+    resource = work.resource
+    if FINALIZER not in resource.finalizers:
+        return None
+    known = resource.status.get("subject")
+    if isinstance(known, str) and resource.status.get("version") is not None:
+        subject = known
+    elif resource.status or connection.registry is None:
+        return None
+    else:
+        text = await text_of(work, context)
+        subject = subject_for(work, text, context)
+        wanted = desired(work, subject, text, connection.spec, {}, context)
+        if await connection.registry.lookup(subject, wanted.body, wanted.normalize) is None:
+            return None
+    return None if context.rival(resource, subject) is not None else subject
+
+
+def _referrers(key: Key, context: Context) -> str:
+    names = sorted(f"{k.namespace}/{k.name}" for k in _schemas(context.dependants(key)))
+    if not names:
+        return "take the references out of those schemas first"
+    return f"KafkaSchemas that reference it: {', '.join(names)}; delete those, or take the reference out of them"
+
+
+def _schemas(keys: Iterable[Key]) -> Iterable[Key]:
+    return (key for key in keys if key.kind == SCHEMA)
+
+
+def _released(work: DeletionWork, warning: str | None = None) -> Report:
+    events: tuple[Event, ...] = () if warning is None else (Event("Warning", "SubjectKept", warning),)
+    return Report(work.resource.key, events=events, release=True)

@@ -1,0 +1,220 @@
+"""Facts of a subject, read in as few calls as they take; nothing is written in here.
+
+A subject that is as declared costs the look-up, its config, its mode and its latest version. Only where a version must be
+registered are the references' texts, the older versions and the registry's verdict read as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from kafkade.api.errors import (
+    InvalidSchema,
+    KafkadeError,
+    RegistryAuthenticationFailed,
+    RegistryNotFound,
+)
+from kafkade.api.schema import Compatibility
+from kafkade.clients.registry import Flavour, Reference, Registered, RegistryClient, SchemaBody, Verdict
+from kafkade.schemas.compatibility import is_transitive
+from kafkade.schemas.desired import Desired
+from kafkade.schemas.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFacts:
+    """What the registry holds for one subject, as far as it matters to one declared schema."""
+
+    flavour: Flavour = "Unknown"
+    found: Registered | None = None
+    """The version that the look-up finds for the declared schema."""
+    latest: Registered | None = None
+    level: str | None = None
+    """The subject's own level; where a registry does not tell own from inherited (Apicurio), the one in force."""
+    other_settings: bool = False
+    """Whether the subject's configuration holds more than a level."""
+    global_level: str | None = None
+    mode: str | None = None
+    verdict: Verdict | None = None
+    """The registry's word on the declared schema as next version, under the level in force now."""
+    source: Source | None = None
+    """The declared schema with its references' texts; read only where it must be registered."""
+    history: tuple[tuple[int, Source], ...] = ()
+    """Older versions that the level asks about, oldest first; read only where a local check is wanted."""
+
+    @property
+    def level_in_force(self) -> str | None:
+        """The subject's own level, else the registry's."""
+        return self.level or self.global_level
+
+
+@dataclass(slots=True)
+class RegistryView:
+    """One registry during one batch: what holds for all subjects, and texts that are read once."""
+
+    client: RegistryClient
+    flavour: Flavour = "Unknown"
+    global_level: str | None = None
+    _texts: dict[tuple[str, int], asyncio.Task[Registered]] = field(default_factory=dict)
+
+    @classmethod
+    async def open(cls, client: RegistryClient) -> RegistryView:
+        """Ask what holds for all subjects.
+
+        Raises:
+            RegistryUnreachable: nothing answers.
+            RegistryError: the registry refuses.
+        """
+        flavour = await client.flavour()
+        try:
+            level = await client.global_level()
+        except (RegistryAuthenticationFailed, RegistryNotFound):
+            level = None  # rights on single subjects only, or no such call: every subject then speaks for itself
+        return cls(client, flavour, level)
+
+    async def observe(self, wanted: Desired) -> SubjectFacts | KafkadeError:
+        """The facts for one declared subject, or the error that kept them away."""
+        try:
+            return await self._observe(wanted)
+        except KafkadeError as error:
+            return error
+
+    async def _observe(self, wanted: Desired) -> SubjectFacts:
+        client, subject = self.client, wanted.subject
+        found, latest, config, mode = await asyncio.gather(
+            self._lookup(wanted), client.latest(subject), client.subject_config(subject), client.mode(subject)
+        )
+        facts = SubjectFacts(
+            flavour=self.flavour,
+            found=await self._with_references(subject, found, latest),
+            latest=latest,
+            level=config.level if config else None,
+            other_settings=bool(config and config.others),
+            global_level=self.global_level,
+            mode=mode,
+        )
+        if not differs(wanted, facts):
+            return facts
+        return await self._for_registration(wanted, facts)
+
+    async def _lookup(self, wanted: Desired) -> Registered | None:
+        try:
+            return await self.client.lookup(wanted.subject, wanted.body, wanted.normalize)
+        except InvalidSchema:
+            return None  # the local parse says where; if it finds nothing, registering does
+
+    async def _with_references(
+        self, subject: str, found: Registered | None, latest: Registered | None
+    ) -> Registered | None:
+        """The version found with its references as GET tells them: Karapace's look-up never carries any."""
+        if found is None or not (found.references is None or self.flavour in ("Karapace", "Unknown")):
+            return found
+        same = latest is not None and latest.version == found.version
+        held = latest if same else await self._version(subject, found.version)
+        return replace(found, references=held.references if held else None)
+
+    async def _for_registration(self, wanted: Desired, facts: SubjectFacts) -> SubjectFacts:
+        source = await self._source(wanted.body)
+        if facts.latest is None or unsupported(wanted, facts):
+            return replace(facts, source=source)
+        target = target_level(wanted, facts)
+        changes = target != facts.level_in_force
+        verdict = None
+        if not changes:
+            try:
+                verdict = await self.client.compatible(wanted.subject, wanted.body, wanted.normalize)
+            except InvalidSchema as error:
+                verdict = Verdict(False, (error.message,))
+            if verdict.compatible:
+                return replace(facts, source=source, verdict=verdict)
+        history = await self._history(wanted.subject, facts.latest, target)
+        return replace(facts, source=source, verdict=verdict, history=history)
+
+    async def _history(self, subject: str, latest: Registered, level: str | None) -> tuple[tuple[int, Source], ...]:
+        known = known_level(level)
+        if known is None or known is Compatibility.NONE:
+            return ()
+        numbers = await self.client.versions(subject) if is_transitive(known) else (latest.version,)
+        versions = await asyncio.gather(*(self._version(subject, n) for n in numbers if n != latest.version))
+        everything = sorted((*versions, latest), key=lambda v: v.version)
+        sources = await asyncio.gather(*(self._registered_source(v) for v in everything))
+        return tuple((v.version, s) for v, s in zip(everything, sources, strict=True))
+
+    async def _source(self, body: SchemaBody) -> Source:
+        return Source(body.schema, body.schema_type, await self._references(body.references))
+
+    async def _registered_source(self, registered: Registered) -> Source:
+        references = await self._references(registered.references or ())
+        return Source(registered.schema, registered.schema_type, references)
+
+    async def _references(self, references: tuple[Reference, ...]) -> tuple[tuple[str, Source], ...]:
+        found = await asyncio.gather(*(self._version(r.subject, r.version) for r in references))
+        sources = await asyncio.gather(*(self._registered_source(f) for f in found))
+        return tuple((r.name, s) for r, s in zip(references, sources, strict=True))
+
+    async def _version(self, subject: str, version: int) -> Registered:
+        """A version's text never changes, so one call serves the batch."""
+        key = (subject, version)
+        if key not in self._texts:
+            self._texts[key] = asyncio.ensure_future(self.client.version(subject, version))
+        return await asyncio.shield(self._texts[key])
+
+
+def known_level(level: str | None) -> Compatibility | None:
+    """A level that a registry names; None for none, and for one that kafkade does not know."""
+    return Compatibility(level) if level is not None and level in Compatibility.__members__ else None
+
+
+def target_level(wanted: Desired, facts: SubjectFacts) -> str | None:
+    """The level that will be in force when the schema is registered, as far as the spec alone says."""
+    if wanted.level is not None:
+        return wanted.level.value
+    return facts.global_level if unsets(wanted, facts) else facts.level_in_force
+
+
+def unsets(wanted: Desired, facts: SubjectFacts) -> bool:
+    """Whether the level that kafkade set goes: the spec names none any more, and it is still the one that was set."""
+    return wanted.level is None and wanted.formerly_set is not None and facts.level == wanted.formerly_set
+
+
+def unsupported(wanted: Desired, facts: SubjectFacts) -> str | None:
+    """What the declared schema needs and this kind of registry does not have; None when it has it all."""
+    if facts.flavour in ("Apicurio", "Karapace"):
+        names = [n for n, v in (("metadata", wanted.body.metadata), ("ruleSet", wanted.body.rule_set)) if v is not None]
+        if names:
+            return f"{facts.flavour} takes spec.{' and spec.'.join(names)} and does not store it: take it out of the spec"
+    if facts.flavour == "Karapace" and wanted.body.schema_type == "JSON" and wanted.body.references:
+        return "Karapace has no references between JSON Schemas (its error 44302): put the definitions into one schema"
+    return None
+
+
+def differs(wanted: Desired, facts: SubjectFacts) -> bool:
+    """Whether the declared schema is not registered as it is declared: text, references, metadata and rules."""
+    found = facts.found
+    if found is None:
+        return True
+    return not (same_references(wanted, found) and same_contract(wanted.body, found))
+
+
+def same_references(wanted: Desired, found: Registered) -> bool:
+    """Whether the version found has the declared references (jikkou#790: a look-up may find it by its text alone).
+
+    References that the registry does not tell in a readable form (jikkou#233) are taken for equal: the look-up found them.
+    """
+    return found.references is None or sorted(found.references) == sorted(wanted.body.references)
+
+
+def same_contract(body: SchemaBody, found: Registered) -> bool:
+    """Whether metadata and rules hold what is declared; more than that may come from the subject's config."""
+    return _within(body.metadata, found.metadata) and _within(body.rule_set, found.rule_set)
+
+
+def _within(declared: object, held: object) -> bool:
+    if declared is None:
+        return True
+    if isinstance(declared, dict):
+        return isinstance(held, dict) and all(_within(v, held.get(k)) for k, v in declared.items())
+    if isinstance(declared, list):
+        return isinstance(held, list) and all(any(_within(d, h) for h in held) for d in declared)
+    return declared == held

@@ -1,0 +1,153 @@
+"""A batch of KafkaSchemas of one registry: in the order of their references observe, plan, act, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from kafkade.api import FINALIZER
+from kafkade.api.context import Context, Work
+from kafkade.api.errors import ApiConflict, ApiNotFound, InvalidSpec, KafkadeError
+from kafkade.api.kinds import SCHEMA
+from kafkade.api.objects import Key, Report
+from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
+from kafkade.clients.connection import Connection
+from kafkade.clients.registry import Reference, Registered
+from kafkade.schemas.act import Acted, act
+from kafkade.schemas.deletion import delete
+from kafkade.schemas.desired import Desired, desired, subject_for, text_of
+from kafkade.schemas.graph import cycle_error, ring, waves
+from kafkade.schemas.observe import RegistryView
+from kafkade.schemas.plan import plan
+from kafkade.schemas.status import conflict, failed, report
+from kafkade.schemas.subjects import schema_keys
+
+SchemaWork = Work[KafkaSchemaSpec]
+
+CONFLICT_RETRY = 0.2
+"""Seconds until a resource that changed under our hands is looked at again."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One run: its works by key, and what it has brought up to date so far."""
+
+    works: dict[Key, SchemaWork]
+    connection: Connection
+    context: Context
+    resolved: dict[Key, Reference] = field(default_factory=dict)
+
+    def references(self, key: Key) -> Iterable[Key]:
+        """The KafkaSchemas that one names, in the batch or known otherwise."""
+        work = self.works.get(key)
+        resource = work.resource if work is not None else self.context.get(key)
+        return schema_keys(resource) if resource is not None else ()
+
+
+async def reconcile(batch: Sequence[SchemaWork], connection: Connection, context: Context) -> list[Report]:
+    """Bring each subject to its spec; one Report a resource, whatever happens to its neighbours."""
+    dying = _Batch({w.resource.key: w for w in batch if w.resource.deleted}, connection, context)
+    alive = _Batch({w.resource.key: w for w in batch if not w.resource.deleted}, connection, context)
+    return [*await _delete(dying), *await _keep(alive)]
+
+
+async def _delete(batch: _Batch) -> list[Report]:
+    """Referrers go before what they reference, which the registry would keep for them."""
+    rings = {key for key in batch.works if ring(key, batch.references)}
+    order = [*reversed(waves([k for k in batch.works if k not in rings], batch.references)), tuple(rings)]
+    reports: list[Report] = []
+    for wave in order:
+        reports += await asyncio.gather(*(delete(batch.works[k], batch.connection, batch.context) for k in wave))
+    return reports
+
+
+async def _keep(batch: _Batch) -> list[Report]:
+    works, now = batch.works, batch.context.now()
+    if not works:
+        return []
+    client = batch.connection.registry
+    if client is None:
+        missing = InvalidSpec(f"{batch.connection.key} has no spec.schemaRegistry: give it one, or another clusterRef")
+        return [failed(work.resource, missing, now) for work in works.values()]
+    try:
+        view = await RegistryView.open(client)
+    except KafkadeError as error:
+        return [failed(work.resource, error, now) for work in works.values()]
+    reports: list[Report] = []
+    rings = {key: way for key in works if (way := ring(key, batch.references))}
+    reports += [failed(works[key].resource, cycle_error(way), now) for key, way in rings.items()]
+    for wave in waves([key for key in works if key not in rings], batch.references):
+        answers = await asyncio.gather(*(_one(works[key], view, batch) for key in wave))
+        for key, (answer, held) in zip(wave, answers, strict=True):
+            if held is not None:
+                batch.resolved[key] = held
+            if answer is not None:
+                reports.append(answer)
+    return reports
+
+
+async def _one(work: SchemaWork, view: RegistryView, batch: _Batch) -> tuple[Report | None, Reference | None]:
+    """The report of one resource (None when it is gone), and what others may reference of it now."""
+    resource, context = work.resource, batch.context
+    subject: str | None = None
+    try:
+        text = await text_of(work, context)
+        subject = subject_for(work, text, context)
+        work.grant.check_subject(subject, batch.connection.key)
+        rival = context.rival(resource, subject)
+        if rival is not None:
+            return conflict(resource, subject, rival, context.now()), None
+        wanted = desired(work, subject, text, batch.connection.spec, batch.resolved, context)
+        return await _bring(work, wanted, view, batch)
+    except ApiNotFound:
+        return None, None  # deleted meanwhile: the watch says so
+    except ApiConflict:
+        return Report(resource.key, retry=CONFLICT_RETRY), None
+    except KafkadeError as error:
+        return failed(resource, error, context.now(), {"subject": subject} if subject else None), None
+
+
+async def _bring(
+    work: SchemaWork, wanted: Desired, view: RegistryView, batch: _Batch
+) -> tuple[Report | None, Reference | None]:
+    resource, context = work.resource, batch.context
+    facts = await view.observe(wanted)
+    if isinstance(facts, KafkadeError):
+        return failed(resource, facts, context.now(), {"subject": wanted.subject}), None
+    planned = plan(wanted, facts, resource.status)
+    done = Acted()
+    if planned.error is None and not wanted.observe_only:
+        await _finalizer(work, wanted, context)
+        done = await act(view.client, wanted, facts, planned)
+    answer, held = report(resource, wanted, facts, planned, done, context.now())
+    if held is None:
+        return answer, None
+    return _with_wakes(work, answer, held, batch), Reference("", wanted.subject, held.version)
+
+
+async def _finalizer(work: SchemaWork, wanted: Desired, context: Context) -> None:
+    """Before anything is registered: what deletes a subject must not miss the deletion of the resource."""
+    if wanted.deletion is not SchemaDeletionPolicy.RETAIN and FINALIZER not in work.resource.finalizers:
+        await context.add_finalizer(work.resource)
+
+
+def _with_wakes(work: SchemaWork, answer: Report, held: Registered, batch: _Batch) -> Report:
+    """Wake who references this schema when what they reference became another version; the batch itself needs no waking.
+
+    Also when this resource was not Ready before: its referrers wait with ReferenceNotReady.
+    """
+    key, before = work.resource.key, work.resource.status
+    same = (before.get("version"), before.get("id")) == (held.version, held.id)
+    waited = any(c.get("type") == "Ready" and c.get("status") != "True" for c in before.get("conditions") or ())
+    if same and not waited and before.get("observedGeneration") == work.resource.generation:
+        return answer
+    others = frozenset(
+        k for k in batch.context.dependants(key) if k.kind == SCHEMA and key not in _later(k, batch)
+    )
+    return replace(answer, wakes=others)
+
+
+def _later(dependant: Key, batch: _Batch) -> Iterable[Key]:
+    """What a member of this batch references: it is reconciled in a later wave anyway."""
+    return batch.references(dependant) if dependant in batch.works else ()

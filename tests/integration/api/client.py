@@ -1,0 +1,124 @@
+"""A plain HTTP client of the API server: what ``kubectl`` sends, without its start-up time, and the whole answer."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import yaml
+
+from kafkade.api import API_VERSION, GROUP, VERSION
+from kafkade.api.kinds import KINDS
+
+Object = dict[str, Any]
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing that the API server found wrong."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server said."""
+
+    status: int
+    body: Object
+    warnings: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """Of a refusal."""
+        return str(self.body.get("message", ""))
+
+    @property
+    def causes(self) -> list[Cause]:
+        """Of a 422, one each mistake."""
+        found = (self.body.get("details") or {}).get("causes") or []
+        return [Cause(cause.get("field", ""), cause.get("message", "")) for cause in found]
+
+
+class Api:
+    """Calls in one namespace as the user of a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path, ca_pem: str, namespace: str) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        server = urlsplit(config["clusters"][0]["cluster"]["server"])
+        context = ssl.create_default_context(cadata=ca_pem)
+        self._connection = http.client.HTTPSConnection(str(server.hostname), server.port, timeout=30, context=context)
+        self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+        self.namespace = namespace
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
+    ) -> Answer:
+        """One request; an answer of any status is an answer."""
+        data = None if body is None else json.dumps(body)
+        url = f"{path}?{urlencode(query)}" if query else path
+        self._connection.request(method, url, data, {**self._headers, "Content-Type": content_type})
+        response = self._connection.getresponse()
+        text = response.read()
+        return Answer(response.status, json.loads(text), tuple(response.headers.get_all("Warning") or ()))
+
+    def path(self, kind: str, name: str | None = None) -> str:
+        """Of a collection of ours, or of one object in it."""
+        collection = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{KINDS[kind].plural}"
+        return collection if name is None else f"{collection}/{name}"
+
+    def create(
+        self,
+        kind: str,
+        spec: Any,
+        name: str = "case",
+        *,
+        annotations: dict[str, str] | None = None,
+        dry_run: bool = False,
+    ) -> Answer:
+        """Create a resource of ours, with strict field validation, as kubectl does."""
+        metadata: Object = {"name": name}
+        if annotations:
+            metadata["annotations"] = annotations
+        body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        return self.call("POST", self.path(kind), body, **_options(dry_run))
+
+    def replace(self, body: Object, *, dry_run: bool = False) -> Answer:
+        """PUT a resource of ours."""
+        return self.call("PUT", self.path(body["kind"], body["metadata"]["name"]), body, **_options(dry_run))
+
+    def delete(self, kind: str, name: str, *, dry_run: bool = False) -> Answer:
+        """DELETE a resource of ours."""
+        return self.call("DELETE", self.path(kind, name), **({"dryRun": "All"} if dry_run else {}))
+
+    @contextmanager
+    def stored(self, kind: str, spec: Object, *, annotations: dict[str, str] | None = None) -> Iterator[Object]:
+        """A resource that exists while the block runs, as GET shows it."""
+        name = f"stored-{next(_numbers)}"
+        created = self.create(kind, spec, name, annotations=annotations)
+        assert created.status == 201, created.message
+        try:
+            yield self.call("GET", self.path(kind, name)).body
+        finally:
+            without = {"metadata": {"annotations": None, "finalizers": None}}
+            self.call("PATCH", self.path(kind, name), without, "application/merge-patch+json")
+            self.delete(kind, name)
+
+
+def _options(dry_run: bool) -> dict[str, str]:
+    return {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}

@@ -1,0 +1,21 @@
+"""The API server as these tests call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from integration.api.client import Api
+
+from kafkade.devstack.kubernetes import ControlPlane
+
+NAMESPACE = "api-types"
+
+
+@pytest.fixture(scope="session")
+def api(crds_installed: ControlPlane) -> Iterator[Api]:
+    """As the administrator, in a namespace of its own."""
+    crds_installed.kubectl("create", "namespace", NAMESPACE)
+    client = Api(crds_installed.kubeconfig, crds_installed.ca_pem, NAMESPACE)
+    yield client
+    client.close()

@@ -1,0 +1,117 @@
+"""Specs that between them use every field of every kind, each of them valid. The limits are tried around these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Spec = dict[str, Any]
+
+MINIMAL: dict[str, Spec] = {
+    "KafkaCluster": {"bootstrapServers": "kafka:9092"},
+    "KafkaTopic": {"clusterRef": {"name": "main"}},
+    "KafkaSchema": {"clusterRef": {"name": "main"}, "subject": "orders-value", "schema": '"string"'},
+}
+"""The least that each kind takes."""
+
+_CREDENTIALS: Spec = {"name": "kafka-user", "usernameKey": "user", "passwordKey": "pass"}
+_TLS: Spec = {
+    "caSecretRef": {"name": "kafka-ca", "key": "ca.pem"},
+    "clientCertSecretRef": {"name": "kafka-client", "certKey": "client.crt", "keyKey": "client.key"},
+    "insecureSkipVerify": False,
+}
+_MANAGED: Spec = {"paused": False, "managementPolicy": "Full"}
+
+_CLUSTER_WITH_PASSWORDS: Spec = {
+    **_MANAGED,
+    "bootstrapServers": "kafka-0.kafka:9092,kafka-1.kafka:9092",
+    "tls": _TLS,
+    "sasl": {"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": _CREDENTIALS},
+    "clientConfig": {"socket.timeout.ms": "30000"},
+    "schemaRegistry": {
+        "urls": ["https://registry.example:8081/apis/ccompat/v7", "http://registry"],
+        "basicAuthSecretRef": _CREDENTIALS,
+        "tls": _TLS,
+        "context": ".shop",
+    },
+    "brokerConfig": {"message.max.bytes": 2_000_000, "log.cleaner.enable": True, "compression.type": "zstd"},
+    "topicDefaults": {
+        "partitions": 6,
+        "replicationFactor": 2,
+        "config": {"retention.ms": "604800000", "min.insync.replicas": 1, "preallocate": False},
+        "deletionPolicy": "Retain",
+        "adoptionPolicy": "Never",
+    },
+    "schemaDefaults": {"compatibility": "FULL_TRANSITIVE", "deletionPolicy": "SoftDelete"},
+    "naming": {"pattern": "[a-z]+-[a-z.-]+", "denied": ["test"], "message": "ask the platform team", "mode": "Warn"},
+    "allowedNamespaces": {
+        "from": "Selected",
+        "namespaces": [
+            {"name": "shop", "topicPrefixes": ["shop-"], "subjectPrefixes": ["shop-"]},
+            {"selector": {"matchLabels": {"team": "payments"}}},
+        ],
+    },
+    "reassignment": {"throttleBytesPerSecond": 50_000_000},
+    "resyncInterval": "1h30m",
+    "finalizerReleaseAfter": "24h",
+}
+_CLUSTER_WITH_TOKENS: Spec = {
+    "bootstrapServers": "kafka:9092",
+    "sasl": {
+        "mechanism": "OAUTHBEARER",
+        "oauthBearer": {
+            "tokenEndpointUrl": "https://login.example/token",
+            "scope": "kafka",
+            "clientSecretRef": _CREDENTIALS,
+        },
+    },
+    "schemaRegistry": {"urls": ["https://registry"], "bearerTokenSecretRef": {"name": "registry", "key": "jwt"}},
+    "allowedNamespaces": {"from": "All", "topicPrefixes": ["public-"], "subjectPrefixes": ["public-"]},
+}
+_TOPIC: Spec = {
+    **_MANAGED,
+    "clusterRef": {"name": "main", "namespace": "kafka"},
+    "topicName": "Shop.user_events-v1",
+    "partitions": 12,
+    "replicationFactor": 3,
+    "config": {"retention.ms": 604_800_000, "cleanup.policy": "compact,delete", "preallocate": True},
+    "deletionPolicy": "Retain",
+    "adoptionPolicy": "Always",
+}
+_RULE: Spec = {
+    "name": "checkLen",
+    "doc": "no empty names",
+    "kind": "CONDITION",
+    "mode": "WRITE",
+    "type": "CEL",
+    "tags": ["PII"],
+    "params": {"a": "b"},
+    "expr": "message.name != ''",
+    "onSuccess": "NONE",
+    "onFailure": "DLQ",
+    "disabled": False,
+}
+_SCHEMA_OF_TOPIC: Spec = {
+    **_MANAGED,
+    "clusterRef": {"name": "main", "namespace": "kafka"},
+    "topicRef": {"name": "user-events"},
+    "part": "key",
+    "namingStrategy": "TopicRecordName",
+    "schemaType": "JSON",
+    "schemaFrom": {"configMapKeyRef": {"name": "schemas", "key": "user-events.json"}},
+    "references": [
+        {"name": "common.json", "subject": "common", "version": 3},
+        {"name": "address.json", "schemaRef": {"name": "address"}},
+    ],
+    "compatibility": "BACKWARD",
+    "normalize": True,
+    "metadata": {"tags": {"**.name": ["PII"]}, "properties": {"owner": "shop"}, "sensitive": ["secret"]},
+    "ruleSet": {"migrationRules": [_RULE], "domainRules": [_RULE], "encodingRules": [_RULE], "enableAt": "2030-01-01"},
+    "deletionPolicy": "HardDelete",
+}
+
+EXAMPLES: dict[str, list[Spec]] = {
+    "KafkaCluster": [_CLUSTER_WITH_PASSWORDS, _CLUSTER_WITH_TOKENS],
+    "KafkaTopic": [_TOPIC],
+    "KafkaSchema": [_SCHEMA_OF_TOPIC, MINIMAL["KafkaSchema"]],
+}
+"""Between them every field of a kind; where fields exclude each other it takes more than one."""

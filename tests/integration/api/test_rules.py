@@ -1,0 +1,267 @@
+"""Every CEL rule against the real API server: a spec that it lets in and one that it refuses, with its message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from kafkade.api.crd import crd
+from kafkade.api.kinds import KINDS
+
+from integration.api.client import Api
+from integration.api.examples import MINIMAL, Spec
+
+CREDENTIALS = {"name": "kafka-user"}
+OAUTH = {"tokenEndpointUrl": "https://login.example/token", "clientSecretRef": {"name": "kafka-client"}}
+URL = "https://registry:8081"
+LONG_NAME = "a" * 250
+
+BOTH_TLS = "insecureSkipVerify: true turns caSecretRef off"
+SASL = "OAUTHBEARER takes oauthBearer"
+CLIENT_CONFIG = "clientConfig takes only connection settings of librdkafka"
+REGISTRY_AUTH = "give basicAuthSecretRef or bearerTokenSecretRef, not both"
+NAME_OR_SELECTOR = "give name or selector, one of the two"
+NAMESPACES = "from: Selected takes a list of namespaces"
+PREFIXES = "topicPrefixes and subjectPrefixes belong to from: All"
+DOTS = "a topic cannot be named . or .."
+LONG = "metadata.name is longer than the 249 characters"
+REFERENCE = "a reference takes schemaRef, or subject and version"
+SUBJECT = "give subject or topicRef, one of the two"
+TEXT = "give schema or schemaFrom, one of the two"
+PART = "part and namingStrategy belong to topicRef"
+CLUSTER_FIXED = "clusterRef is immutable"
+NAME_FIXED = "topicName is immutable"
+GROW = "partitions can only grow"
+SUBJECT_FIXED = "subject is immutable"
+TOPIC_REF_FIXED = "topicRef is immutable"
+
+
+class Case(NamedTuple):
+    """``refused``: a part of the message, or None when the API server must let it in."""
+
+    id: str
+    kind: str
+    spec: Spec
+    refused: str | None = None
+    name: str = "case"
+
+
+def cluster(id_: str, refused: str | None = None, **fields: Any) -> Case:
+    return Case(f"cluster: {id_}", "KafkaCluster", MINIMAL["KafkaCluster"] | fields, refused)
+
+
+def topic(id_: str, refused: str | None = None, name: str = "case", **fields: Any) -> Case:
+    return Case(f"topic: {id_}", "KafkaTopic", MINIMAL["KafkaTopic"] | fields, refused, name)
+
+
+def schema(id_: str, refused: str | None = None, **fields: Any) -> Case:
+    return Case(f"schema: {id_}", "KafkaSchema", _schema(**fields), refused)
+
+
+def _schema(**fields: Any) -> Spec:
+    """The minimal schema with ``fields``; None takes a field out."""
+    spec = MINIMAL["KafkaSchema"] | fields
+    return {name: value for name, value in spec.items() if value is not None}
+
+
+def reference(**fields: Any) -> dict[str, Any]:
+    return {"references": [{"name": "common.avsc", **fields}]}
+
+
+def allowed(from_: str, **fields: Any) -> dict[str, Any]:
+    return {"allowedNamespaces": {"from": from_, **fields}}
+
+
+def one_namespace(**fields: Any) -> dict[str, Any]:
+    return allowed("Selected", namespaces=[fields])
+
+
+CREATED = [
+    cluster("tls with nothing in it", tls={}),
+    cluster("tls without a check", tls={"insecureSkipVerify": True}),
+    cluster("tls with a CA", tls={"caSecretRef": {"name": "ca"}, "insecureSkipVerify": False}),
+    cluster("tls with a CA that is not looked at", BOTH_TLS, tls={"caSecretRef": {"name": "ca"}, "insecureSkipVerify": True}),
+    cluster(
+        "registry's tls with a CA that is not looked at",
+        BOTH_TLS,
+        schemaRegistry={"urls": [URL], "tls": {"caSecretRef": {"name": "ca"}, "insecureSkipVerify": True}},
+    ),
+    cluster("PLAIN", sasl={"mechanism": "PLAIN", "credentialsSecretRef": CREDENTIALS}),
+    cluster("SCRAM-SHA-256", sasl={"mechanism": "SCRAM-SHA-256", "credentialsSecretRef": CREDENTIALS}),
+    cluster("SCRAM-SHA-512", sasl={"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": CREDENTIALS}),
+    cluster("OAUTHBEARER", sasl={"mechanism": "OAUTHBEARER", "oauthBearer": OAUTH}),
+    cluster("PLAIN without a password", SASL, sasl={"mechanism": "PLAIN"}),
+    cluster("PLAIN with tokens", SASL, sasl={"mechanism": "PLAIN", "oauthBearer": OAUTH}),
+    cluster(
+        "SCRAM with tokens too",
+        SASL,
+        sasl={"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": CREDENTIALS, "oauthBearer": OAUTH},
+    ),
+    cluster("OAUTHBEARER without a place for tokens", SASL, sasl={"mechanism": "OAUTHBEARER"}),
+    cluster(
+        "OAUTHBEARER with a password too",
+        SASL,
+        sasl={"mechanism": "OAUTHBEARER", "credentialsSecretRef": CREDENTIALS, "oauthBearer": OAUTH},
+    ),
+    cluster("no client settings", clientConfig={}),
+    cluster("client settings of the list", clientConfig={"socket.keepalive.enable": "true", "client.dns.lookup": "x"}),
+    cluster("a password in client settings", CLIENT_CONFIG, clientConfig={"sasl.password": "secret"}),
+    cluster("a plugin in client settings", CLIENT_CONFIG, clientConfig={"plugin.library.paths": "x"}),
+    cluster(
+        "one wrong client setting among good ones",
+        CLIENT_CONFIG,
+        clientConfig={"socket.timeout.ms": "1000", "bootstrap.servers": "elsewhere:9092"},
+    ),
+    cluster("registry without authentication", schemaRegistry={"urls": [URL]}),
+    cluster("registry with a password", schemaRegistry={"urls": [URL], "basicAuthSecretRef": CREDENTIALS}),
+    cluster("registry with a token", schemaRegistry={"urls": [URL], "bearerTokenSecretRef": {"name": "token"}}),
+    cluster(
+        "registry with both",
+        REGISTRY_AUTH,
+        schemaRegistry={"urls": [URL], "basicAuthSecretRef": CREDENTIALS, "bearerTokenSecretRef": {"name": "token"}},
+    ),
+    cluster("from Same", **allowed("Same")),
+    cluster("from All", **allowed("All")),
+    cluster("from All with prefixes", **allowed("All", topicPrefixes=["a-"], subjectPrefixes=["a-"])),
+    cluster("from Selected by name", **one_namespace(name="shop")),
+    cluster("from Selected by label", **one_namespace(selector={"matchLabels": {"a": "b"}}, topicPrefixes=["b-"])),
+    cluster("neither name nor selector", NAME_OR_SELECTOR, **one_namespace(topicPrefixes=["b-"])),
+    cluster("name and selector", NAME_OR_SELECTOR, **one_namespace(name="shop", selector={"matchLabels": {"a": "b"}})),
+    cluster("from Selected without a list", NAMESPACES, **allowed("Selected")),
+    cluster("from Selected with an empty list", NAMESPACES, **allowed("Selected", namespaces=[])),
+    cluster("from Same with a list", NAMESPACES, **allowed("Same", namespaces=[{"name": "shop"}])),
+    cluster("from All with a list", NAMESPACES, **allowed("All", namespaces=[{"name": "shop"}])),
+    cluster("from Same with topic prefixes", PREFIXES, **allowed("Same", topicPrefixes=["a-"])),
+    cluster("from Same with subject prefixes", PREFIXES, **allowed("Same", subjectPrefixes=["a-"])),
+    cluster(
+        "from Selected with prefixes beside the list",
+        PREFIXES,
+        **allowed("Selected", namespaces=[{"name": "shop"}], topicPrefixes=["a-"]),
+    ),
+    topic("a name with dots", topicName="...a"),
+    topic("three dots", topicName="..."),
+    topic("one dot", DOTS, topicName="."),
+    topic("two dots", DOTS, topicName=".."),
+    topic("a resource name as long as Kafka's limit", name=LONG_NAME[:249]),
+    topic("a longer resource name with a topicName", name=LONG_NAME, topicName="short"),
+    topic("a longer resource name", LONG, name=LONG_NAME),
+    schema("a reference to a resource", **reference(schemaRef={"name": "common"})),
+    schema("a reference to a subject", **reference(subject="common", version=1)),
+    schema("a reference to nothing", REFERENCE, **reference()),
+    schema("a reference without a version", REFERENCE, **reference(subject="common")),
+    schema("a reference without a subject", REFERENCE, **reference(version=1)),
+    schema("a reference to both", REFERENCE, **reference(subject="common", version=1, schemaRef={"name": "common"})),
+    schema("a reference to a resource's version", REFERENCE, **reference(version=1, schemaRef={"name": "common"})),
+    schema("a subject"),
+    schema("a topic", subject=None, topicRef={"name": "orders"}),
+    schema("a topic's key", subject=None, topicRef={"name": "orders"}, part="key", namingStrategy="RecordName"),
+    schema("no subject", SUBJECT, subject=None),
+    schema("subject and topic", SUBJECT, topicRef={"name": "orders"}),
+    schema("text from a ConfigMap", schema=None, schemaFrom={"configMapKeyRef": {"name": "schemas", "key": "a"}}),
+    schema("no text", TEXT, schema=None),
+    schema("two texts", TEXT, schemaFrom={"configMapKeyRef": {"name": "schemas", "key": "a"}}),
+    schema("part of a subject", PART, part="key"),
+    schema("naming of a subject", PART, namingStrategy="TopicName"),
+]
+
+
+@pytest.mark.parametrize("case", CREATED, ids=lambda case: case.id)
+def test_what_may_be_created(api: Api, case: Case) -> None:
+    answer = api.create(case.kind, case.spec, case.name, dry_run=True)
+
+    if case.refused is None:
+        assert answer.status == 201, answer.message
+    else:
+        assert answer.status == 422
+        assert case.refused in answer.message
+        assert len(answer.causes) == 1, "one mistake, one message"
+
+
+class Change(NamedTuple):
+    """``old`` is stored, ``new`` replaces it."""
+
+    id: str
+    kind: str
+    old: Spec
+    new: Spec
+    refused: str | None = None
+
+
+def topic_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
+    base = MINIMAL["KafkaTopic"]
+    return Change(f"topic: {id_}", "KafkaTopic", base | old, base | new, refused)
+
+
+def schema_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
+    return Change(f"schema: {id_}", "KafkaSchema", _schema(**old), _schema(**new), refused)
+
+
+MAIN, OTHER, ELSEWHERE = {"name": "main"}, {"name": "other"}, {"name": "main", "namespace": "kafka"}
+ORDERS = {"subject": None, "topicRef": {"name": "orders"}}
+USERS = {"subject": None, "topicRef": {"name": "users"}}
+
+CHANGED = [
+    topic_change("nothing", {"topicName": "a", "partitions": 3}, {"topicName": "a", "partitions": 3}),
+    topic_change("everything that may change", {}, {"partitions": 1, "replicationFactor": 2, "config": {"a": 1}}),
+    topic_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
+    topic_change("a cluster in another namespace", {}, {"clusterRef": ELSEWHERE}, CLUSTER_FIXED),
+    topic_change("back to this namespace's cluster", {"clusterRef": ELSEWHERE}, {"clusterRef": MAIN}, CLUSTER_FIXED),
+    topic_change("another name", {"topicName": "a"}, {"topicName": "b"}, NAME_FIXED),
+    topic_change("a name at last", {}, {"topicName": "b"}, NAME_FIXED),
+    topic_change("no name any more", {"topicName": "a"}, {}, NAME_FIXED),
+    topic_change("more partitions", {"partitions": 3}, {"partitions": 4}),
+    topic_change("partitions at last", {}, {"partitions": 1}),
+    topic_change("no partitions any more", {"partitions": 3}, {}),
+    topic_change("fewer partitions", {"partitions": 3}, {"partitions": 2}, GROW),
+    topic_change("fewer replicas", {"replicationFactor": 3}, {"replicationFactor": 1}),
+    schema_change("another text", {}, {"schema": '"int"'}),
+    schema_change("text moves to a ConfigMap", {}, {"schema": None, "schemaFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}),
+    schema_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
+    schema_change("a cluster in another namespace", {}, {"clusterRef": ELSEWHERE}, CLUSTER_FIXED),
+    schema_change("another subject", {}, {"subject": "other"}, SUBJECT_FIXED),
+    schema_change("the same topic", ORDERS, ORDERS | {"compatibility": "FULL"}),
+    schema_change("another topic", ORDERS, USERS, TOPIC_REF_FIXED),
+    schema_change("from subject to topic", {}, ORDERS, SUBJECT_FIXED),
+    schema_change("from topic to subject", ORDERS, {}, TOPIC_REF_FIXED),
+]
+
+
+@pytest.mark.parametrize("change", CHANGED, ids=lambda change: change.id)
+def test_what_may_be_changed(api: Api, change: Change) -> None:
+    with api.stored(change.kind, change.old) as stored:
+        answer = api.replace(stored | {"spec": change.new}, dry_run=True)
+
+    if change.refused is None:
+        assert answer.status == 200, answer.message
+    else:
+        assert answer.status == 422
+        assert change.refused in answer.message
+
+
+def test_partitions_taken_out_and_put_back_smaller_pass_admission(api: Api) -> None:
+    """The rule sees one step at a time; the operator must refuse this one itself (PartitionShrinkRefused)."""
+    base = MINIMAL["KafkaTopic"]
+    with api.stored("KafkaTopic", base | {"partitions": 3}) as stored:
+        between = api.replace(stored | {"spec": base})
+        assert between.status == 200, between.message
+        after = api.replace(between.body | {"spec": base | {"partitions": 1}})
+        assert after.status == 200, after.message
+
+
+def _rules(node: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, str]]]:
+    for rule in node.get("x-kubernetes-validations", ()):
+        yield where, rule
+    for name, child in node.get("properties", {}).items():
+        yield from _rules(child, f"{where}.{name}")
+    if "items" in node:
+        yield from _rules(node["items"], f"{where}[]")
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_tables_have_a_refusal_for_every_rule(kind: str) -> None:
+    root = crd(KINDS[kind])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    tried = {case.refused for case in [*CREATED, *CHANGED] if case.kind == kind and case.refused}
+    untried = [where for where, rule in _rules(root, kind) if not any(part in rule["message"] for part in tried)]
+    assert untried == []

@@ -1,0 +1,27 @@
+"""What every test against real parts shares: one Kubernetes API for the whole run, with the CRDs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kafkade.devstack.kubernetes import ControlPlane
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A running Kubernetes API; tests keep apart by namespaces of their own."""
+    with ControlPlane(audit=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def crds_installed(control_plane: ControlPlane) -> ControlPlane:
+    """The same, with the committed CRDs served."""
+    control_plane.kubectl("apply", "--server-side", "-f", CRDS)
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS)
+    return control_plane

@@ -1,0 +1,77 @@
+"""What a topic costs, counted where it is paid: in the API server's audit log and the brokers' request metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from support.kubernetes import manifest
+
+from integration.operator.conftest import World
+
+OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
+KAFKA_WRITES = {"CreateTopics", "DeleteTopics", "CreatePartitions", "IncrementalAlterConfigs", "AlterConfigs", "AlterPartitionReassignments"}
+KAFKA_CONNECTION = {"ApiVersions"}
+
+
+def writes(world: World, name: str | None = None) -> list[str]:
+    """The operator's writes so far, as ``verb resource/subresource``; of one object where a name is given."""
+    found = []
+    for event in world.control_plane.audit_events():
+        if event.user == OPERATOR and event.is_write and name in (None, event.name):
+            found.append(f"{event.verb} {event.resource}{'/' + event.subresource if event.subresource else ''}")
+    return found
+
+
+def quiet(world: World, interval: str) -> None:
+    """Set the resync interval and wait until the rounds of the old one are over."""
+    cluster = world.kubectl.get("KafkaCluster", "main")
+    assert cluster is not None
+    world.kubectl.apply(manifest("KafkaCluster", "main", {**cluster["spec"], "resyncInterval": interval}))
+    world.kubectl.wait_ready("KafkaCluster", "main")
+    time.sleep(6)
+
+
+def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Callable[[], str]) -> None:
+    quiet(world, "1h")
+    try:
+        for policy, expected in (
+            ("Delete", ["patch kafkatopics", "patch kafkatopics/status"]),
+            ("Retain", ["patch kafkatopics/status"]),
+        ):
+            name = fresh()
+            requests = world.kafka.request_counts()
+            before = len(writes(world))
+            world.kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, "deletionPolicy": policy, "config": {"retention.ms": 5}}))
+            world.kubectl.wait_ready("KafkaTopic", name)
+            time.sleep(2)
+            assert writes(world, name) == expected
+            assert len(writes(world)) - before == len(expected), "no Event, nothing else"
+            spent = world.kafka.request_counts() - requests
+            calls = {api: count for api, count in spent.items() if api in KAFKA_WRITES or api in ("DescribeConfigs",)}
+            assert calls == {"CreateTopics": 1}, spent
+            assert spent.get("Metadata", 0) + spent.get("DescribeTopicPartitions", 0) <= 4, "a look before and a look after"
+            world.kubectl.delete("KafkaTopic", name)
+    finally:
+        quiet(world, "2s")
+
+
+def test_a_steady_state_costs_no_write_over_two_resyncs(world: World, fresh: Callable[[], str]) -> None:
+    names = [fresh() for _ in range(20)]
+    spec = {"clusterRef": {"name": "main"}, "partitions": 1, "config": {"retention.ms": 5, "cleanup.policy": "compact, delete"}}
+    world.kubectl.apply(*(manifest("KafkaTopic", n, spec) for n in names))
+    for name in names:
+        world.kubectl.wait_ready("KafkaTopic", name)
+    time.sleep(3)
+    before, requests = len(writes(world)), world.kafka.request_counts()
+    started = time.monotonic()
+    time.sleep(7)
+    resyncs = (time.monotonic() - started) / 2.0
+    spent: Counter[str] = world.kafka.request_counts() - requests
+    assert writes(world)[before:] == []
+    assert not {api: n for api, n in spent.items() if api in KAFKA_WRITES}, spent
+    assert spent["DescribeConfigs"] >= 2, f"at least two resyncs looked: {spent}"
+    looked = sum(n for api, n in spent.items() if api in ("Metadata", "DescribeConfigs", "DescribeCluster", "DescribeTopicPartitions", "DescribeQuorum"))
+    assert looked <= 12 * (resyncs + 1), f"a bounded number of reads a resync, whatever the number of topics: {spent}"
+    world.kubectl.run("-n", "shop", "delete", "kafkatopics", *names)

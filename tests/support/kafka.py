@@ -1,0 +1,80 @@
+"""What Kafka really has, read and changed by hand past the operator, with a plain AdminClient."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
+
+
+class KafkaView:
+    """A person with kafka-topics.sh and kafka-configs.sh, so to say."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def topics(self) -> set[str]:
+        """Names of all topics but Kafka's own."""
+        return {t for t in self.admin.list_topics(timeout=20).topics if not t.startswith("__")}
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a topic."""
+        return name in self.topics()
+
+    def describe(self, name: str) -> Any:
+        """Id and partitions of a topic."""
+        return self.admin.describe_topics(TopicCollection([name]))[name].result(20)
+
+    def topic_id(self, name: str) -> str:
+        """The id of a topic."""
+        return str(self.describe(name).topic_id)
+
+    def partitions(self, name: str) -> int:
+        """Number of partitions."""
+        return len(self.describe(name).partitions)
+
+    def replicas(self, name: str) -> list[list[int]]:
+        """Broker ids by partition."""
+        return [[n.id for n in p.replicas] for p in self.describe(name).partitions]
+
+    def config(self, name: str) -> dict[str, str]:
+        """The topic's own settings, defaults left out."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        entries = self.admin.describe_configs([resource])[resource].result(20)
+        return {k: e.value for k, e in entries.items() if e.source == 1}
+
+    def create(self, name: str, partitions: int = 3, factor: int = 1, **config: str) -> str:
+        """Make a topic by hand; returns its id."""
+        settings = {k.replace("_", "."): v for k, v in config.items()}
+        self.admin.create_topics([NewTopic(name, partitions, factor, config=settings)])[name].result(20)
+        until(lambda: self.exists(name), f"topic {name} exists")
+        return self.topic_id(name)
+
+    def delete(self, *names: str) -> None:
+        """Delete topics by hand."""
+        for future in self.admin.delete_topics(list(names)).values():
+            future.result(20)
+        until(lambda: not self.topics() & set(names), f"topics {names} are gone")
+
+    def set_config(self, name: str, key: str, value: str | None) -> None:
+        """Change a setting by hand; None takes it away."""
+        op = AlterConfigOpType.SET if value is not None else AlterConfigOpType.DELETE
+        entry = ConfigEntry(key, value or "", incremental_operation=op)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+        self.admin.incremental_alter_configs([resource])[resource].result(20)
+
+    def add_partitions(self, name: str, total: int) -> None:
+        """Add partitions by hand."""
+        self.admin.create_partitions([NewPartitions(name, total)])[name].result(20)
+
+
+def until(test: Callable[[], bool], what: str, timeout: float = 30) -> None:
+    """Poll until a test holds."""
+    deadline = time.monotonic() + timeout
+    while not test():
+        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
+        time.sleep(0.1)

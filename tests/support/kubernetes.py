@@ -1,0 +1,115 @@
+"""kubectl for tests: apply, read, wait for what a condition says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+KINDS = {"KafkaCluster": "kafkaclusters", "KafkaTopic": "kafkatopics", "KafkaSchema": "kafkaschemas"}
+
+
+def manifest(kind: str, name: str, spec: Mapping[str, Any], namespace: str = "shop", **meta: Any) -> dict[str, Any]:
+    """A custom resource of kafkade."""
+    return {
+        "apiVersion": "kafkade.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, **meta},
+        "spec": dict(spec),
+    }
+
+
+class Kubectl:
+    """The real kubectl against one API server."""
+
+    def __init__(self, binary: Path, kubeconfig: Path, namespace: str = "shop") -> None:
+        self.binary = binary
+        self.kubeconfig = kubeconfig
+        self.namespace = namespace
+
+    def run(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run it; with ``check`` a failure raises with what it printed."""
+        done = subprocess.run(
+            [str(self.binary), f"--kubeconfig={self.kubeconfig}", *args],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr}")
+        return done
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Server-side apply."""
+        text = yaml.safe_dump_all([dict(o) for o in objects])
+        self.run("apply", "--server-side", "--force-conflicts", "--field-manager=test", "-f", "-", stdin=text)
+
+    def apply_refused(self, obj: Mapping[str, Any]) -> str:
+        """What the API server says when it refuses an object."""
+        done = self.run("apply", "--server-side", "--force-conflicts", "--field-manager=test", "-f", "-", stdin=yaml.safe_dump(dict(obj)), check=False)
+        assert done.returncode != 0, f"accepted: {obj}"
+        return done.stderr
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """An object, or None."""
+        done = self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), name, "-o", "json", "--ignore-not-found")
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def list(self, kind: str, namespace: str | None = None) -> Iterable[dict[str, Any]]:
+        """All objects of a kind in a namespace."""
+        return json.loads(self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), "-o", "json").stdout)["items"]  # type: ignore[no-any-return]
+
+    def delete(self, kind: str, name: str, namespace: str | None = None, wait: bool = True) -> None:
+        """Delete an object; by default wait until it is gone."""
+        self.run("-n", namespace or self.namespace, "delete", KINDS.get(kind, kind), name, f"--wait={str(wait).lower()}", "--timeout=60s")
+
+    def events(self, name: str, namespace: str | None = None) -> list[dict[str, Any]]:
+        """Events about an object."""
+        items = json.loads(self.run("-n", namespace or self.namespace, "get", "events", "-o", "json").stdout)["items"]
+        return [e for e in items if e["involvedObject"]["name"] == name]
+
+    def wait_for(
+        self, kind: str, name: str, test: Callable[[dict[str, Any]], bool], what: str, namespace: str | None = None, timeout: float = 30
+    ) -> dict[str, Any]:
+        """Poll until ``test`` holds for the object; says what it last looked like when it never does."""
+        deadline = time.monotonic() + timeout
+        last: dict[str, Any] | None = None
+        while time.monotonic() < deadline:
+            last = self.get(kind, name, namespace)
+            if last is not None and test(last):
+                return last
+            time.sleep(0.1)
+        raise AssertionError(f"{kind} {namespace or self.namespace}/{name}: not {what} within {timeout} s; status: {json.dumps((last or {}).get('status'), indent=1)}")
+
+    def wait_ready(self, kind: str, name: str, namespace: str | None = None, timeout: float = 30) -> dict[str, Any]:
+        """Wait for Ready=True for the current generation."""
+        return self.wait_for(kind, name, lambda o: ready(o) == "True" and current(o), "Ready", namespace, timeout)
+
+    def wait_reason(self, kind: str, name: str, reason: str, namespace: str | None = None, timeout: float = 30) -> dict[str, Any]:
+        """Wait for a Ready condition with this reason for the current generation."""
+        return self.wait_for(kind, name, lambda o: condition(o)["reason"] == reason and current(o), reason, namespace, timeout)
+
+
+def condition(obj: Mapping[str, Any], kind: str = "Ready") -> dict[str, Any]:
+    """A condition of an object; empty values where it has none."""
+    for item in obj.get("status", {}).get("conditions", []):
+        if item["type"] == kind:
+            return dict(item)
+    return {"status": "", "reason": "", "message": ""}
+
+
+def ready(obj: Mapping[str, Any]) -> str:
+    """The status of Ready."""
+    return str(condition(obj)["status"])
+
+
+def current(obj: Mapping[str, Any]) -> bool:
+    """Whether the status speaks of the current generation."""
+    return bool(obj.get("status", {}).get("observedGeneration") == obj["metadata"]["generation"])

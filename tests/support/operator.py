@@ -1,0 +1,81 @@
+"""The operator as a separate process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class OperatorProcess:
+    """``kafkade run`` with a kubeconfig; its log goes to a file that ``tail`` shows when something fails."""
+
+    def __init__(self, kubeconfig: Path, log: Path, args: Sequence[str] = ("--all-namespaces",)) -> None:
+        self.kubeconfig = kubeconfig
+        self.log = log
+        self.args = tuple(args)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> OperatorProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it has listed its resources."""
+        assert self._process is None, "already running"
+        before = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "kafkade.cli.main", "run", *self.args],
+                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1"},
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while b"started:" not in self.log.read_bytes()[before:]:
+            if self._process.poll() is not None:
+                raise AssertionError(f"the operator ended with {self._process.returncode}:\n{self.tail()}")
+            assert time.monotonic() < deadline, f"the operator did not start:\n{self.tail()}"
+            time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to finish anything."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> None:
+        """SIGTERM and wait; SIGKILL after 20 s."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def tail(self, lines: int = 60) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
