@@ -40,7 +40,9 @@ class Api:
     async def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
         async with self.slots:
             data = None if body is None else json.dumps(body).encode()
-            async with self.session.request(method, self.base + path, data=data, headers={"Content-Type": kind}) as response:
+            async with self.session.request(
+                method, self.base + path, data=data, headers={"Content-Type": kind}
+            ) as response:
                 assert response.status < 300, f"{method} {path}: {response.status} {await response.text()}"
                 return json.loads(await response.read())
 
@@ -50,7 +52,12 @@ def body(name: str, cluster: str) -> dict[str, Any]:
         "apiVersion": "kafkade.io/v1alpha1",
         "kind": "KafkaTopic",
         "metadata": {"name": name},
-        "spec": {"clusterRef": {"name": cluster}, "partitions": 1, "replicationFactor": 1, "config": {"retention.ms": 60000}},
+        "spec": {
+            "clusterRef": {"name": cluster},
+            "partitions": 1,
+            "replicationFactor": 1,
+            "config": {"retention.ms": 60000},
+        },
     }
 
 
@@ -60,11 +67,15 @@ async def floor(api: Api, count: int) -> float:
     merge = "application/merge-patch+json"
     started = time.monotonic()
     await asyncio.gather(*(api.call("POST", "/kafkatopics", body(n, "nobody")) for n in names))
-    await asyncio.gather(*(api.call("PATCH", f"/kafkatopics/{n}", {"metadata": {"finalizers": [FINALIZER]}}, merge) for n in names))
+    await asyncio.gather(
+        *(api.call("PATCH", f"/kafkatopics/{n}", {"metadata": {"finalizers": [FINALIZER]}}, merge) for n in names)
+    )
     status = {"status": {"observedGeneration": 1, "topicId": "x", "conditions": []}}
     await asyncio.gather(*(api.call("PATCH", f"/kafkatopics/{n}/status", status, merge) for n in names))
     taken = time.monotonic() - started
-    await asyncio.gather(*(api.call("PATCH", f"/kafkatopics/{n}", {"metadata": {"finalizers": None}}, merge) for n in names))
+    await asyncio.gather(
+        *(api.call("PATCH", f"/kafkatopics/{n}", {"metadata": {"finalizers": None}}, merge) for n in names)
+    )
     await asyncio.gather(*(api.call("DELETE", f"/kafkatopics/{n}") for n in names))
     return taken
 
@@ -76,7 +87,10 @@ async def create(api: Api, count: int) -> float:
     await asyncio.gather(*(api.call("POST", "/kafkatopics", body(n, "bench")) for n in names))
     while True:
         items = (await api.call("GET", "/kafkatopics"))["items"]
-        ready = sum(any(c["type"] == "Ready" and c["status"] == "True" for c in i.get("status", {}).get("conditions", [])) for i in items)
+        ready = sum(
+            any(c["type"] == "Ready" and c["status"] == "True" for c in i.get("status", {}).get("conditions", []))
+            for i in items
+        )
         if ready >= count:
             return time.monotonic() - started
         await asyncio.sleep(0.2)
@@ -94,10 +108,17 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, count: int) -> None
         kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
         operator = subprocess.Popen(
             [sys.executable, "-m", "kafkade.cli.main", "run", "--all-namespaces"],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig)}, stdout=log, stderr=log,
+            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+            stdout=log,
+            stderr=log,
         )
         try:
-            cluster = {"apiVersion": "kafkade.io/v1alpha1", "kind": "KafkaCluster", "metadata": {"name": "bench"}, "spec": {"bootstrapServers": kafka.bootstrap}}
+            cluster = {
+                "apiVersion": "kafkade.io/v1alpha1",
+                "kind": "KafkaCluster",
+                "metadata": {"name": "bench"},
+                "spec": {"bootstrapServers": kafka.bootstrap},
+            }
             await api.call("POST", "/kafkaclusters", cluster)
             while not (await api.call("GET", "/kafkaclusters/bench")).get("status", {}).get("clusterId"):
                 await asyncio.sleep(0.1)

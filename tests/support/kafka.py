@@ -30,8 +30,8 @@ class KafkaView:
         return self.admin.describe_topics(TopicCollection([name]))[name].result(20)
 
     def topic_id(self, name: str) -> str:
-        """The id of a topic."""
-        return str(self.describe(name).topic_id)
+        """The id of a topic, as Kafka's own tools print it (librdkafka prints plain base64)."""
+        return str(self.describe(name).topic_id).replace("+", "-").replace("/", "_")
 
     def partitions(self, name: str) -> int:
         """Number of partitions."""

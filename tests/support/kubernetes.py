@@ -53,22 +53,43 @@ class Kubectl:
 
     def apply_refused(self, obj: Mapping[str, Any]) -> str:
         """What the API server says when it refuses an object."""
-        done = self.run("apply", "--server-side", "--force-conflicts", "--field-manager=test", "-f", "-", stdin=yaml.safe_dump(dict(obj)), check=False)
+        done = self.run(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=test",
+            "-f",
+            "-",
+            stdin=yaml.safe_dump(dict(obj)),
+            check=False,
+        )
         assert done.returncode != 0, f"accepted: {obj}"
         return done.stderr
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """An object, or None."""
-        done = self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), name, "-o", "json", "--ignore-not-found")
+        done = self.run(
+            "-n", namespace or self.namespace, "get", KINDS.get(kind, kind), name, "-o", "json", "--ignore-not-found"
+        )
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def list(self, kind: str, namespace: str | None = None) -> Iterable[dict[str, Any]]:
         """All objects of a kind in a namespace."""
-        return json.loads(self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), "-o", "json").stdout)["items"]  # type: ignore[no-any-return]
+        return json.loads(
+            self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), "-o", "json").stdout
+        )["items"]  # type: ignore[no-any-return]
 
     def delete(self, kind: str, name: str, namespace: str | None = None, wait: bool = True) -> None:
         """Delete an object; by default wait until it is gone."""
-        self.run("-n", namespace or self.namespace, "delete", KINDS.get(kind, kind), name, f"--wait={str(wait).lower()}", "--timeout=60s")
+        self.run(
+            "-n",
+            namespace or self.namespace,
+            "delete",
+            KINDS.get(kind, kind),
+            name,
+            f"--wait={str(wait).lower()}",
+            "--timeout=60s",
+        )
 
     def events(self, name: str, namespace: str | None = None) -> list[dict[str, Any]]:
         """Events about an object."""
@@ -76,7 +97,13 @@ class Kubectl:
         return [e for e in items if e["involvedObject"]["name"] == name]
 
     def wait_for(
-        self, kind: str, name: str, test: Callable[[dict[str, Any]], bool], what: str, namespace: str | None = None, timeout: float = 30
+        self,
+        kind: str,
+        name: str,
+        test: Callable[[dict[str, Any]], bool],
+        what: str,
+        namespace: str | None = None,
+        timeout: float = 30,
     ) -> dict[str, Any]:
         """Poll until ``test`` holds for the object; says what it last looked like when it never does."""
         deadline = time.monotonic() + timeout
@@ -86,15 +113,21 @@ class Kubectl:
             if last is not None and test(last):
                 return last
             time.sleep(0.1)
-        raise AssertionError(f"{kind} {namespace or self.namespace}/{name}: not {what} within {timeout} s; status: {json.dumps((last or {}).get('status'), indent=1)}")
+        raise AssertionError(
+            f"{kind} {namespace or self.namespace}/{name}: not {what} within {timeout} s; status: {json.dumps((last or {}).get('status'), indent=1)}"
+        )
 
     def wait_ready(self, kind: str, name: str, namespace: str | None = None, timeout: float = 30) -> dict[str, Any]:
         """Wait for Ready=True for the current generation."""
         return self.wait_for(kind, name, lambda o: ready(o) == "True" and current(o), "Ready", namespace, timeout)
 
-    def wait_reason(self, kind: str, name: str, reason: str, namespace: str | None = None, timeout: float = 30) -> dict[str, Any]:
+    def wait_reason(
+        self, kind: str, name: str, reason: str, namespace: str | None = None, timeout: float = 30
+    ) -> dict[str, Any]:
         """Wait for a Ready condition with this reason for the current generation."""
-        return self.wait_for(kind, name, lambda o: condition(o)["reason"] == reason and current(o), reason, namespace, timeout)
+        return self.wait_for(
+            kind, name, lambda o: condition(o)["reason"] == reason and current(o), reason, namespace, timeout
+        )
 
 
 def condition(obj: Mapping[str, Any], kind: str = "Ready") -> dict[str, Any]:

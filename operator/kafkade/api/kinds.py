@@ -88,8 +88,8 @@ _TOPIC_RULES = (
 KINDS: dict[str, Kind] = {
     kind.kind: kind
     for kind in (
-        Kind(CLUSTER, "kafkaclusters", "kc", KafkaClusterSpec, KafkaClusterStatus, _CLUSTER_COLUMNS),
-        Kind(TOPIC, "kafkatopics", "kt", KafkaTopicSpec, KafkaTopicStatus, _TOPIC_COLUMNS, _TOPIC_RULES),
-        Kind(SCHEMA, "kafkaschemas", "ks", KafkaSchemaSpec, KafkaSchemaStatus, _SCHEMA_COLUMNS),
+        Kind(CLUSTER, "kafkaclusters", "kcl", KafkaClusterSpec, KafkaClusterStatus, _CLUSTER_COLUMNS),
+        Kind(TOPIC, "kafkatopics", "ktop", KafkaTopicSpec, KafkaTopicStatus, _TOPIC_COLUMNS, _TOPIC_RULES),
+        Kind(SCHEMA, "kafkaschemas", "ksch", KafkaSchemaSpec, KafkaSchemaStatus, _SCHEMA_COLUMNS),
     )
 }

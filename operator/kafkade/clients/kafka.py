@@ -21,7 +21,7 @@ from kafkade.api.errors import KafkadeError, NotSupportedByCluster
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
-from kafkade.clients.kafka_link import Link
+from kafkade.clients.kafka_link import Link, Start
 from kafkade.clients.kafka_python import KafkaPython
 from kafkade.clients.model import (
     BrokerNode,
@@ -42,7 +42,7 @@ log = logging.getLogger("kafkade.kafka")
 T = TypeVar("T")
 ByTopic = dict[str, KafkadeError | None]
 
-_CLUSTER = Action("describe", "cluster", "Describe")
+_CLUSTER = Action("describe", "the cluster", "Describe")
 _CREATE = Action("create", "topic", "Create")
 _DESCRIBE = Action("describe", "topic", "Describe")
 _CONFIGS = Action("read the settings of", "topic", "DescribeConfigs")
@@ -50,7 +50,7 @@ _ALTER_CONFIGS = Action("change the settings of", "topic", "AlterConfigs")
 _PARTITIONS = Action("add partitions to", "topic", "Alter")
 _DELETE = Action("delete", "topic", "Delete")
 _BROKER_CONFIGS = Action("read the settings of", "broker", "DescribeConfigs")
-_ALTER_BROKER = Action("change", "broker settings", "AlterConfigs")
+_ALTER_BROKER = Action("change the settings of", "broker", "AlterConfigs")
 
 _AUXILIARY_TIMEOUT = 5.0
 """Seconds for what a status can do without: the active controller and the feature levels."""
@@ -73,7 +73,7 @@ class KafkaAdmin:
         self._security = security
         self._timeout = timeout
         self._link = Link(security, timeout)
-        self._python = KafkaPython(security, timeout)
+        self._python = KafkaPython(security, timeout, self._describe)
         self._controller: int | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class KafkaAdmin:
         broker), so their answer counts only where there is no quorum to ask. When the quorum cannot be asked this
         time, the controller last seen is kept; None when it was never seen.
         """
-        answer = await self._one(lambda admin: admin.describe_cluster(request_timeout=self._timeout), _CLUSTER)
+        answer = await self._describe()
         brokers = tuple(BrokerNode(n.id, n.host, n.port, n.rack) for n in sorted(answer.nodes, key=lambda n: n.id))
         try:
             async with asyncio.timeout(_AUXILIARY_TIMEOUT):
@@ -193,7 +193,7 @@ class KafkaAdmin:
         answers = await self._many(
             [wanted], lambda a: a.incremental_alter_configs([wanted], request_timeout=self._single)
         )
-        error = self._refusal(_ALTER_BROKER, f"of broker {broker}", answers[wanted])
+        error = self._refusal(_ALTER_BROKER, str(broker), answers[wanted])
         if error is not None:
             raise error
 
@@ -222,6 +222,10 @@ class KafkaAdmin:
         partitions = {n: range(len(d.partitions)) for n, d in found.items() if isinstance(d, TopicDescription)}
         return await self._python.reassignments(partitions) if partitions else {}
 
+    async def moving(self) -> bool:
+        """Whether any partition of the cluster moves right now."""
+        return await self._python.moving()
+
     @property
     def _timeouts(self) -> dict[str, float]:
         """The broker waits a little less for the change to be visible than the client waits for the broker."""
@@ -235,12 +239,13 @@ class KafkaAdmin:
     async def _many(self, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[Any, Any]]) -> dict[Any, Any]:
         return await self._link.call(start) if wanted else {}
 
-    async def _one(self, start: Callable[[AdminClient], Any], action: Action) -> Any:
-        answer = (await self._link.call(lambda admin: {"": start(admin)}))[""]
-        result = self._result(action, "", answer, lambda found: found)
-        if isinstance(result, KafkadeError):
-            raise result
-        return result
+    async def _describe(self) -> Any:
+        start: Start[str] = lambda admin: {"": admin.describe_cluster(request_timeout=self._timeout)}  # noqa: E731
+        answer = (await self._link.call(start))[""]
+        error = self._refusal(_CLUSTER, "", answer)
+        if error is not None:
+            raise error
+        return answer
 
     async def _change(
         self, action: Action, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[str, Any]]

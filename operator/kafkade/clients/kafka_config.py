@@ -5,12 +5,13 @@ Certificates and keys stay in memory. Nothing in here shows a secret in ``repr``
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from kafkade.api.errors import TLSFailed
 
 CLIENT_ID = "kafkade"
 _HOSTNAME_CHECK = "ssl.endpoint.identification.algorithm"
-_ERRORS_COME_BY_CALLBACK = 2
-"""librdkafka's log_level (syslog): critical only. Everything below also arrives in error_cb, which keeps the cause."""
+_LOG_INFO = 6
+"""librdkafka's log_level (syslog): a connection that a broker closes shows in its log only, at this level."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,7 +74,7 @@ class Security:
     bootstrap: str
     tls: TlsFiles | None = None
     sasl: SaslPassword | SaslOAuth | None = None
-    client_config: Mapping[str, str] = field(default_factory=dict)
+    client_config: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Security({self.bootstrap!r}, {self.protocol}, tls={self.tls!r}, sasl={self.sasl!r})"
@@ -106,7 +107,7 @@ def librdkafka_config(security: Security, timeout: float) -> dict[str, Any]:
         "bootstrap.servers": security.bootstrap,
         "client.id": CLIENT_ID,
         "security.protocol": security.protocol,
-        "log_level": _ERRORS_COME_BY_CALLBACK,
+        "log_level": _LOG_INFO,
         "socket.timeout.ms": max(milliseconds, 1000),
         "socket.connection.setup.timeout.ms": min(max(milliseconds // 3, 1000), 10_000),
         "reconnect.backoff.max.ms": 1000,
@@ -168,11 +169,11 @@ def python_config(security: Security, timeout: float) -> dict[str, Any]:
     return kwargs
 
 
-def ssl_context(tls: TlsFiles, *, check_hostname: bool = True) -> ssl.SSLContext:
+def ssl_context(tls: TlsFiles, *, check_hostname: bool = True, field: str = "spec.tls") -> ssl.SSLContext:
     """An SSLContext for a client, from PEM text. Reads the system's CAs from disk where no own CA is given.
 
     Raises:
-        TLSFailed: names the field of spec.tls whose Secret does not hold what it should.
+        TLSFailed: names the part of ``field`` whose Secret does not hold what it should.
     """
     context = ssl.create_default_context() if tls.ca_pem is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -184,7 +185,7 @@ def ssl_context(tls: TlsFiles, *, check_hostname: bool = True) -> ssl.SSLContext
             context.load_verify_locations(cadata=tls.ca_pem)
         except (ssl.SSLError, ValueError) as error:
             raise TLSFailed(
-                "the Secret of tls.caSecretRef holds no PEM certificates that can be read; put the CA's certificate there"
+                f"the Secret of {field}.caSecretRef holds no PEM certificate that can be read; put the CA's certificate there"
             ) from error
     if tls.cert_pem is not None and tls.key_pem is not None:
         with _as_file(f"{tls.cert_pem}\n{tls.key_pem}") as path:
@@ -193,8 +194,8 @@ def ssl_context(tls: TlsFiles, *, check_hostname: bool = True) -> ssl.SSLContext
                 context.load_cert_chain(path, password="")
             except (ssl.SSLError, ValueError) as error:
                 raise TLSFailed(
-                    "the Secret of tls.clientCertSecretRef holds no PEM certificate with the unencrypted private key"
-                    " that belongs to it"
+                    f"the Secret of {field}.clientCertSecretRef holds no PEM certificate with the unencrypted private"
+                    " key that belongs to it"
                 ) from error
     return context
 

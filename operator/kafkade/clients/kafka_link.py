@@ -1,7 +1,7 @@
 """One librdkafka client, awaited without blocking the event loop, that says why it cannot reach a broker.
 
-librdkafka itself only ever times out; the real cause (a refused login, a wrong CA) arrives in ``error_cb``, which is
-served here while a request waits. A client that failed is thrown away, so that the next try starts afresh.
+librdkafka itself only ever times out; the real cause (a refused login, a wrong CA) arrives in ``error_cb`` and in its log,
+which are served here while a request waits. A client that failed is thrown away, so that the next try starts afresh.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -19,15 +20,15 @@ from confluent_kafka.admin import AdminClient
 
 from kafkade.api.errors import ClusterUnreachable, KafkadeError
 from kafkade.clients.kafka_config import Security, librdkafka_config
-from kafkade.clients.kafka_errors import Cause, build_error, is_all_down, way_error
+from kafkade.clients.kafka_way import CLOSED_BY_PEER, Cause, build_error, is_all_down, way_error
 
 log = logging.getLogger("kafkade.librdkafka")
 
 FATAL_GRACE = 1.0
-"""Seconds that other brokers get to answer after one refused the login or failed the TLS handshake."""
+"""Seconds to wait on when all brokers are down and one refused the login or failed the TLS handshake."""
 
 DOWN_GRACE = 4.0
-"""Seconds that brokers get to come back after all of them were seen down."""
+"""Seconds that brokers get to come back when all of them are down for another reason."""
 
 _TICK = 0.05
 _MARGIN = 2.0
@@ -36,47 +37,71 @@ K = TypeVar("K", bound=Hashable)
 Start = Callable[[AdminClient], Mapping[K, "Future[Any]"]]
 
 
+class _Lines(logging.Logger):
+    """librdkafka's log: never to stderr, all of it at DEBUG, and what it says of closed connections to ``closed``."""
+
+    def __init__(self, closed: Callable[[str], None]) -> None:
+        super().__init__(log.name)
+        self._closed = closed
+
+    def log(self, level: int, msg: object, *args: object, **_: Any) -> None:
+        """Called by confluent_kafka with the facility, the client's name and the line."""
+        line = str(msg) % args if args else str(msg)
+        log.debug("%s", line)
+        if line.startswith("FAIL") and CLOSED_BY_PEER in line:
+            self._closed(line.rpartition("]: ")[2])
+
+
 class _Client:
-    """An AdminClient with what its error_cb said. Used from the event loop's thread only, but for its making and end."""
+    """An AdminClient with what it said of its connections. Its callbacks run where ``listen`` is called."""
 
     def __init__(self, security: Security, timeout: float) -> None:
         self.cause: Cause | None = None
         self.fatal_since: float | None = None
         self.down_since: float | None = None
         self.users = 0
+        self.used = False
         self.retired = False
-        config = librdkafka_config(security, timeout) | {"error_cb": self._heard}
+        config = librdkafka_config(security, timeout) | {"error_cb": self._error}
         try:
-            self.admin: AdminClient | None = AdminClient(config, logger=log)
+            self.admin: AdminClient | None = AdminClient(config, logger=_Lines(self._closed))
         except KafkaException as error:
             raise build_error(error.args[0]) from error
 
-    def _heard(self, error: ForeignError) -> None:
-        code = error.code()
-        now = asyncio.get_running_loop().time()
-        if is_all_down(code):
-            self.down_since = self.down_since or now
-            return
-        cause = Cause(code, error.str())
+    def _error(self, error: ForeignError) -> None:
+        if is_all_down(error.code()):
+            self.down_since = self.down_since or time.monotonic()
+        else:
+            self._because(Cause(error.code(), error.str()))
+
+    def _closed(self, line: str) -> None:
+        self._because(Cause(ForeignError._TRANSPORT, line))
+
+    def _because(self, cause: Cause) -> None:
         if self.cause is None or cause.rank >= self.cause.rank:
             self.cause = cause
         if cause.fatal:
-            self.fatal_since = self.fatal_since or now
+            self.fatal_since = self.fatal_since or time.monotonic()
+        if cause.concerns_all:
+            self.down_since = self.down_since or time.monotonic()
 
     def listen(self) -> None:
-        """Serve error_cb; librdkafka hands over one event a call."""
+        """Take what librdkafka has to say; it hands over one event a call."""
         for _ in range(100):
             if self.admin is None or not self.admin.poll(0):
                 return
 
-    def hopeless(self, now: float) -> bool:
-        """Whether waiting on makes no sense."""
-        since, grace = (self.fatal_since, FATAL_GRACE) if self.fatal_since else (self.down_since, DOWN_GRACE)
-        return since is not None and now - since > grace
-
-    def succeeded(self) -> None:
-        """A broker answered: older trouble explains nothing any more."""
+    def forget(self) -> None:
+        """Older trouble explains nothing any more."""
         self.cause = self.fatal_since = self.down_since = None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting on makes no sense: all brokers are down, for good as it seems or for a while already."""
+        if self.down_since is None:
+            return False
+        grace = DOWN_GRACE if self.fatal_since is None else FATAL_GRACE
+        return time.monotonic() - max(self.down_since, self.fatal_since or 0.0) > grace
 
     def destroy(self) -> None:
         """Drop the last reference, which waits for librdkafka's threads: never on the event loop."""
@@ -107,7 +132,7 @@ class Link:
             await self._wait(client, futures)
             answers = {key: _answer(future) for key, future in futures.items()}
             self._check(answers, client)
-            client.succeeded()
+            client.forget()
         except KafkadeError:
             self._retire(client)
             raise
@@ -139,7 +164,12 @@ class Link:
                 loop = asyncio.get_running_loop()
                 # loading CAs takes tens of milliseconds
                 self._client = await loop.run_in_executor(self._workers, _Client, self._security, self._timeout)
+            if self._client.users == 0 and self._client.used:
+                # what happened while nobody asked, an idle connection closed for example
+                self._client.listen()
+                self._client.forget()
             self._client.users += 1
+            self._client.used = True
             return self._client
 
     def _release(self, client: _Client) -> None:
@@ -162,15 +192,15 @@ class Link:
     async def _wait(self, client: _Client, futures: Mapping[K, Future[Any]]) -> None:
         loop = asyncio.get_running_loop()
         done = _all_done(futures, loop)
-        started = loop.time()
+        started = time.monotonic()
         while not done.done():
             await asyncio.wait((done,), timeout=_TICK)
             if done.done():
                 break
             client.listen()
-            now = loop.time()
-            if client.hopeless(now) or now - started > self._timeout + _MARGIN:
-                raise way_error(client.cause, self._security, now - started)
+            waited = time.monotonic() - started
+            if client.hopeless or waited > self._timeout + _MARGIN:
+                raise way_error(client.cause, self._security, waited)
 
     def _check(self, answers: Mapping[K, Any], client: _Client) -> None:
         """Errors of librdkafka's own speak of the whole request."""

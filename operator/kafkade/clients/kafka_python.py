@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as foreign
 from kafka.admin import ConfigResourceType
+from kafka.net.compat import KafkaNetClient
 from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
@@ -44,30 +45,38 @@ _SOURCES = {
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 R = TypeVar("R")
-DEFAULTS = Action("change", "broker settings", "AlterConfigs")
-REASSIGN = Action("reassign", "topic", "Alter")
-QUORUM = Action("describe", "cluster", "Describe")
+_READ_DEFAULTS = Action("read", "cluster-wide broker settings", "DescribeConfigs")
+_ALTER_DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs")
+_REASSIGN = Action("reassign", "topic", "Alter")
+_REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
+_MOVES = Action("list the reassignments of", "the cluster", "Describe")
+_QUORUM = Action("describe", "the cluster", "Describe")
 
 
 class KafkaPython:
     """A kafka-python admin client behind ``await``. ``timeout`` in seconds bounds each request."""
 
-    def __init__(self, security: Security, timeout: float) -> None:
+    def __init__(self, security: Security, timeout: float, way_is_clear: Callable[[], Awaitable[object]]) -> None:
+        """``way_is_clear`` is awaited before connections are made.
+
+        It is librdkafka that tells in a second why a login or a TLS handshake fails; kafka-python tries until its time is up.
+        """
         self._security = security
         self._timeout = timeout
+        self._way_is_clear = way_is_clear
         self._client: Any = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="kafkade-kafka-python")
         self._idle: asyncio.TimerHandle | None = None
 
     async def controller(self) -> int | None:
         """Node id of the active controller, from DescribeQuorum; None where no leader is elected."""
-        answer = await self._run(QUORUM, lambda client: client.describe_metadata_quorum())
+        answer = await self._run(_QUORUM, lambda client: client.describe_metadata_quorum())
         leader = int(answer["topics"][0]["partitions"][0]["leader_id"])
         return leader if leader >= 0 else None
 
     async def features(self) -> dict[str, int]:
         """Finalized feature levels (KIP-584) by name."""
-        answer = await self._run(QUORUM, lambda client: client.describe_features())
+        answer = await self._run(_QUORUM, lambda client: client.describe_features())
         return {name: int(entry["finalized"][1]) for name, entry in answer.items() if "finalized" in entry}
 
     async def reassign(
@@ -75,7 +84,7 @@ class KafkaPython:
     ) -> dict[tuple[str, int], KafkadeError | None]:
         """AlterPartitionReassignments (KIP-455); None cancels."""
         wanted = {TopicPartition(*key): None if to is None else list(to) for key, to in moves.items()}
-        answer = await self._run(REASSIGN, lambda client: client.alter_partition_reassignments(wanted))
+        answer = await self._run(_REASSIGN_ALL, lambda client: client.alter_partition_reassignments(wanted))
         results: dict[tuple[str, int], KafkadeError | None] = {}
         for key in moves:
             error = answer.get(TopicPartition(*key), foreign.UnknownTopicOrPartitionError)
@@ -84,12 +93,12 @@ class KafkaPython:
 
     def _refused(self, error: type[Any], key: tuple[str, int]) -> KafkadeError:
         text = getattr(error, "description", error.__name__)
-        return answer_error(REASSIGN, f"{key[0]} partition {key[1]}", error.errno, text, self._security.principal)
+        return answer_error(_REASSIGN, f"{key[0]} partition {key[1]}", error.errno, text, self._security.principal)
 
     async def reassignments(self, partitions: Mapping[str, Collection[int]]) -> dict[tuple[str, int], PartitionMove]:
         """ListPartitionReassignments for these partitions: those that move."""
         wanted = {name: sorted(numbers) for name, numbers in partitions.items()}
-        answer = await self._run(REASSIGN, lambda client: client.list_partition_reassignments(wanted))
+        answer = await self._run(_MOVES, lambda client: client.list_partition_reassignments(wanted))
         return {
             (tp.topic, tp.partition): PartitionMove(
                 tuple(move["replicas"]), tuple(move["adding_replicas"]), tuple(move["removing_replicas"])
@@ -97,12 +106,16 @@ class KafkaPython:
             for tp, move in answer.items()
         }
 
+    async def moving(self) -> bool:
+        """ListPartitionReassignments for all topics: whether any partition moves."""
+        return bool(await self._run(_MOVES, lambda client: client.list_partition_reassignments(None)))
+
     async def default_broker_configs(self) -> dict[str, ConfigEntry]:
         """The cluster-wide dynamic defaults: the entity's own settings only."""
         request = DescribeConfigsRequest(resources=[(ConfigResourceType.BROKER, _DEFAULT_BROKER, None)], min_version=1)
-        response = await self._send(request)
+        response = await self._send(_READ_DEFAULTS, request)
         result = response.results[0]
-        self._raise_for(result)
+        self._raise_for(_READ_DEFAULTS, result)
         return {
             entry.name: ConfigEntry(
                 entry.value, _SOURCES.get(entry.config_source, ConfigSource.OTHER), entry.read_only, entry.is_sensitive
@@ -120,8 +133,8 @@ class KafkaPython:
         request = IncrementalAlterConfigsRequest(
             resources=[(ConfigResourceType.BROKER, _DEFAULT_BROKER, entries)], validate_only=False
         )
-        response = await self._send(request)
-        self._raise_for(response.responses[0])
+        response = await self._send(_ALTER_DEFAULTS, request)
+        self._raise_for(_ALTER_DEFAULTS, response.responses[0])
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,20 +143,22 @@ class KafkaPython:
         self._worker.submit(self._close)
         self._worker.shutdown(wait=False)
 
-    async def _send(self, request: Any) -> Any:
+    async def _send(self, action: Action, request: Any) -> Any:
         # the public methods take only numbers for a broker's name (kafka/admin/_configs.py, _group_config_resources)
-        return await self._run(DEFAULTS, lambda client: client._manager.run(client._manager.send, request))
+        return await self._run(action, lambda client: client._manager.run(client._manager.send, request))
 
-    def _raise_for(self, result: Any) -> None:
+    def _raise_for(self, action: Action, result: Any) -> None:
         if result.error_code != 0:
             text = result.error_message or foreign.for_code(result.error_code).__name__
-            raise answer_error(DEFAULTS, "", result.error_code, text, self._security.principal)
+            raise answer_error(action, "", result.error_code, text, self._security.principal)
 
     async def _run(self, action: Action, work: Callable[[Any], R]) -> R:
         loop = asyncio.get_running_loop()
         if self._idle is not None:
             self._idle.cancel()
         try:
+            if self._client is None:
+                await self._way_is_clear()
             return await loop.run_in_executor(self._worker, self._call, action, work)
         finally:
             self._idle = loop.call_later(IDLE, self._close_soon)
@@ -155,7 +170,7 @@ class KafkaPython:
         """In the worker thread."""
         try:
             if self._client is None:
-                self._client = KafkaAdminClient(**self._settings())
+                self._client = self._connect()
             return work(self._client)
         except foreign.BrokerResponseError as error:
             self._close()
@@ -165,6 +180,23 @@ class KafkaPython:
         except (foreign.KafkaError, OSError, ValueError, RuntimeError) as error:
             self._close()
             raise self._unreached(error) from error
+
+    def _connect(self) -> Any:
+        """A client; one whose making fails is ended too, as it would run its thread for ever."""
+        made: list[Any] = []
+
+        def make(**settings: Any) -> Any:
+            made.append(KafkaNetClient(**settings))
+            return made[-1]
+
+        try:
+            return KafkaAdminClient(kafka_client=make, **self._settings())
+        except BaseException:
+            for half in made:
+                half._manager.close()
+                half._net.stop()
+                half._net.close()
+            raise
 
     def _unreached(self, error: Exception) -> KafkadeError:
         text = str(error)

@@ -139,20 +139,28 @@ class RegistryClient:
             raise
         return tuple(sorted(int(v) for v in answer))
 
-    async def compatible(self, subject: str, body: SchemaBody, normalize: bool) -> Verdict:
+    async def compatible(self, subject: str, body: SchemaBody, normalize: bool, *, latest: bool = False) -> Verdict:
         """What the registry says of this schema as the next version, under the level in force. Nothing is written.
 
-        ``/versions`` checks what registering checks; Karapace has only ``/versions/{v}``, where its level counts too.
+        By default it asks ``/versions``, which in Confluent checks what registering checks. With ``latest`` it asks
+        ``/versions/latest``: Karapace has only that form, and there a transitive level still looks at all versions;
+        Apicurio's ``/versions`` would hold the schema against all versions even where the level asks for the latest
+        only (CompatibilityResourceImpl.checkAllCompatibility).
         """
         path = f"/compatibility/subjects/{self._s(subject)}/versions"
         what = f"check compatibility of subject {subject}"
         params = {"normalize": _flag(normalize), "verbose": "true"}
         try:
-            answer = await self._http.call("POST", path, what, params, body.json())
+            try:
+                answer = await self._http.call("POST", path + ("/latest" if latest else ""), what, params, body.json())
+            except RegistryNotFound as error:
+                if latest or error.code in _ABSENT:
+                    raise
+                answer = await self._http.call("POST", f"{path}/latest", what, params, body.json())
         except RegistryNotFound as error:
             if error.code in _ABSENT:
                 return Verdict(True)  # nothing to be incompatible with
-            answer = await self._http.call("POST", f"{path}/latest", what, {"verbose": "true"}, body.json())
+            raise
         return Verdict(bool(answer["is_compatible"]), tuple(str(m) for m in answer.get("messages") or ()))
 
     async def delete_subject(self, subject: str, *, permanent: bool) -> None:

@@ -49,7 +49,9 @@ def registry_error(what: str, status: int, code: int, text: str) -> KafkadeError
     if 40400 <= code <= 40499:
         return RegistryNotFound(message, code)
     if status in (401, 403):
-        return RegistryAuthenticationFailed(f"{message}; check the credentials that the KafkaCluster gives, and their rights")
+        return RegistryAuthenticationFailed(
+            f"{message}; check the credentials that the KafkaCluster gives, and their rights"
+        )
     if code in _BY_CODE:
         return _BY_CODE[code](message)
     if code == 42205 and "read-only" in text.lower():

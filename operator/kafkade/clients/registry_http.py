@@ -153,9 +153,7 @@ class RegistryTransport:
         self._outage = (asyncio.get_running_loop().time(), why)
         raise RegistryUnreachable(f"{what}: {why}") from cause
 
-    async def _once(
-        self, method: str, url: str, params: Mapping[str, str] | None, body: object
-    ) -> tuple[int, str]:
+    async def _once(self, method: str, url: str, params: Mapping[str, str] | None, body: object) -> tuple[int, str]:
         target = URL(url, encoded=True)
         if params:
             target = target.with_query(params)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from . import kafka, kind, kubernetes, lock, maven, registry
+from . import kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
 from .kafka import Kafka
 from .kind import Cluster
@@ -29,9 +30,7 @@ def prepare(
     kafka_version: Annotated[
         list[str] | None, typer.Option("--kafka", help="A Kafka version; may be repeated.")
     ] = None,
-    all_versions: Annotated[
-        bool, typer.Option("--all", help="All Kafka versions that there are locks for.")
-    ] = False,
+    all_versions: Annotated[bool, typer.Option("--all", help="All Kafka versions that there are locks for.")] = False,
     no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
     no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
 ) -> None:
@@ -39,31 +38,26 @@ def prepare(
     chosen = kafka_version or [kafka.DEFAULT_VERSION]
     versions = maven.locked_versions("kafka") if all_versions else chosen
     # side by side: downloads wait for the network while the compiler works
-    with ThreadPoolExecutor() as pool:
-        work: list[Future[object]] = [pool.submit(kafka.prepare, version, metrics=True) for version in versions]
-        if not no_registry:
-            work.append(pool.submit(registry.prepare))
-        if not no_kubernetes:
-            work.append(pool.submit(kubernetes.prepare))
-        for done in work:
-            done.result()
+    work: list[Callable[[], object]] = [partial(_prepare_kafka, versions)]
+    if not no_registry:
+        work.append(registry.prepare)
+    if not no_kubernetes:
+        work.append(kubernetes.prepare)
+    _end_in_order()
+    parallel.gather(*work)
     console.print("The stack is in the cache.")
 
 
 @app.command()
 def up(
-    kafka_version: Annotated[str, typer.Option(help="The brokers' version.")] = (
-        kafka.DEFAULT_VERSION
-    ),
+    kafka_version: Annotated[str, typer.Option(help="The brokers' version.")] = (kafka.DEFAULT_VERSION),
     brokers: Annotated[int, typer.Option(min=1, max=5)] = 1,
-    security: Annotated[
-        bool, typer.Option("--security", help="Listeners with TLS and SASL too.")
-    ] = False,
+    security: Annotated[bool, typer.Option("--security", help="Listeners with TLS and SASL too.")] = False,
     no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
     no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
 ) -> None:
     """Run Kafka, a schema registry and a Kubernetes API until Ctrl-C."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _end_in_order()
     stack = Stack(
         kafka=Kafka(kafka_version, brokers, security=security),
         registry=None if no_registry else Registry(),
@@ -82,6 +76,11 @@ def write_locks() -> None:
     """Make the lock files of the jars anew, from the versions that lock.py names."""
     for file in lock.write_all():
         console.print(f"wrote {file}")
+
+
+def _prepare_kafka(versions: list[str]) -> None:
+    for version in versions:
+        kafka.prepare(version, metrics=True)
 
 
 def _show(stack: Stack) -> None:
@@ -119,8 +118,13 @@ def _server(cluster: Cluster) -> str:
     return cluster.kubectl("config", "view", "--minify", "-o", path)
 
 
+def _end_in_order() -> None:
+    """Have the signals that end a process end this one as Ctrl-C does: the parts are stopped."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
+
+
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """End as on Ctrl-C, so that the parts are stopped."""
     raise SystemExit(128 + number)
 
 

@@ -1,7 +1,7 @@
 """The cache on disk: made once, whole or not at all, shared by all processes of a user.
 
-Layout: ``${XDG_CACHE_HOME:-~/.cache}/kafkade/<part>/<version>/…``. What lies under its final name is
-complete and verified, since everything is made under another name first and renamed.
+Layout: ``${XDG_CACHE_HOME:-~/.cache}/kafkade/<part>/<version>/…``. What lies under its final name
+is complete and verified, since everything is made under another name first and renamed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import progress
+from . import parallel, progress
 from .errors import DevStackError
 
 PARTIAL = ".partial"
@@ -54,19 +54,20 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def _acquire(descriptor: int, path: Path) -> None:
+    if _try_to_acquire(descriptor):
+        return
+    with progress.task(f"waiting for another process that makes {path.name}"):
+        while not _try_to_acquire(descriptor):
+            parallel.check()
+            time.sleep(0.2)
+
+
+def _try_to_acquire(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
     except BlockingIOError:
-        pass  # another process makes it: wait, and say so
-    with progress.task(f"waiting for another process that makes {path.name}"):
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.2)
-            else:
-                return
+        return False
+    return True
 
 
 def make_once(target: Path, make: Callable[[Path], None]) -> Path:

@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, progress
+from . import cache, parallel, progress
 from .errors import DevStackError
 
 MINIMUM = (1, 25)
@@ -55,8 +55,7 @@ KUBERNETES = GoModule(
     name="kubernetes",
     version=_KUBERNETES_VERSION,
     packages={
-        name: f"k8s.io/kubernetes/cmd/{name}"
-        for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
+        name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
     },
     # without these the server says it is v0.0.0 and refuses what depends on its version
     ldflags=" ".join(
@@ -82,9 +81,7 @@ KIND = GoModule(name="kind", version="v0.33.0", packages={"kind": "sigs.k8s.io/k
 
 def binaries(module: GoModule) -> Path:
     """The folder with the module's programs; builds them if they are not in the cache."""
-    return cache.make_once(
-        cache.folder(module.name, module.key), lambda folder: _build(module, folder)
-    )
+    return cache.make_once(cache.folder(module.name, module.key), lambda folder: _build(module, folder))
 
 
 def find_go() -> Path:
@@ -152,9 +149,9 @@ def _run(module: GoModule, command: list[str], task: progress.Task) -> list[str]
             text=True,
         ) as process,
     ):
-        assert process.stderr is not None
         try:
-            for line in process.stderr:
+            for line in process.stderr or ():
+                parallel.check()
                 task.advance()
                 if line.startswith("go: downloading "):
                     task.note = f"{task.done:.0f} modules"

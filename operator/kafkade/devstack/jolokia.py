@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
-from . import maven
+from . import loopback, maven
 from .errors import DevStackError
 from .ports import HOST
 
@@ -52,12 +50,9 @@ def request_counts(port: int) -> Counter[str]:
     """How many requests of each API a broker has taken, all versions of the API together."""
     url = f"http://{HOST}:{port}/jolokia/read/{_REQUESTS}/Count"
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - loopback
-            answer = json.load(response)
-    except (urllib.error.URLError, ValueError) as error:
-        raise DevStackError(f"The broker's request counts cannot be read at {url}: {error}.") from (
-            error
-        )
+        answer = json.loads(loopback.get(url, timeout=10))
+    except (OSError, ValueError) as error:
+        raise DevStackError(f"The broker's request counts cannot be read at {url}: {error}.") from (error)
     if answer["status"] == 404:
         return Counter()  # there is a bean from the first request of an API on
     counts: Counter[str] = Counter()

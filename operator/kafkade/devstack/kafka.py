@@ -7,13 +7,13 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import jolokia, maven, progress
-from .certificates import CertificateAuthority, KeyPair
+from . import jolokia, maven, parallel, progress
+from .certificates import CertificateAuthority
 from .errors import DevStackError
 from .java import QUICK_START, find_java
 from .kafka_config import (
@@ -21,6 +21,7 @@ from .kafka_config import (
     STARTED,
     BrokerPlace,
     ClusterOptions,
+    Security,
     broker_flags,
     listener_names,
     scram_arguments,
@@ -71,15 +72,14 @@ class Kafka:
         self.broker_ids = tuple(range(1, brokers + 1))
         self.security = security
         self._config = dict(config or {})
-        self._racks = dict(zip(self.broker_ids, racks or [None] * brokers, strict=True))
+        self._racks = dict(zip(self.broker_ids, racks or (), strict=False))
         self._authorizer = authorizer
         self._metrics = metrics
         self._heap = heap
         self._work: WorkDir | None = None
         self._places: dict[int, BrokerPlace] = {}
         self._processes: dict[int, Process] = {}
-        self._ca: CertificateAuthority | None = None
-        self._client: KeyPair | None = None
+        self._certificates: Security | None = None
 
     # --- addresses and credentials -------------------------------------------------------------
 
@@ -111,22 +111,21 @@ class Kafka:
     @property
     def ca_pem(self) -> str:
         """The certificate that the brokers' are to be checked with."""
-        return self._certified()[0].pem
+        return self._certified().ca_pem
 
     @property
     def client_cert_pem(self) -> str:
-        return self._certified()[1].certificate
+        return self._certified().client.certificate
 
     @property
     def client_key_pem(self) -> str:
-        return self._certified()[1].key
+        return self._certified().client.key
 
     @property
     def certificates(self) -> Path:
         """A folder with ``ca.pem``, ``client.pem`` and ``client.key``; it goes with the cluster."""
         self._certified()
-        assert self._work is not None
-        return self._work.path
+        return self._started().path
 
     def _addresses(self, listener: str) -> str:
         self._started()
@@ -135,12 +134,10 @@ class Kafka:
             raise DevStackError(f"There is no {listener} listener. Make it Kafka(security=True).")
         return ",".join(f"{HOST}:{port}" for port in ports)
 
-    def _certified(self) -> tuple[CertificateAuthority, KeyPair]:
-        if self._ca is None or self._client is None:
-            raise DevStackError(
-                "There are no certificates: make it Kafka(security=True), and start it."
-            )
-        return self._ca, self._client
+    def _certified(self) -> Security:
+        if self._certificates is None:
+            raise DevStackError("There are no certificates: make it Kafka(security=True), and start it.")
+        return self._certificates
 
     # --- the cluster ---------------------------------------------------------------------------
 
@@ -204,9 +201,7 @@ class Kafka:
     def pids(self) -> dict[int, int]:
         """The process id of each running broker."""
         return {
-            id_: process.pid
-            for id_, process in self._processes.items()
-            if process.running and process.pid is not None
+            id_: process.pid for id_, process in self._processes.items() if process.running and process.pid is not None
         }
 
     def log(self, id_: int) -> Path:
@@ -235,9 +230,10 @@ class Kafka:
             raise DevStackError(f"There is no broker {id_}; there are {self.broker_ids}.")
         return self._processes[id_]
 
-    def _started(self) -> None:
-        if not self._processes:
+    def _started(self) -> WorkDir:
+        if self._work is None:
             raise DevStackError("Kafka is not running. Start it with start(), or in a with block.")
+        return self._work
 
     def _wait_for(self, id_: int) -> None:
         process, port = self._processes[id_], self._places[id_].ports["PLAINTEXT"]
@@ -250,18 +246,16 @@ class Kafka:
         for id_ in self.broker_ids:
             place = BrokerPlace(
                 id=id_,
-                rack=self._racks[id_],
+                rack=self._racks.get(id_),
                 ports={name: free_port() for name in names},
                 folder=folder / f"broker-{id_}",
                 metrics_port=free_port() if self._metrics else None,
             )
             place.folder.mkdir()
             self._places[id_] = place
-        server = None
         if self.security:
-            self._ca = CertificateAuthority()
-            self._client = self._ca.client(CLIENT_NAME)
-            server = self._ca.server("kafka")
+            authority = CertificateAuthority()
+            self._certificates = Security(authority.pem, authority.server("kafka"), authority.client(CLIENT_NAME))
             (folder / "ca.pem").write_text(self.ca_pem)
             (folder / "client.pem").write_text(self.client_cert_pem)
             (folder / "client.key").write_text(self.client_key_pem)
@@ -269,18 +263,15 @@ class Kafka:
             controllers={id_: place.ports["CONTROLLER"] for id_, place in self._places.items()},
             config=self._config,
             authorizer=self._authorizer,
-            ca_pem=self._ca.pem if self._ca else None,
-            server=server,
+            security=self._certificates,
         )
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         logging = write_logging(folder, self.version)
         for place in self._places.values():
-            (place.folder / "server.properties").write_text(
-                to_properties(server_properties(place, options))
-            )
+            (place.folder / "server.properties").write_text(to_properties(server_properties(place, options)))
             self._processes[place.id] = self._make_process(place, logging)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda place: self._format(place, cluster_id), self._places.values()))
+        places = self._places.values()
+        parallel.gather(*(partial(self._format, place, cluster_id) for place in places))
 
     def _java(self, *arguments: str | Path) -> list[str]:
         classpath = ":".join(str(jar) for jar in maven.fetch("kafka", self.version))
@@ -299,7 +290,8 @@ class Kafka:
 
     def _format(self, place: BrokerPlace, cluster_id: str) -> None:
         """Write the cluster's id, and the SASL users, where the broker will look for them."""
-        arguments = ["--cluster-id", cluster_id, "--config", place.folder / "server.properties"]
+        properties = str(place.folder / "server.properties")
+        arguments = ["--cluster-id", cluster_id, "--config", properties]
         users = scram_arguments() if self.security else []
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", "format", *arguments, *users),

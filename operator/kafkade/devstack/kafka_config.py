@@ -48,6 +48,15 @@ class BrokerPlace:
 
 
 @dataclass(frozen=True)
+class Security:
+    """Whom brokers and clients trust, and who they are."""
+
+    ca_pem: str
+    server: KeyPair
+    client: KeyPair
+
+
+@dataclass(frozen=True)
 class ClusterOptions:
     """What all brokers of a cluster share."""
 
@@ -55,8 +64,7 @@ class ClusterOptions:
     """The controller port of each broker."""
     config: Mapping[str, str] = field(default_factory=dict)
     authorizer: bool = False
-    ca_pem: str | None = None
-    server: KeyPair | None = None
+    security: Security | None = None
 
 
 def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, str]:
@@ -73,9 +81,7 @@ def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, 
         "inter.broker.listener.name": "PLAINTEXT",
         "listeners": ",".join(listeners.values()),
         "advertised.listeners": ",".join(advertised),
-        "listener.security.protocol.map": ",".join(
-            f"{name}:{_PROTOCOLS[name]}" for name in listeners
-        ),
+        "listener.security.protocol.map": ",".join(f"{name}:{_PROTOCOLS[name]}" for name in listeners),
         "log.dirs": str(place.folder / "data"),
         "auto.create.topics.enable": "false",
         # a group's first member need not wait for others here
@@ -92,8 +98,8 @@ def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, 
         properties |= {"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "1000"}
     if place.rack is not None:
         properties["broker.rack"] = place.rack
-    if "SSL" in listeners:
-        properties |= _security(cluster)
+    if cluster.security is not None:
+        properties |= _security(cluster.security)
     if cluster.authorizer:
         properties |= {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -104,18 +110,16 @@ def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, 
     return properties | dict(cluster.config)
 
 
-def _security(cluster: ClusterOptions) -> dict[str, str]:
-    assert cluster.server is not None
-    assert cluster.ca_pem is not None
-    properties = {}
+def _security(security: Security) -> dict[str, str]:
+    properties: dict[str, str] = {}
     for name in ("ssl", "mtls", "sasl_ssl"):
         prefix = f"listener.name.{name}."
         properties |= {
             f"{prefix}ssl.keystore.type": "PEM",
-            f"{prefix}ssl.keystore.certificate.chain": cluster.server.certificate,
-            f"{prefix}ssl.keystore.key": cluster.server.key,
+            f"{prefix}ssl.keystore.certificate.chain": security.server.certificate,
+            f"{prefix}ssl.keystore.key": security.server.key,
             f"{prefix}ssl.truststore.type": "PEM",
-            f"{prefix}ssl.truststore.certificates": cluster.ca_pem,
+            f"{prefix}ssl.truststore.certificates": security.ca_pem,
             f"{prefix}ssl.client.auth": "required" if name == "mtls" else "none",
         }
     users = " ".join(f'user_{name}="{password}"' for name, password in (ADMIN, USER))
@@ -124,14 +128,10 @@ def _security(cluster: ClusterOptions) -> dict[str, str]:
         prefix = f"listener.name.{name}."
         properties |= {
             f"{prefix}sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
-            f"{prefix}plain.sasl.jaas.config": (
-                f"{modules}.plain.PlainLoginModule required {users};"
-            ),
+            f"{prefix}plain.sasl.jaas.config": (f"{modules}.plain.PlainLoginModule required {users};"),
         }
         for mechanism in SCRAM:
-            properties[f"{prefix}{mechanism.lower()}.sasl.jaas.config"] = (
-                f"{modules}.scram.ScramLoginModule required;"
-            )
+            properties[f"{prefix}{mechanism.lower()}.sasl.jaas.config"] = f"{modules}.scram.ScramLoginModule required;"
     return properties
 
 
@@ -188,10 +188,7 @@ appender.stdout.layout.type=PatternLayout
 appender.stdout.layout.pattern=[%d] %p %m (%c)%n
 rootLogger.level=warn
 rootLogger.appenderRef.stdout.ref=stdout
-""" + "".join(
-    f"logger.told{number}.name={name}\nlogger.told{number}.level=info\n"
-    for number, name in enumerate(_TOLD)
-)
+""" + "".join(f"logger.told{number}.name={name}\nlogger.told{number}.level=info\n" for number, name in enumerate(_TOLD))
 
 
 def broker_flags(heap: str) -> Sequence[str]:

@@ -7,21 +7,18 @@ cluster; pods stay pending, since nothing runs them.
 from __future__ import annotations
 
 import os
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import audit, golang, kubernetes_config, progress
+from . import audit, golang, kubernetes_config, loopback, progress
 from .audit import AuditEvent
 from .certificates import CertificateAuthority
 from .errors import DevStackError
 from .kubernetes_config import Settings
-from .ports import HOST, accepts, free_port, release
+from .ports import accepts, free_port, release
 from .process import Process
 from .workdir import WorkDir
 
@@ -155,9 +152,7 @@ class ControlPlane:
     # --- before the start ----------------------------------------------------------------------
 
     def _set_up(self, folder: Path) -> None:
-        settings = Settings(
-            folder, free_port(), etcd_port=free_port(), etcd_peer_port=free_port()
-        )
+        settings = Settings(folder, free_port(), etcd_port=free_port(), etcd_peer_port=free_port())
         self._settings = settings
         kubernetes_config.write_files(settings, CertificateAuthority("kafkade kubernetes"))
         programs = golang.binaries(golang.KUBERNETES)
@@ -181,34 +176,32 @@ class ControlPlane:
 
     def _started(self) -> Settings:
         if self._settings is None:
-            raise DevStackError(
-                "The control plane is not running. Start it with start(), or in a with block."
-            )
+            raise DevStackError("The control plane is not running. Start it with start(), or in a with block.")
         return self._settings
 
     def _ready(self) -> bool:
         settings = self._started()
-        paths = ["/readyz", *(f"/api/v1/namespaces/{name}" for name in _FIRST_NAMESPACES)]
-        context = ssl.create_default_context(cafile=str(settings.ca_file))
         headers = {"Authorization": f"Bearer {settings.tokens['admin']}"}
-        for path in paths:
-            request = urllib.request.Request(settings.url + path, headers=headers)  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=5, context=context):  # noqa: S310
-                    pass
-            except (urllib.error.URLError, OSError):
-                return False
+        paths = ["/readyz", *(f"/api/v1/namespaces/{name}" for name in _FIRST_NAMESPACES)]
+        try:
+            for path in paths:
+                loopback.get(settings.url + path, headers=headers, ca_file=settings.ca_file)
+        except OSError:
+            return False
         return True
 
 
-def run_kubectl(
-    program: Path, kubeconfig: Path, arguments: Sequence[str | Path], stdin: str | None = None
-) -> str:
+def run_kubectl(program: Path, kubeconfig: Path, arguments: Sequence[str | Path], stdin: str | None = None) -> str:
     """Run a kubectl; what it complains about becomes the error."""
     words = [str(word) for word in arguments]
     done = subprocess.run(
         # what it caches goes with the cluster
-        [program, f"--kubeconfig={kubeconfig}", f"--cache-dir={kubeconfig.parent / 'cache'}", *words],
+        [
+            program,
+            f"--kubeconfig={kubeconfig}",
+            f"--cache-dir={kubeconfig.parent / 'cache'}",
+            *words,
+        ],
         # the user's own preferences are for the user's own clusters
         env=os.environ | {"KUBECTL_KUBERC": "false"},
         input=stdin,
@@ -218,7 +211,5 @@ def run_kubectl(
         timeout=_KUBECTL_TIMEOUT,
     )
     if done.returncode != 0:
-        raise DevStackError(
-            f"`kubectl {' '.join(words)}` failed: {done.stderr.strip() or done.stdout.strip()}"
-        )
+        raise DevStackError(f"`kubectl {' '.join(words)}` failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

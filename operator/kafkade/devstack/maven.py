@@ -11,12 +11,12 @@ import os
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from . import cache, progress
+from . import cache, parallel, progress
 from .errors import DevStackError
 
 REPOSITORY_VARIABLE = "KAFKADE_MAVEN_REPOSITORY"
@@ -75,6 +75,14 @@ class Locked:
     sha256: str
     size: int
 
+    @classmethod
+    def parse(cls, line: str) -> Locked:
+        """Read a line of a lock file."""
+        coordinate, sha256, size = line.split()
+        if len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
+            raise ValueError(f"{sha256!r} is not a SHA-256")
+        return cls(Artifact.parse(coordinate), sha256, int(size))
+
     def __str__(self) -> str:
         return f"{self.artifact} {self.sha256} {self.size}"
 
@@ -86,10 +94,7 @@ def parse_lock(text: str, name: str) -> list[Locked]:
         if not line.strip() or line.startswith("#"):
             continue
         try:
-            coordinate, sha256, size = line.split()
-            if len(bytes.fromhex(sha256)) != hashlib.sha256().digest_size:
-                raise ValueError(f"{sha256!r} is not a SHA-256")
-            locked.append(Locked(Artifact.parse(coordinate), sha256, int(size)))
+            locked.append(Locked.parse(line))
         except ValueError as error:
             raise DevStackError(
                 f"Line {number} of the lock file {name} cannot be read: {error}. "
@@ -115,8 +120,7 @@ def fetch(part: str, version: str) -> list[Path]:
     lock = lock_file(part, version)
     if not lock.exists():
         raise DevStackError(
-            f"There is no {part} {version} here. Versions that there are: "
-            f"{', '.join(locked_versions(part)) or 'none'}."
+            f"There is no {part} {version} here. Versions that there are: {', '.join(locked_versions(part)) or 'none'}."
         )
     locked = parse_lock(lock.read_text(), lock.name)
     folder = cache.folder(part, version)
@@ -127,17 +131,9 @@ def fetch(part: str, version: str) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         missing = [(e, f) for e, f in zip(locked, files, strict=True) if not f.exists()]
         total = sum(entry.size for entry, _ in missing)
-        with (
-            progress.task(f"downloading {part} {version}", total, "MB") as task,
-            ThreadPoolExecutor(_PARALLEL) as pool,
-        ):
-            downloads = [pool.submit(download, e, f, task) for e, f in missing]
-            try:
-                for done in downloads:
-                    done.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        with progress.task(f"downloading {part} {version}", total, "MB") as task:
+            downloads = [partial(download, entry, file, task) for entry, file in missing]
+            parallel.gather(*downloads, limit=_PARALLEL)
     return files
 
 
@@ -158,10 +154,10 @@ def repository() -> str:
 def download(entry: Locked, file: Path, task: progress.Task) -> None:
     """Bring one file; what an interrupted download left is gone on with."""
     url = f"{repository()}/{entry.artifact.path}"
-    partial = file.with_name(file.name + cache.PARTIAL)
+    unfinished = file.with_name(file.name + cache.PARTIAL)
     for attempt in range(1, _TRIES + 1):
         try:
-            transfer(url, partial, entry.size, task)
+            transfer(url, unfinished, entry.size, task)
             break
         except (OSError, urllib.error.URLError) as error:
             if attempt == _TRIES or isinstance(error, urllib.error.HTTPError):
@@ -171,16 +167,16 @@ def download(entry: Locked, file: Path, task: progress.Task) -> None:
                     "what was downloaded so far is kept."
                 ) from error
             time.sleep(attempt)
-    with partial.open("rb") as content:
+    with unfinished.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     if sha256 != entry.sha256:
-        partial.unlink()
+        unfinished.unlink()
         raise DevStackError(
             f"{entry.artifact} from {url} is not what was locked: its SHA-256 is {sha256}, that of "
             f"the lock is {entry.sha256}. It was thrown away. If it happens again, the repository "
             "or something on the way to it is not to be trusted."
         )
-    partial.replace(file)
+    unfinished.replace(file)
 
 
 def transfer(url: str, file: Path, size: int | None, task: progress.Task) -> None:
@@ -196,6 +192,7 @@ def transfer(url: str, file: Path, size: int | None, task: progress.Task) -> Non
         task.advance(have if go_on else 0)
         with file.open("ab" if go_on else "wb") as output:
             while chunk := response.read(_CHUNK):
+                parallel.check()
                 output.write(chunk)
                 task.advance(len(chunk))
     if size is not None and file.stat().st_size < size:

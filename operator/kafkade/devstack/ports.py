@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import random
 import socket
-import tempfile
-from pathlib import Path
-from typing import IO
 
+from . import cache
 from .errors import DevStackError
 
 HOST = "127.0.0.1"
@@ -18,42 +17,50 @@ HOST = "127.0.0.1"
 # down for a moment would lose a port of that range to anybody who connects to something.
 _RANGE = range(20_000, 32_000)
 
-# One open file a port, locked as long as this process lives, so that two stacks that start at the
-# same time do not choose the same port before either has bound it.
-_reservations: dict[int, IO[str]] = {}
+_ours: set[int] = set()
 
 
 def free_port() -> int:
     """A port that nobody listens on and that no other stack on this machine will be given."""
     for _ in range(1000):
         port = random.choice(_RANGE)  # noqa: S311 - spreads load, keeps no secret
-        if port not in _reservations and _reserve(port):
+        if port not in _ours and _reserve(port):
+            _ours.add(port)
             return port
     raise DevStackError(
-        f"No free port on {HOST} between {_RANGE.start} and {_RANGE.stop} in 1,000 tries. "
-        "Stop what listens there."
+        f"No free port on {HOST} between {_RANGE.start} and {_RANGE.stop} in 1,000 tries. Stop what listens there."
     )
 
 
 def release(*ports: int) -> None:
     """Give ports back."""
-    for port in ports:
-        if (handle := _reservations.pop(port, None)) is not None:
-            handle.close()
+    for port in _ours.intersection(ports):
+        _ours.remove(port)
+        fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, port)
+
+
+@functools.cache
+def _reservations() -> int:
+    """A file whose byte number N is locked by the process that has port N, until it ends.
+
+    Two stacks that start at the same time so never choose the same port before either has bound it.
+    """
+    file = cache.root() / "ports.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _reserve(port: int) -> bool:
-    folder = Path(tempfile.gettempdir()) / f"kafkade-ports-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    handle = (folder / str(port)).open("w")
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with socket.socket() as probe:
-            probe.bind((HOST, port))
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
-        handle.close()
         return False
-    _reservations[port] = handle
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, port)
+            return False
     return True
 
 

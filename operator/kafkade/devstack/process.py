@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from . import parallel
 from .errors import DevStackError, last_lines
 
 _POLL = 0.05
@@ -68,6 +69,8 @@ class Process:
         """Start the program, not waiting until it is of use."""
         if self.running:
             return
+        if shutil.which(self.command[0]) is None:
+            raise DevStackError(f"{self.name} cannot be run: there is no {self.command[0]}.")
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         _running.add(self)
         self._popen = _spawn(self._open)
@@ -76,26 +79,22 @@ class Process:
         bind: list[str] = []
         if sys.platform == "linux":
             bind = [sys.executable, "-I", "-S", "-c", _BIND_TO_PARENT, str(os.getpid())]
-        try:
-            with self.log.open("ab") as log:
-                return subprocess.Popen(
-                    [*bind, *self.command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=self._environment,
-                    cwd=self._folder,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise DevStackError(
-                f"{self.name} cannot be run: {error}. Its command is {self.command[0]}."
-            ) from error
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*bind, *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._folder,
+                start_new_session=True,
+            )
 
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
         """Wait until ``ready()``; if that takes too long, or the program ends, say what it said."""
         deadline = time.monotonic() + timeout
         while not ready():
+            parallel.check()
             if not self.running:
                 code = self._popen.returncode if self._popen else None
                 raise self._failed(f"ended with code {code} instead of becoming ready")
@@ -113,9 +112,7 @@ class Process:
         # copied out, since the folder with the log goes when the stack stops
         kept = tempfile.mkdtemp(prefix="kafkade-failed-")
         log = shutil.copy(self.log, kept)
-        return DevStackError(
-            f"{self.name} {what}. Its whole log is in {log}; it ends with:\n{last_lines(self.log)}"
-        )
+        return DevStackError(f"{self.name} {what}. Its whole log is in {log}; it ends with:\n{last_lines(self.log)}")
 
     def stop(self, timeout: float = 20) -> None:
         """End the program and wait for that: politely first, by force after ``timeout``."""
@@ -175,7 +172,7 @@ class _Spawner:
             make, result = self._orders.get()
             try:
                 result.set_result(make())
-            except BaseException as error:  # the caller's thread raises it
+            except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
                 result.set_exception(error)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import contextlib
 from types import TracebackType
 from typing import Protocol, Self
 
+from . import parallel
 from .kafka import Kafka
 from .kind import Cluster
 from .registry import Registry
@@ -44,19 +45,16 @@ class Stack:
     def start(self) -> None:
         """Start all parts and wait until each is ready."""
         try:
-            with ThreadPoolExecutor() as pool:
-                for started in [pool.submit(part.start) for part in self._parts]:
-                    started.result()
+            parallel.gather(*(part.start for part in self._parts))
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stop all parts, also if one of them does not stop as it should."""
-        with ThreadPoolExecutor() as pool:
-            stopped = [pool.submit(part.stop) for part in self._parts]
-        for result in stopped:
-            result.result()
+        with contextlib.ExitStack() as stops:
+            for part in self._parts:
+                stops.callback(part.stop)
 
     def __enter__(self) -> Self:
         self.start()

@@ -16,9 +16,11 @@ class WorkDir:
 
     def __init__(self, part: str) -> None:
         _sweep()
-        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{part}-"))
-        self._owner = (self.path / _OWNER).open("w")
+        # under its final name only once its lock is held: what is not locked is swept
+        made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}{part}-"))
+        self._owner = (made / _OWNER).open("w")
         fcntl.flock(self._owner, fcntl.LOCK_EX)
+        self.path = made.rename(made.with_name(made.name.removeprefix(".")))
 
     def remove(self) -> None:
         self._owner.close()

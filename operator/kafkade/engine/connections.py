@@ -10,10 +10,10 @@ from datetime import datetime
 
 from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
-from kafkade.api.common import parse, seconds
+from kafkade.api.common import ManagementPolicy, parse, seconds
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context
-from kafkade.api.errors import ClusterNotReady, KafkadeError
+from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
@@ -109,23 +109,27 @@ class Connections:
             spec = parse(KafkaClusterSpec, resource.spec)
             state.resync = max(1.0, seconds(spec.resync_interval))
             secrets = await self._secrets(resource, spec)
-            access = access_of(spec, secrets, resource.key)
+            kafka = await self._open(state, access_of(spec, secrets, resource.key))
+        except KubernetesError:
+            raise
         except KafkadeError as error:
             await self._lose(state, error)
             return self._deletion(resource, members, context) or failed(resource, error, context.now())
-        await self._open(state, access)
-        assert state.kafka is not None  # noqa: S101 -- _open made it
         if resource.deleted is None and FINALIZER not in resource.finalizers:
             await context.add_finalizer(resource)
             resource = context.get(resource.key) or resource
-        look = await reconcile(resource, spec, state.kafka, state.registry, context)
+        # a paused cluster is not written to, and its topics and schemas still need the connection
+        carried = spec.model_copy(update={"management_policy": ManagementPolicy.OBSERVE}) if spec.paused else spec
+        look = await reconcile(resource, carried, kafka, state.registry, context)
         if look.description is None:
             state.connection, state.error = None, look.error
         else:
-            made = Connection(resource.key, spec, look.description, state.kafka, state.registry)
+            made = Connection(resource.key, spec, look.description, kafka, state.registry)
             state.connection = state.connection if state.connection == made else made
             state.error = None
-        return self._deletion(resource, members, context) or look.report
+        return self._deletion(resource, members, context) or (
+            _paused(resource, context) if spec.paused else look.report
+        )
 
     async def _secrets(self, resource: Resource, spec: KafkaClusterSpec) -> Mapping[str, Mapping[str, bytes]]:
         found: dict[str, Mapping[str, bytes]] = {}
@@ -135,13 +139,13 @@ class Connections:
                 found[name] = data
         return found
 
-    async def _open(self, state: State, access: Access) -> None:
-        if state.kafka is not None and state.fingerprint == access.fingerprint:
-            return
-        await _close(state)
-        state.kafka = KafkaAdmin(access.kafka)
-        state.registry = access.registry_client()
-        state.fingerprint = access.fingerprint
+    async def _open(self, state: State, access: Access) -> KafkaAdmin:
+        if state.kafka is None or state.fingerprint != access.fingerprint:
+            await _close(state)
+            state.registry = access.registry_client()
+            state.kafka = KafkaAdmin(access.kafka)
+            state.fingerprint = access.fingerprint
+        return state.kafka
 
     async def _lose(self, state: State, error: KafkadeError) -> None:
         """Without its Secrets or a valid spec a cluster has no connection: nothing is done with yesterday's password."""
@@ -164,6 +168,10 @@ class Connections:
         return Report(
             resource.key, next_status(resource.status, resource.generation, outcome, context.now()), retry=1.0
         )
+
+
+def _paused(resource: Resource, context: Context) -> Report:
+    return Report(resource.key, next_status(resource.status, resource.generation, Outcome.paused(), context.now()))
 
 
 async def _close(state: State) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import kopf
 
-from kafkade.api import FINALIZER, GROUP, VERSION
+from kafkade.api import GROUP, VERSION
 from kafkade.api.errors import ApiForbidden, ApiNotFound, KubernetesError
 from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Key, Resource
@@ -105,7 +105,8 @@ def configure(settings: kopf.OperatorSettings, options: Options) -> None:
     """Kopf's settings: no scanning (so no rights on CRDs and namespaces), no peering, no log Events, no worker cap."""
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.persistence.finalizer = FINALIZER
+    # never kafkade's own name: Kopf takes its finalizer off whatever has no deletion handler of Kopf's
+    settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.queueing.idle_timeout = IDLE_TIMEOUT
     settings.queueing.worker_limit = None
     settings.watching.chunk_size = 500

@@ -7,7 +7,7 @@ what.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from avro.compatibility import (
@@ -29,30 +29,47 @@ _PROMOTIONS = {
 }
 """Reader's type to what it also reads."""
 
-Pairs = set[tuple[int, int]]
+_BUDGET = 20_000
+"""Pairs looked at for an explanation. Unions in unions can make them exponential; then the verdict stands without."""
+
+
+class _Pairs(set[tuple[int, int]]):
+    """Pairs that are being compared (schemas may be recursive), and how many may still be."""
+
+    def __init__(self, items: Iterable[tuple[int, int]] = (), left: list[int] | None = None) -> None:
+        super().__init__(items)
+        self.left = [_BUDGET] if left is None else left
+
+    def branch(self) -> _Pairs:
+        """For one branch of a union, which must not see what another one looked at."""
+        return _Pairs(self, self.left)
 
 
 def violations(reader: Any, writer: Any, direction: Direction) -> list[Violation]:
     """Why ``reader`` cannot read records of ``writer``; empty when it can."""
     checker: Any = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # the package has no types here
-    verdict = checker.get_compatibility(reader, writer)
+    try:
+        verdict = checker.get_compatibility(reader, writer)
+    except RecursionError:
+        return []  # nested deeper than can be compared here: the registry alone judges
     if verdict.compatibility is SchemaCompatibilityType.compatible:
         return []
-    found = list(_walk(reader, writer, str(getattr(reader, "name", "top level")), direction, set()))
+    found = list(_walk(reader, writer, str(getattr(reader, "name", "top level")), direction, _Pairs()))
     if found:
         return list(dict.fromkeys(found))
     return [Violation(", ".join(sorted(verdict.locations)), ", ".join(sorted(verdict.messages)), direction.breaks)]
 
 
-def _walk(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Iterator[Violation]:
+def _walk(reader: Any, writer: Any, path: str, d: Direction, seen: _Pairs) -> Iterator[Violation]:
     pair = (id(reader), id(writer))
-    if pair in seen:
+    seen.left[0] -= 1
+    if pair in seen or seen.left[0] < 0:
         return
     seen.add(pair)
     if writer.type == "union":
         yield from _writer_union(reader, writer, path, d, seen)
     elif reader.type == "union":
-        if all(any(_walk(branch, writer, path, d, set(seen))) for branch in reader.schemas):
+        if all(any(_walk(branch, writer, path, d, seen.branch())) for branch in reader.schemas):
             yield _not_in_union(reader, writer, path, d)
     elif reader.type != writer.type:
         if writer.type not in _PROMOTIONS.get(reader.type, ()):
@@ -65,13 +82,15 @@ def _walk(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Ite
         yield from _named(reader, writer, path, d, seen)
 
 
-def _writer_union(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Iterator[Violation]:
+def _writer_union(reader: Any, writer: Any, path: str, d: Direction, seen: _Pairs) -> Iterator[Violation]:
     for branch in writer.schemas:
         if reader.type == "union":
-            if any(_walk(reader, branch, path, d, set(seen))):
+            if any(_walk(reader, branch, path, d, seen.branch())):
                 yield _not_in_union(reader, branch, path, d)
-        else:
-            yield from _walk(reader, branch, path, d, seen)
+            continue
+        found = list(_walk(reader, branch, path, d, seen))
+        # a branch of another type altogether: the union is what changed
+        yield from [_type_changed(reader, writer, path, d)] if found and reader.type != branch.type else found
 
 
 def _not_in_union(reader: Any, writer: Any, path: str, d: Direction) -> Violation:
@@ -85,7 +104,7 @@ def _type_changed(reader: Any, writer: Any, path: str, d: Direction) -> Violatio
     return Violation(path, rule, "keep the type, or add a field of another name with a default")
 
 
-def _named(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Iterator[Violation]:
+def _named(reader: Any, writer: Any, path: str, d: Direction, seen: _Pairs) -> Iterator[Violation]:
     if not schema_name_equals(reader, writer):
         old, new = (writer, reader) if d.kind == "backward" else (reader, writer)
         rule = f"{reader.type} {old.name} was renamed to {new.name}: {d.breaks}"
@@ -110,7 +129,7 @@ def _symbols(reader: Any, writer: Any, path: str, d: Direction) -> Iterator[Viol
         yield Violation(path, rule, advice)
 
 
-def _fields(reader: Any, writer: Any, path: str, d: Direction, seen: Pairs) -> Iterator[Violation]:
+def _fields(reader: Any, writer: Any, path: str, d: Direction, seen: _Pairs) -> Iterator[Violation]:
     for field in reader.fields:
         at = f"{path}.{field.name}"
         written = lookup_writer_field(writer_schema=writer, reader_field=field)

@@ -7,13 +7,15 @@ is open, as otherwise records may hold anything, or must not hold the name at al
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kafkade.schemas.compat_json_limits import limits
 from kafkade.schemas.findings import Direction, Violation
 from kafkade.schemas.parse_json import JsonDocument
+
+_BUDGET = 20_000
+"""Comparisons of one check. Nested oneOf and anyOf can make them exponential; beyond it the registry alone judges."""
 
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _ANY: Mapping[str, Any] = {}
@@ -55,7 +57,9 @@ class _Side:
         return self.schema is False
 
 
-_NOTES = frozenset({"title", "description", "default", "$id", "id", "$schema", "$comment", "examples", "definitions", "$defs"})
+_NOTES = frozenset(
+    {"title", "description", "default", "$id", "id", "$schema", "$comment", "examples", "definitions", "$defs"}
+)
 """Keywords that accept or refuse nothing."""
 
 
@@ -63,20 +67,19 @@ class _Check:
     def __init__(self, direction: Direction) -> None:
         self.d = direction
         self.seen: set[tuple[int, int]] = set()
-
-    def clash(self, path: str, what: str, backward: str, forward: str) -> Violation:
-        return Violation(path, f"{what}: {self.d.breaks}", self.d.pick(backward, forward))
+        self.left = _BUDGET
 
     def compare(self, reader: _Side, writer: _Side, path: str) -> Iterator[Violation]:
         pair = (id(reader.schema), id(writer.schema))
         if reader.anything or writer.nothing or (reader.schema == writer.schema and reader.resolver is writer.resolver):
             return
-        if pair in self.seen:
-            return  # a cycle of references: judged where it began
+        self.left -= 1
+        if pair in self.seen or self.left < 0:
+            return  # a cycle of references is judged where it began
         self.seen.add(pair)
         try:
             if reader.nothing:
-                yield self.clash(path, f"{self.d.reader} accepts nothing here", "allow it again", "keep it refused")
+                yield self.d.clash(path, f"{self.d.reader} accepts nothing here", "allow it again", "keep it refused")
             else:
                 yield from self.rules(reader, writer, path)
         finally:
@@ -89,13 +92,13 @@ class _Check:
             yield from plain
             if not self._has_plain(reader):
                 return
-        yield from limits(reader.schema, writer.schema if isinstance(writer.schema, Mapping) else _ANY, path, self.clash)
+        yield from limits(reader.schema, writer.schema if isinstance(writer.schema, Mapping) else _ANY, path, self.d)
         yield from self.objects(reader, writer, path)
         yield from self.arrays(reader, writer, path)
         if reader.get("not") is not None:
             inner = writer.get("not")
             if inner is None or self.fails(writer.at(inner), reader.at(reader.get("not"))):
-                yield self.clash(path, f"{self.d.reader} refuses more by not", "relax it", "keep it")
+                yield self.d.clash(path, f"{self.d.reader} refuses more by not", "relax it", "keep it")
 
     @staticmethod
     def _has_plain(side: _Side) -> bool:
@@ -113,29 +116,43 @@ class _Check:
                 accepted = [not self.fails(_plain(reader), branch) for branch in other]
                 fine = any(accepted) if theirs == "allOf" else all(accepted)
                 if not fine and not self._covered_by_siblings(reader, writer):
-                    yield self.clash(path, f"{theirs} of {self.d.writer} is not covered", "keep the branches", "keep it as it was")
+                    yield self.d.clash(
+                        path, f"{theirs} of {self.d.writer} is not covered", "keep the branches", "keep it as it was"
+                    )
             return
         if theirs is None:
             whole = _plain(writer) if self._has_plain(writer) else writer
             good = [not self.fails(branch, whole) for branch in mine]
             if not (all(good) if ours == "allOf" else any(good)):
-                yield self.clash(path, f"{ours} of {self.d.reader} has no branch for it", "add such a branch", "keep the type")
+                yield self.d.clash(
+                    path, f"{ours} of {self.d.reader} has no branch for it", "add such a branch", "keep the type"
+                )
             return
         yield from self._branches(ours, mine, theirs, other, path)
 
     def _covered_by_siblings(self, reader: _Side, writer: _Side) -> bool:
         return self._has_plain(writer) and not self.fails(_plain(reader), _plain(writer))
 
-    def _branches(self, ours: str, mine: list[_Side], theirs: str, other: list[_Side], path: str) -> Iterator[Violation]:
+    def _branches(
+        self, ours: str, mine: list[_Side], theirs: str, other: list[_Side], path: str
+    ) -> Iterator[Violation]:
         if ours != theirs and ours != "anyOf" and not (len(mine) == len(other) == 1):
-            yield self.clash(path, f"{self.d.reader} has {ours}, {self.d.writer} {theirs}", f"keep {theirs}", f"keep {ours}")
+            yield self.d.clash(
+                path, f"{self.d.reader} has {ours}, {self.d.writer} {theirs}", f"keep {theirs}", f"keep {ours}"
+            )
             return
         if ours == "allOf" and len(mine) > len(other):
-            yield self.clash(path, f"allOf of {self.d.reader} demands more", "demand no more than before", "keep its parts")
+            yield self.d.clash(
+                path, f"allOf of {self.d.reader} demands more", "demand no more than before", "keep its parts"
+            )
         if ours != "allOf" and len(mine) < len(other):
-            yield self.clash(path, f"{ours} of {self.d.reader} has fewer branches", "keep the branches", "add no branch")
+            yield self.d.clash(
+                path, f"{ours} of {self.d.reader} has fewer branches", "keep the branches", "add no branch"
+            )
         if _matching(mine, other, lambda a, b: not self.fails(a, b)) < min(len(mine), len(other)):
-            yield self.clash(path, f"branches of {ours} changed", "change branches only in compatible ways", "keep the branches")
+            yield self.d.clash(
+                path, f"branches of {ours} changed", "change branches only in compatible ways", "keep the branches"
+            )
 
     def objects(self, reader: _Side, writer: _Side, path: str) -> Iterator[Violation]:
         ours, theirs = reader.sub("properties"), writer.sub("properties")
@@ -150,29 +167,31 @@ class _Check:
                 yield from self.compare(reader.at(ours[name]), writer.at(theirs[name]), at)
             if name in ours and name in demanded - given and not _has_default(reader.at(ours[name])):
                 what = f"property {name} is required in {self.d.reader} and not in {self.d.writer}"
-                yield self.clash(at, what, "make it optional, or give it a default", "keep it required")
+                yield self.d.clash(at, what, "make it optional, or give it a default", "keep it required")
         yield from self.rest(reader, writer, path)
 
     def removed(self, reader: _Side, old: _Side, name: str, at: str) -> Iterator[Violation]:
-        if old.nothing or _open(reader):
+        if old.nothing or _open(reader) or _by_pattern(reader):
             return
-        partly = _partly(reader, name)
+        partly = _partly(reader)
         if partly is None:
             what = f"property {name} is not in {self.d.reader}, which is closed (additionalProperties: false)"
-            yield self.clash(at, what, "keep the property", "an object that old readers have closed can get no property")
+            yield self.d.clash(
+                at, what, "keep the property", "an object that old readers have closed can get no property"
+            )
         else:
             yield from self.compare(partly, old, at)
 
     def added(self, reader: _Side, writer: _Side, new: _Side, name: str, at: str) -> Iterator[Violation]:
-        if new.anything:
+        if new.anything or _by_pattern(writer):
             return
         if _open(writer):
             what = f"property {name} has a schema in {self.d.reader}, and in {self.d.writer} it may hold anything"
-            yield self.clash(
+            yield self.d.clash(
                 at, what, "close the object (additionalProperties: false) in a version before", "keep the property"
             )
             return
-        partly = _partly(writer, name)
+        partly = _partly(writer)
         if partly is not None:
             yield from self.compare(new, partly, at)
 
@@ -180,7 +199,9 @@ class _Check:
         ours, theirs = reader.get("additionalProperties", True), writer.get("additionalProperties", True)
         at = f"{path}.additionalProperties"
         if ours is False and theirs is not False:
-            yield self.clash(at, f"{self.d.reader} is closed and {self.d.writer} is not", "leave it open", "keep it closed")
+            yield self.d.clash(
+                at, f"{self.d.reader} is closed and {self.d.writer} is not", "leave it open", "keep it closed"
+            )
         elif isinstance(ours, Mapping) and theirs is not False:
             yield from self.compare(reader.at(ours), writer.at(theirs), at)
         yield from self.dependencies(reader, writer, path)
@@ -191,7 +212,7 @@ class _Check:
             for name, needs in reader.sub(keyword).items():
                 if isinstance(needs, list) and set(needs) - set(before.get(name) or ()):
                     what = f"{self.d.reader} demands {', '.join(needs)} along with {name}"
-                    yield self.clash(f"{path}.{name}", what, "demand no more than before", "keep the dependency")
+                    yield self.d.clash(f"{path}.{name}", what, "demand no more than before", "keep the dependency")
 
     def arrays(self, reader: _Side, writer: _Side, path: str) -> Iterator[Violation]:
         ours, theirs = reader.get("items", True), writer.get("items", True)
@@ -202,17 +223,24 @@ class _Check:
             for index, (mine, other) in enumerate(zip(ours, theirs, strict=False)):
                 yield from self.compare(reader.at(mine), writer.at(other), f"{path}[{index}]")
             if len(ours) > len(theirs) and writer.get("additionalItems", True) is True:
-                yield self.clash(f"{path}[]", f"{self.d.reader} has more items", "add none to an open list", "keep them")
+                yield self.d.clash(
+                    f"{path}[]", f"{self.d.reader} has more items", "add none to an open list", "keep them"
+                )
             if len(ours) < len(theirs) and reader.get("additionalItems", True) is False:
-                yield self.clash(f"{path}[]", f"{self.d.reader} has fewer items", "keep the items", "add none")
+                yield self.d.clash(f"{path}[]", f"{self.d.reader} has fewer items", "keep the items", "add none")
         elif ours is not True:
-            yield self.clash(f"{path}[]", "items changed between a list and one schema", "keep its form", "keep its form")
+            yield self.d.clash(
+                f"{path}[]", "items changed between a list and one schema", "keep its form", "keep its form"
+            )
 
 
 def violations(reader: JsonDocument, writer: JsonDocument, direction: Direction) -> list[Violation]:
     """Why ``reader`` refuses documents that ``writer`` accepts; empty when it accepts them all."""
-    found = _Check(direction).compare(_Side(reader.root, reader.resolver), _Side(writer.root, writer.resolver), "$")
-    return list(dict.fromkeys(found))
+    ours, theirs = _Side(reader.root, reader.resolver), _Side(writer.root, writer.resolver)
+    try:
+        return list(dict.fromkeys(_Check(direction).compare(ours, theirs, "$")))
+    except RecursionError:
+        return []  # nested deeper than can be compared here: the registry alone judges
 
 
 def _criterion(side: _Side) -> tuple[str | None, list[_Side]]:
@@ -237,18 +265,17 @@ def _open(side: _Side) -> bool:
     return extra is True and not side.get("patternProperties") and unevaluated in (True, {})
 
 
-def _partly(side: _Side, name: str) -> _Side | None:
-    """The schema that a property without one of its own falls under, by pattern or additionalProperties."""
-    for pattern, schema in side.sub("patternProperties").items():
-        try:
-            if re.search(pattern, name):
-                return side.at(schema)
-        except re.error:
-            continue  # ECMA syntax that Python lacks
+def _partly(side: _Side) -> _Side | None:
+    """The schema that a property without one of its own falls under."""
     for key in ("additionalProperties", "unevaluatedProperties"):
         if isinstance(side.get(key), Mapping):
             return side.at(side.get(key))
     return None
+
+
+def _by_pattern(side: _Side) -> bool:
+    """Whether patterns decide about properties; they are not run here: a pattern can be made to run for years."""
+    return bool(side.sub("patternProperties"))
 
 
 def _matching(ours: list[_Side], theirs: list[_Side], fits: Callable[[_Side, _Side], bool]) -> int:

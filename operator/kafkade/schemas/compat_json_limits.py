@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from kafkade.schemas.findings import Violation
-
-Clash = Callable[[str, str, str, str], Violation]
-"""(path, what, advice when the new schema reads, advice when an old one does) -> Violation."""
+from kafkade.schemas.findings import Direction, Violation
 
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 _TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 
 
-def limits(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, clash: Clash) -> Iterator[Violation]:
+def limits(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, d: Direction) -> Iterator[Violation]:
     """Where ``reader`` refuses by one of these keywords what ``writer`` accepts."""
-    yield from _types(reader, writer, path, clash)
-    yield from _values(reader, writer, path, clash)
+    yield from _types(reader, writer, path, d)
+    yield from _values(reader, writer, path, d)
     for key in (*_UPPER, *_LOWER):
         if _tighter(key, reader.get(key), writer.get(key)):
-            what = f"{key} is {reader[key]} here and {writer.get(key, 'not set')} there"
-            yield clash(f"{path}.{key}", what, "tighten no limit", "keep the limit")
+            what = f"{key} is {reader[key]} in {d.reader} and {writer.get(key, 'not set')} in {d.writer}"
+            yield d.clash(f"{path}.{key}", what, "tighten no limit", "keep the limit")
     if reader.get("uniqueItems") is True and writer.get("uniqueItems") is not True:
-        yield clash(f"{path}.uniqueItems", "items must be unique", "do not demand it", "keep it")
+        yield d.clash(f"{path}.uniqueItems", f"{d.reader} wants unique items", "do not demand it", "keep it")
     if reader.get("pattern") is not None and reader.get("pattern") != writer.get("pattern"):
-        yield clash(f"{path}.pattern", f"pattern {reader['pattern']!r} was not demanded", "take it out", "keep it")
+        yield d.clash(
+            f"{path}.pattern", f"pattern {reader['pattern']!r} is only in {d.reader}", "take it out", "keep it"
+        )
     if _multiple_tighter(reader.get("multipleOf"), writer.get("multipleOf")):
-        yield clash(f"{path}.multipleOf", f"must be a multiple of {reader['multipleOf']}", "take it out", "keep it")
+        yield d.clash(
+            f"{path}.multipleOf", f"{d.reader} wants a multiple of {reader['multipleOf']}", "take it out", "keep it"
+        )
 
 
 def type_names(schema: Mapping[str, Any]) -> frozenset[str] | None:
@@ -41,7 +42,7 @@ def type_names(schema: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset([value] if isinstance(value, str) else value)
 
 
-def _types(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, clash: Clash) -> Iterator[Violation]:
+def _types(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, d: Direction) -> Iterator[Violation]:
     ours = type_names(reader)
     if ours is None:
         return
@@ -51,9 +52,9 @@ def _types(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, clas
         theirs = _literal_types(writer)
     refused = sorted((_TYPES if theirs is None else theirs) - accepted)
     if refused and not (theirs is None and accepted >= _TYPES - {"integer"}):
-        told = "any type" if theirs is None else " or ".join(sorted(theirs))
-        what = f"type {told} is read as {' or '.join(sorted(ours))}"
-        yield clash(path, what, "keep the type, or add the old one beside it", "keep the type")
+        told = "any" if theirs is None else " or ".join(sorted(theirs))
+        what = f"type is {told} in {d.writer} and {' or '.join(sorted(ours))} in {d.reader}"
+        yield d.clash(path, what, "keep the type, or add the old one beside it", "keep the type")
 
 
 def _literal_types(schema: Mapping[str, Any]) -> frozenset[str] | None:
@@ -86,15 +87,15 @@ def _literals(schema: Mapping[str, Any]) -> set[str] | None:
     return None if not isinstance(values, list) else {json.dumps(v, sort_keys=True) for v in values}
 
 
-def _values(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, clash: Clash) -> Iterator[Violation]:
+def _values(reader: Mapping[str, Any], writer: Mapping[str, Any], path: str, d: Direction) -> Iterator[Violation]:
     ours, theirs = _literals(reader), _literals(writer)
     if ours is None:
         return
     if theirs is None:
-        yield clash(f"{path}.enum", "only certain values are accepted", "take the enum out", "keep the enum")
+        yield d.clash(f"{path}.enum", f"{d.reader} accepts only certain values", "take the enum out", "keep the enum")
     elif theirs - ours:
         told = ", ".join(sorted(theirs - ours))
-        yield clash(f"{path}.enum", f"values {told} are not accepted", "keep the values", "add no value")
+        yield d.clash(f"{path}.enum", f"{d.reader} does not accept {told}", "keep the values", "add no value")
 
 
 def _tighter(key: str, ours: Any, theirs: Any) -> bool:

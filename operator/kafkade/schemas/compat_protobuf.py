@@ -62,7 +62,9 @@ class _Check:
     def file(self, reader: FileDescriptorProto, writer: FileDescriptorProto) -> Iterator[Violation]:
         if reader.package != writer.package:
             old, new = (writer, reader) if self.d.kind == "backward" else (reader, writer)
-            rule = f"package changed from {old.package or 'none'} to {new.package or 'none'}, and all full names with it"
+            rule = (
+                f"package changed from {old.package or 'none'} to {new.package or 'none'}, and all full names with it"
+            )
             yield Violation("package", rule, "keep the package")
         yield from self.messages(reader.message_type, writer.message_type, reader.package, writer.package)
 

@@ -86,7 +86,12 @@ def deletion_policy(spec: KafkaSchemaSpec, cluster: KafkaClusterSpec) -> SchemaD
 
 
 def desired(
-    work: Work[KafkaSchemaSpec], subject: str, text: str, cluster: KafkaClusterSpec, resolved: Resolved, context: Context
+    work: Work[KafkaSchemaSpec],
+    subject: str,
+    text: str,
+    cluster: KafkaClusterSpec,
+    resolved: Resolved,
+    context: Context,
 ) -> Desired:
     """The spec over the cluster's schemaDefaults.
 
@@ -124,7 +129,9 @@ def _resolve(resource: Resource, reference: SchemaReference, resolved: Resolved,
     if other is None:
         raise ReferenceNotReady(f"reference {reference.name}: {key} does not exist; create it")
     if _cluster(other) != _cluster(resource):
-        raise InvalidSpec(f"reference {reference.name}: {key} belongs to another KafkaCluster, hence to another registry")
+        raise InvalidSpec(
+            f"reference {reference.name}: {key} belongs to another KafkaCluster, hence to another registry"
+        )
     subject, version = other.status.get("subject"), other.status.get("version")
     if other.deleted or not is_ready(other) or not isinstance(subject, str) or not isinstance(version, int):
         state = "is being deleted" if other.deleted else "is not registered as its spec says yet"

@@ -51,3 +51,7 @@ class Direction:
     def pick(self, backward: str, forward: str) -> str:
         """The words for this direction."""
         return backward if self.kind == "backward" else forward
+
+    def clash(self, path: str, what: str, backward: str, forward: str) -> Violation:
+        """``what`` breaks the reader; one advice for each direction."""
+        return Violation(path, f"{what}: {self.breaks}", self.pick(backward, forward))

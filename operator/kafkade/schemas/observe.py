@@ -37,7 +37,9 @@ class SubjectFacts:
     global_level: str | None = None
     mode: str | None = None
     verdict: Verdict | None = None
-    """The registry's word on the declared schema as next version, under the level in force now."""
+    """The registry's word on the declared schema as next version, under the level in force now; None: not asked."""
+    invalid: str | None = None
+    """What the registry said of the declared schema when it could not read it."""
     source: Source | None = None
     """The declared schema with its references' texts; read only where it must be registered."""
     history: tuple[tuple[int, Source], ...] = ()
@@ -82,7 +84,7 @@ class RegistryView:
 
     async def _observe(self, wanted: Desired) -> SubjectFacts:
         client, subject = self.client, wanted.subject
-        found, latest, config, mode = await asyncio.gather(
+        (found, invalid), latest, config, mode = await asyncio.gather(
             self._lookup(wanted), client.latest(subject), client.subject_config(subject), client.mode(subject)
         )
         facts = SubjectFacts(
@@ -93,16 +95,17 @@ class RegistryView:
             other_settings=bool(config and config.others),
             global_level=self.global_level,
             mode=mode,
+            invalid=invalid,
         )
         if not differs(wanted, facts):
             return facts
         return await self._for_registration(wanted, facts)
 
-    async def _lookup(self, wanted: Desired) -> Registered | None:
+    async def _lookup(self, wanted: Desired) -> tuple[Registered | None, str | None]:
         try:
-            return await self.client.lookup(wanted.subject, wanted.body, wanted.normalize)
-        except InvalidSchema:
-            return None  # the local parse says where; if it finds nothing, registering does
+            return await self.client.lookup(wanted.subject, wanted.body, wanted.normalize), None
+        except InvalidSchema as error:
+            return None, error.message
 
     async def _with_references(
         self, subject: str, found: Registered | None, latest: Registered | None
@@ -115,21 +118,20 @@ class RegistryView:
         return replace(found, references=held.references if held else None)
 
     async def _for_registration(self, wanted: Desired, facts: SubjectFacts) -> SubjectFacts:
-        source = await self._source(wanted.body)
-        if facts.latest is None or unsupported(wanted, facts):
-            return replace(facts, source=source)
+        facts, held = replace(facts, source=await self._source(wanted.body)), facts.latest
         target = target_level(wanted, facts)
-        changes = target != facts.level_in_force
-        verdict = None
-        if not changes:
+        if held is None or facts.invalid or target in (None, "NONE") or unsupported(wanted, facts):
+            return facts
+        if not level_changes(wanted, facts) and _can_ask(wanted, facts):
             try:
-                verdict = await self.client.compatible(wanted.subject, wanted.body, wanted.normalize)
+                latest = facts.flavour in ("Apicurio", "Karapace")
+                verdict = await self.client.compatible(wanted.subject, wanted.body, wanted.normalize, latest=latest)
             except InvalidSchema as error:
-                verdict = Verdict(False, (error.message,))
+                return replace(facts, invalid=error.message)
+            facts = replace(facts, verdict=verdict)
             if verdict.compatible:
-                return replace(facts, source=source, verdict=verdict)
-        history = await self._history(wanted.subject, facts.latest, target)
-        return replace(facts, source=source, verdict=verdict, history=history)
+                return facts
+        return replace(facts, history=await self._history(wanted.subject, held, target))
 
     async def _history(self, subject: str, latest: Registered, level: str | None) -> tuple[tuple[int, Source], ...]:
         known = known_level(level)
@@ -173,6 +175,19 @@ def target_level(wanted: Desired, facts: SubjectFacts) -> str | None:
     return facts.global_level if unsets(wanted, facts) else facts.level_in_force
 
 
+def level_changes(wanted: Desired, facts: SubjectFacts) -> bool:
+    """Whether another level than the registry's present one will be in force when the schema is registered."""
+    return target_level(wanted, facts) != facts.level_in_force
+
+
+def _can_ask(wanted: Desired, facts: SubjectFacts) -> bool:
+    """Apicurio's compatibility check knows no references: it calls such schemas invalid (seen on 3.3.3).
+
+    Registering checks with them, and writes nothing when it refuses.
+    """
+    return facts.flavour != "Apicurio" or not wanted.body.references
+
+
 def unsets(wanted: Desired, facts: SubjectFacts) -> bool:
     """Whether the level that kafkade set goes: the spec names none any more, and it is still the one that was set."""
     return wanted.level is None and wanted.formerly_set is not None and facts.level == wanted.formerly_set
@@ -183,7 +198,9 @@ def unsupported(wanted: Desired, facts: SubjectFacts) -> str | None:
     if facts.flavour in ("Apicurio", "Karapace"):
         names = [n for n, v in (("metadata", wanted.body.metadata), ("ruleSet", wanted.body.rule_set)) if v is not None]
         if names:
-            return f"{facts.flavour} takes spec.{' and spec.'.join(names)} and does not store it: take it out of the spec"
+            return (
+                f"{facts.flavour} takes spec.{' and spec.'.join(names)} and does not store it: take it out of the spec"
+            )
     if facts.flavour == "Karapace" and wanted.body.schema_type == "JSON" and wanted.body.references:
         return "Karapace has no references between JSON Schemas (its error 44302): put the definitions into one schema"
     return None

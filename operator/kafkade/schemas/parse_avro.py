@@ -73,9 +73,7 @@ def _name(node: Any) -> str:
     return str(name) if name else "top level"
 
 
-def _locate(
-    node: Any, before: list[Any], path: str, namespace: str | None, error: Exception
-) -> tuple[str, str]:
+def _locate(node: Any, before: list[Any], path: str, namespace: str | None, error: Exception) -> tuple[str, str]:
     """The path of the smallest part of ``node`` that fails, and why. ``error`` is that of the whole."""
     for part, inner_path, known, inner_namespace in _parts(node, before, path, namespace):
         try:
@@ -196,10 +194,6 @@ def _wrong_defaults(schema: Any, path: str, seen: set[int]) -> Iterator[tuple[st
         case "union":
             for branch in schema.schemas:
                 yield from _wrong_defaults(branch, path, seen)
-        case "enum":
-            default = schema.props.get("default")
-            if default is not None and default not in schema.symbols:
-                yield path, f"default {default!r} is not a symbol of the enum"
 
 
 def fits(schema: Any, value: Any) -> bool:

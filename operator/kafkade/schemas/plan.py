@@ -1,11 +1,12 @@
 """From a declared subject and the facts to the steps that bring them together, or the error that forbids it. Pure.
 
 - Compatibility first, then register. A level that changes in the same turn is not yet the one that the registry checks by:
-  then the local check is the gate. Otherwise the registry's verdict decides and the local check only explains it.
+  then the local check is the gate. Otherwise the registry's verdict decides and the local check only explains it; where
+  it cannot be asked (Apicurio, for a schema with references) registering is the question.
 - Nothing differs, nothing is planned.
-- A version newer than the declared one was registered by somebody else. No registry brings older content back as newest (the
-  same text keeps its version), and versions are never deleted: it is reported as drift, not repaired, and Ready stays True,
-  since the declared schema is registered and readable. The message names the newer version.
+- A version newer than the declared one was registered by somebody else. No registry brings older content back as newest
+  (the same text keeps its version), and versions are never deleted: it is reported as drift, not repaired, and Ready
+  stays True, since the declared schema is registered and readable. The message names the newer version.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from kafkade.clients.registry_model import Verdict
 from kafkade.schemas.compatibility import violations
 from kafkade.schemas.desired import Desired
 from kafkade.schemas.findings import Violation
-from kafkade.schemas.observe import SubjectFacts, differs, known_level, same_contract, target_level, unsets, unsupported
+from kafkade.schemas.observe import (
+    SubjectFacts,
+    differs,
+    known_level,
+    level_changes,
+    same_contract,
+    target_level,
+    unsets,
+    unsupported,
+)
 from kafkade.schemas.parse import Parsed, parse
 from kafkade.schemas.steps import Register, SetCompatibility, UnsetCompatibility
 
@@ -65,11 +75,13 @@ def _register_steps(wanted: Desired, facts: SubjectFacts) -> tuple[Step, ...]:
     if facts.source is None:
         raise InvalidSchema(f"subject {wanted.subject}: the schema's references were not read")
     new = parse(facts.source)
+    if facts.invalid is not None:
+        raise InvalidSchema(facts.invalid)
     if facts.latest is None:
         return (Register(wanted.subject, wanted.body, wanted.normalize),)
-    if facts.verdict is None:
+    if level_changes(wanted, facts):
         _gate(wanted, facts, new)
-    elif not facts.verdict.compatible:
+    elif facts.verdict is not None and not facts.verdict.compatible:
         raise IncompatibleSchema(_refused(wanted, facts, facts.verdict, new))
     return (Register(wanted.subject, wanted.body, wanted.normalize, facts.latest.version),)
 
@@ -105,7 +117,9 @@ def _refused(wanted: Desired, facts: SubjectFacts, verdict: Verdict, new: Parsed
     if verdict.messages:
         reasons.append(f"the registry says: {'; '.join(verdict.messages)}")
     text = "; ".join(reasons) or "the registry gives no reason"
-    return f"subject {wanted.subject}: not compatible under {level or 'the level in force'}: {text}; nothing was changed"
+    return (
+        f"subject {wanted.subject}: not compatible under {level or 'the level in force'}: {text}; nothing was changed"
+    )
 
 
 def explain(wanted: Desired, facts: SubjectFacts) -> str:
@@ -140,7 +154,9 @@ def _drift(wanted: Desired, facts: SubjectFacts, status: Mapping[str, Any]) -> t
     if level is not None and status.get("compatibilitySet") == level and facts.level != level:
         found.append(DriftFound("compatibility", level, facts.level or "not set"))
     if status.get("schemaHash") == wanted.hash and differs(wanted, facts) and status.get("version") is not None:
-        here = "not registered" if facts.found is None else f"version {facts.found.version} with other references or rules"
+        here = (
+            "not registered" if facts.found is None else f"version {facts.found.version} with other references or rules"
+        )
         found.append(DriftFound("version", str(status["version"]), here))
     newer = newer_version(wanted, facts)
     if newer is not None and facts.found is not None:

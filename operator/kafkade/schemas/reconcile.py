@@ -142,9 +142,7 @@ def _with_wakes(work: SchemaWork, answer: Report, held: Registered, batch: _Batc
     waited = any(c.get("type") == "Ready" and c.get("status") != "True" for c in before.get("conditions") or ())
     if same and not waited and before.get("observedGeneration") == work.resource.generation:
         return answer
-    others = frozenset(
-        k for k in batch.context.dependants(key) if k.kind == SCHEMA and key not in _later(k, batch)
-    )
+    others = frozenset(k for k in batch.context.dependants(key) if k.kind == SCHEMA and key not in _later(k, batch))
     return replace(answer, wakes=others)
 
 

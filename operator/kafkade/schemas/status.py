@@ -18,7 +18,17 @@ from kafkade.schemas.observe import SubjectFacts, differs
 from kafkade.schemas.plan import differs_in_text, newer_version
 from kafkade.schemas.steps import SetCompatibility, UnsetCompatibility
 
-_KNOWN = ("id", "version", "schemaType", "schemaHash", "compatibility", "compatibilitySet", "mode", "references", "drift")
+_KNOWN = (
+    "id",
+    "version",
+    "schemaType",
+    "schemaHash",
+    "compatibility",
+    "compatibilitySet",
+    "mode",
+    "references",
+    "drift",
+)
 
 
 def failed(resource: Resource, error: KafkadeError, now: str, fields: Mapping[str, Any] | None = None) -> Report:

@@ -46,7 +46,10 @@ def subject_of(spec: KafkaSchemaSpec, topic_name: str | None, record_name: str |
 
 def needs_record_name(spec: KafkaSchemaSpec) -> bool:
     """Whether the subject's name depends on the schema's text."""
-    return spec.subject is None and spec.naming_strategy in (NamingStrategy.RECORD_NAME, NamingStrategy.TOPIC_RECORD_NAME)
+    return spec.subject is None and spec.naming_strategy in (
+        NamingStrategy.RECORD_NAME,
+        NamingStrategy.TOPIC_RECORD_NAME,
+    )
 
 
 def record_name(schema_type: str, text: str) -> str | None:

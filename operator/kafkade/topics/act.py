@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from kafkade.api import FINALIZER
 from kafkade.api.errors import InvalidConfig, KafkadeError, UnknownTopic
 from kafkade.api.objects import Resource
 from kafkade.api.plan import Plan
@@ -66,11 +67,6 @@ def steps_of(plans: Mapping[str, Plan], done: Mapping[str, Acted], kind: type[St
         for step in plan.steps
         if isinstance(step, kind)
     }
-
-
-def needs_finalizer(desired: Desired, plan: Plan) -> bool:
-    """Whether these steps make or take a topic that deleting the resource shall delete."""
-    return desired.deletion is DeletionPolicy.DELETE and any(isinstance(s, Create | Adopt) for s in plan.steps)
 
 
 async def act(kafka: KafkaAdmin, plans: Mapping[str, Plan], brokers: Sequence[int]) -> dict[str, Acted]:
@@ -156,7 +152,7 @@ def throttle_lists(move: Reassign) -> dict[str, str | None]:
 async def _finish(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted], brokers: Sequence[int]) -> None:
     finishes = steps_of(plans, done, FinishReassignment)
     throttled = [name for name, step in finishes.items() if step.throttled]
-    if throttled and not await kafka.reassignments(None):
+    if throttled and not await kafka.moving():
         # rates are the brokers', shared by all topics: only the last one to finish takes them away
         await asyncio.gather(*(kafka.alter_broker_configs(b, dict.fromkeys(RATES)) for b in brokers))
     for name, error in (
@@ -188,6 +184,12 @@ async def _look_again(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[s
                 done[name].description = found
 
 
-def finalizer_targets(works: Mapping[str, tuple[Resource, Desired]], plans: Mapping[str, Plan]) -> list[Resource]:
-    """Resources that need the finalizer before anything is done for them."""
-    return [resource for name, (resource, wanted) in works.items() if needs_finalizer(wanted, plans[name])]
+def finalizer_targets(works: Mapping[str, tuple[Resource, Desired]]) -> list[Resource]:
+    """Resources that need the finalizer before anything is done for them: deleting them shall delete the topic."""
+    return [
+        resource
+        for resource, wanted in works.values()
+        if wanted.deletion is DeletionPolicy.DELETE
+        and resource.deleted is None
+        and FINALIZER not in resource.finalizers
+    ]

@@ -115,7 +115,7 @@ def _plan_keeping(resource: Resource, desired: Desired, facts: TopicFacts, polic
         return _plan_creation(resource, desired, policy, warnings)
     steps: list[Step] = []
     events = list(warnings)
-    if not owns(resource, facts):
+    if not desired.observe_only and not owns(resource, facts):
         adoption, adoption_events = _plan_adoption(resource, desired, facts)
         steps.append(adoption)
         events += adoption_events
@@ -190,7 +190,7 @@ def _plan_adoption(resource: Resource, desired: Desired, facts: TopicFacts) -> t
         events.append(Event("Warning", "TopicRecreatedOutside", why))
     else:
         why = f"topic {desired.name} exists already and kafkade did not make it"
-    if desired.observe_only or desired.adoption is AdoptionPolicy.ALWAYS:
+    if desired.adoption is AdoptionPolicy.ALWAYS:
         return Adopt(desired.name, found.topic_id), events
     if desired.adoption is AdoptionPolicy.NEVER:
         raise AdoptionRefused(

@@ -52,7 +52,7 @@ async def _round(group: Mapping[str, Item], connection: Connection, context: Con
     facts |= await _with_moves(seen, group, connection)
     plans = {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
     doable = {n: p for n, p in plans.items() if p.error is None and not group[n][1].observe_only}
-    refused = await _finalizers({n: (w.resource, d) for n, (w, d) in group.items() if n in doable}, doable, context)
+    refused = await _finalizers({n: (w.resource, d) for n, (w, d) in group.items() if n in doable}, context)
     ready = {n: p for n, p in doable.items() if n not in refused}
     done = await act(connection.kafka, ready, [b.id for b in connection.description.brokers])
     reports = []
@@ -122,12 +122,10 @@ def _plan(item: Item, found: TopicFacts | KafkadeError, connection: Connection, 
     return plan(work.resource, wanted, found, policy)
 
 
-async def _finalizers(
-    works: Mapping[str, tuple[Resource, Desired]], plans: Mapping[str, Plan], context: Context
-) -> dict[str, KafkadeError]:
+async def _finalizers(works: Mapping[str, tuple[Resource, Desired]], context: Context) -> dict[str, KafkadeError]:
     """Put finalizers on first; a resource that changed meanwhile is left for its next turn."""
     names = {resource.key: name for name, (resource, _) in works.items()}
-    targets = finalizer_targets(works, plans)
+    targets = finalizer_targets(works)
     answers = await asyncio.gather(*(context.add_finalizer(r) for r in targets), return_exceptions=True)
     refused: dict[str, KafkadeError] = {}
     for resource, answer in zip(targets, answers, strict=True):

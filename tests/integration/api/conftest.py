@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from integration.api.client import Api
 
+from integration.api.client import Api
 from kafkade.devstack.kubernetes import ControlPlane
 
 NAMESPACE = "api-types"

@@ -8,9 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from kafkade.api.cluster import CLIENT_CONFIG_KEYS
-
 from integration.api.examples import EXAMPLES, Spec
+from kafkade.api.cluster import CLIENT_CONFIG_KEYS
 
 Path = tuple[str | int, ...]
 

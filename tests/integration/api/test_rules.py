@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kafkade.api.crd import crd
-from kafkade.api.kinds import KINDS
-
 from integration.api.client import Api
 from integration.api.examples import MINIMAL, Spec
+from kafkade.api.crd import crd
+from kafkade.api.kinds import KINDS
 
 CREDENTIALS = {"name": "kafka-user"}
 OAUTH = {"tokenEndpointUrl": "https://login.example/token", "clientSecretRef": {"name": "kafka-client"}}
@@ -82,7 +81,9 @@ CREATED = [
     cluster("tls with nothing in it", tls={}),
     cluster("tls without a check", tls={"insecureSkipVerify": True}),
     cluster("tls with a CA", tls={"caSecretRef": {"name": "ca"}, "insecureSkipVerify": False}),
-    cluster("tls with a CA that is not looked at", BOTH_TLS, tls={"caSecretRef": {"name": "ca"}, "insecureSkipVerify": True}),
+    cluster(
+        "tls with a CA that is not looked at", BOTH_TLS, tls={"caSecretRef": {"name": "ca"}, "insecureSkipVerify": True}
+    ),
     cluster(
         "registry's tls with a CA that is not looked at",
         BOTH_TLS,
@@ -217,7 +218,9 @@ CHANGED = [
     topic_change("fewer partitions", {"partitions": 3}, {"partitions": 2}, GROW),
     topic_change("fewer replicas", {"replicationFactor": 3}, {"replicationFactor": 1}),
     schema_change("another text", {}, {"schema": '"int"'}),
-    schema_change("text moves to a ConfigMap", {}, {"schema": None, "schemaFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}),
+    schema_change(
+        "text moves to a ConfigMap", {}, {"schema": None, "schemaFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}
+    ),
     schema_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
     schema_change("a cluster in another namespace", {}, {"clusterRef": ELSEWHERE}, CLUSTER_FIXED),
     schema_change("another subject", {}, {"subject": "other"}, SUBJECT_FIXED),
@@ -262,6 +265,7 @@ def _rules(node: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, st
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_tables_have_a_refusal_for_every_rule(kind: str) -> None:
     root = crd(KINDS[kind])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    tried = {case.refused for case in [*CREATED, *CHANGED] if case.kind == kind and case.refused}
+    tried = [case.refused for case in CREATED if case.kind == kind and case.refused]
+    tried += [change.refused for change in CHANGED if change.kind == kind and change.refused]
     untried = [where for where, rule in _rules(root, kind) if not any(part in rule["message"] for part in tried)]
     assert untried == []

@@ -108,7 +108,9 @@ def topic(world: World, fresh: Callable[[], str]) -> Callable[..., str]:
 
     def make(name: str | None = None, **spec: Any) -> str:
         name = name or fresh()
-        world.kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, **spec}, world.kubectl.namespace))
+        world.kubectl.apply(
+            manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, **spec}, world.kubectl.namespace)
+        )
         return name
 
     return make

@@ -20,7 +20,11 @@ def test_a_topic_is_created_changed_and_deleted(world: World, topic: Make) -> No
     assert found["status"]["topicId"] == world.view.topic_id(name)
     assert found["status"]["partitions"] == world.view.partitions(name) == 2
     assert found["status"]["replicationFactor"] == world.factor
-    assert world.view.config(name) == {"retention.ms": "60000", "cleanup.policy": "compact,delete", "preallocate": "false"}
+    assert world.view.config(name) == {
+        "retention.ms": "60000",
+        "cleanup.policy": "compact,delete",
+        "preallocate": "false",
+    }
     assert found["status"]["config"] == world.view.config(name)
 
     topic(name, partitions=4, config={"retention.ms": 70000})
@@ -29,7 +33,7 @@ def test_a_topic_is_created_changed_and_deleted(world: World, topic: Make) -> No
     assert world.view.config(name) == {"retention.ms": "70000"}, "settings taken out go back to the default"
 
     world.kubectl.delete("KafkaTopic", name)
-    assert not world.view.exists(name)
+    until(lambda: not world.view.exists(name), "the topic is gone")
 
 
 def test_the_clusters_defaults_fill_what_is_silent(world: World, topic: Make) -> None:
@@ -43,9 +47,9 @@ def test_a_topic_can_have_another_name_than_its_resource(world: World, topic: Ma
     name = topic(topicName="Orders_v1.raw")
     world.kubectl.wait_ready("KafkaTopic", name)
     assert world.view.exists("Orders_v1.raw")
-    assert not world.view.exists(name)
+    until(lambda: not world.view.exists(name), "the topic is gone")
     world.kubectl.delete("KafkaTopic", name)
-    assert not world.view.exists("Orders_v1.raw")
+    until(lambda: not world.view.exists("Orders_v1.raw"), "the topic is gone")
 
 
 def test_a_setting_made_by_hand_and_never_declared_is_left_alone(world: World, topic: Make) -> None:
@@ -64,7 +68,9 @@ def test_settings_changed_by_hand_are_repaired_and_told(world: World, topic: Mak
     world.view.set_config(name, "retention.ms", "1")
     until(lambda: world.view.config(name).get("retention.ms") == "60000", "the setting is repaired")
     found = world.kubectl.wait_for("KafkaTopic", name, lambda o: bool(o["status"].get("drift")), "drift told")
-    assert found["status"]["drift"] == [{"field": "config[retention.ms]", "expected": "60000", "found": "1", "repaired": True}]
+    assert found["status"]["drift"] == [
+        {"field": "config[retention.ms]", "expected": "60000", "found": "1", "repaired": True}
+    ]
     assert ready(found) == "True"
     until(lambda: any(e["reason"] == "DriftRepaired" for e in world.kubectl.events(name)), "an Event tells of it")
 
@@ -114,7 +120,7 @@ def test_the_deletion_policy_can_change(world: World, topic: Make) -> None:
     topic(name, deletionPolicy="Delete")
     world.kubectl.wait_for("KafkaTopic", name, lambda o: bool(o["metadata"].get("finalizers")), "with finalizer")
     world.kubectl.delete("KafkaTopic", name)
-    assert not world.view.exists(name)
+    until(lambda: not world.view.exists(name), "the topic is gone")
 
 
 ADOPTION = [
@@ -126,7 +132,9 @@ ADOPTION = [
 
 
 @pytest.mark.parametrize(("policy", "spec", "reason", "config"), ADOPTION, ids=[f"{a[0]}-{a[2]}" for a in ADOPTION])
-def test_adoption(world: World, topic: Make, fresh: Callable[[], str], policy: str, spec: dict, reason: str, config: dict) -> None:
+def test_adoption(
+    world: World, topic: Make, fresh: Callable[[], str], policy: str, spec: dict, reason: str, config: dict
+) -> None:
     name = fresh()
     made = world.view.create(name, partitions=2, factor=3, retention_ms="9000")
     topic(name, adoptionPolicy=policy, **spec)
@@ -140,7 +148,7 @@ def test_adoption(world: World, topic: Make, fresh: Callable[[], str], policy: s
     else:
         assert found["status"]["topicId"] == made
         world.kubectl.delete("KafkaTopic", name)
-        assert not world.view.exists(name)
+        until(lambda: not world.view.exists(name), "the topic is gone")
 
 
 def test_two_resources_for_one_topic(world: World, topic: Make, fresh: Callable[[], str]) -> None:
@@ -167,10 +175,12 @@ def test_names_that_collide_in_dots_and_underscores(world: World, topic: Make) -
     first, second = topic(topicName="pay.events"), topic(topicName="pay_events")
     world.kubectl.wait_ready("KafkaTopic", first)
     world.kubectl.wait_reason("KafkaTopic", second, "TopicConflict")
-    assert not world.view.exists("pay_events")
+    until(lambda: not world.view.exists("pay_events"), "the topic is gone")
 
 
-def test_deletion_protection_holds_in_the_api_server_and_in_the_operator(world: World, topic: Make, fresh: Callable[[], str]) -> None:
+def test_deletion_protection_holds_in_the_api_server_and_in_the_operator(
+    world: World, topic: Make, fresh: Callable[[], str]
+) -> None:
     name = fresh()
     spec = {"clusterRef": {"name": "main"}}
     protected = {"annotations": {"kafkade.io/deletion-protection": "true"}}
@@ -184,12 +194,14 @@ def test_deletion_protection_holds_in_the_api_server_and_in_the_operator(world: 
     world.kubectl.run("delete", *policies)
     try:
         until(lambda: _deleted_without_wait(world, name), "the API server takes the deletion")
-        found = world.kubectl.wait_for("KafkaTopic", name, lambda o: condition(o)["reason"] == "DeletionProtected", "protected")
+        found = world.kubectl.wait_for(
+            "KafkaTopic", name, lambda o: condition(o)["reason"] == "DeletionProtected", "protected"
+        )
         assert "take it off" in condition(found)["message"]
         assert world.view.exists(name)
         world.kubectl.run("-n", "shop", "annotate", "kafkatopic", name, "kafkade.io/deletion-protection-")
         until(lambda: world.kubectl.get("KafkaTopic", name) is None, "gone")
-        assert not world.view.exists(name)
+        until(lambda: not world.view.exists(name), "the topic is gone")
     finally:
         from integration.operator.conftest import ROOT
 
@@ -253,7 +265,9 @@ def test_the_replication_factor_changes_under_a_throttle_with_progress(world: Wo
         found = world.kubectl.wait_for(
             "KafkaTopic",
             name,
-            lambda o, f=factor: o["status"].get("replicationFactor") == f and "reassignment" not in o["status"] and ready(o) == "True",
+            lambda o, f=factor: (
+                o["status"].get("replicationFactor") == f and "reassignment" not in o["status"] and ready(o) == "True"
+            ),
             f"at factor {factor}",
             timeout=60,
         )

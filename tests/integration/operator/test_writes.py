@@ -11,7 +11,14 @@ from support.kubernetes import manifest
 from integration.operator.conftest import World
 
 OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
-KAFKA_WRITES = {"CreateTopics", "DeleteTopics", "CreatePartitions", "IncrementalAlterConfigs", "AlterConfigs", "AlterPartitionReassignments"}
+KAFKA_WRITES = {
+    "CreateTopics",
+    "DeleteTopics",
+    "CreatePartitions",
+    "IncrementalAlterConfigs",
+    "AlterConfigs",
+    "AlterPartitionReassignments",
+}
 KAFKA_CONNECTION = {"ApiVersions"}
 
 
@@ -43,7 +50,13 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
             name = fresh()
             requests = world.kafka.request_counts()
             before = len(writes(world))
-            world.kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, "deletionPolicy": policy, "config": {"retention.ms": 5}}))
+            world.kubectl.apply(
+                manifest(
+                    "KafkaTopic",
+                    name,
+                    {"clusterRef": {"name": "main"}, "deletionPolicy": policy, "config": {"retention.ms": 5}},
+                )
+            )
             world.kubectl.wait_ready("KafkaTopic", name)
             time.sleep(2)
             assert writes(world, name) == expected
@@ -51,7 +64,9 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
             spent = world.kafka.request_counts() - requests
             calls = {api: count for api, count in spent.items() if api in KAFKA_WRITES or api in ("DescribeConfigs",)}
             assert calls == {"CreateTopics": 1}, spent
-            assert spent.get("Metadata", 0) + spent.get("DescribeTopicPartitions", 0) <= 4, "a look before and a look after"
+            assert spent.get("Metadata", 0) + spent.get("DescribeTopicPartitions", 0) <= 4, (
+                "a look before and a look after"
+            )
             world.kubectl.delete("KafkaTopic", name)
     finally:
         quiet(world, "2s")
@@ -59,7 +74,11 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
 
 def test_a_steady_state_costs_no_write_over_two_resyncs(world: World, fresh: Callable[[], str]) -> None:
     names = [fresh() for _ in range(20)]
-    spec = {"clusterRef": {"name": "main"}, "partitions": 1, "config": {"retention.ms": 5, "cleanup.policy": "compact, delete"}}
+    spec = {
+        "clusterRef": {"name": "main"},
+        "partitions": 1,
+        "config": {"retention.ms": 5, "cleanup.policy": "compact, delete"},
+    }
     world.kubectl.apply(*(manifest("KafkaTopic", n, spec) for n in names))
     for name in names:
         world.kubectl.wait_ready("KafkaTopic", name)
@@ -72,6 +91,10 @@ def test_a_steady_state_costs_no_write_over_two_resyncs(world: World, fresh: Cal
     assert writes(world)[before:] == []
     assert not {api: n for api, n in spent.items() if api in KAFKA_WRITES}, spent
     assert spent["DescribeConfigs"] >= 2, f"at least two resyncs looked: {spent}"
-    looked = sum(n for api, n in spent.items() if api in ("Metadata", "DescribeConfigs", "DescribeCluster", "DescribeTopicPartitions", "DescribeQuorum"))
+    looked = sum(
+        n
+        for api, n in spent.items()
+        if api in ("Metadata", "DescribeConfigs", "DescribeCluster", "DescribeTopicPartitions", "DescribeQuorum")
+    )
     assert looked <= 12 * (resyncs + 1), f"a bounded number of reads a resync, whatever the number of topics: {spent}"
     world.kubectl.run("-n", "shop", "delete", "kafkatopics", *names)

@@ -17,8 +17,8 @@ KIND_NAMES = sorted(KINDS)
 
 
 def schema(kind: str) -> dict[str, Any]:
-    version = crd(KINDS[kind])["spec"]["versions"][0]
-    return version["schema"]["openAPIV3Schema"]
+    found: dict[str, Any] = crd(KINDS[kind])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
 
 
 def walk(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,109 @@
+"""Kafka and the registry as they really are: read, and changed by hand, past the operator."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource
+
+_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as the brokers tell of it; ``config`` is what differs from their defaults."""
+
+    name: str
+    partitions: int
+    replicas: int
+    config: dict[str, str]
+
+
+class KafkaOutside:
+    """A person with kafka-topics.sh and kafka-configs.sh, so to say."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def names(self) -> set[str]:
+        """All topics but Kafka's own."""
+        return {name for name in self._admin.list_topics(timeout=_TIMEOUT).topics if not name.startswith("__")}
+
+    def topics(self) -> dict[str, Topic]:
+        """All topics but Kafka's own, by name."""
+        names = sorted(self.names())
+        if not names:
+            return {}
+        found = self._admin.describe_topics(TopicCollection(names))
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        configs = {r.name: f.result(_TIMEOUT) for r, f in self._admin.describe_configs(resources).items()}
+        result = {}
+        for name in names:
+            partitions = found[name].result(_TIMEOUT).partitions
+            config = {k: e.value for k, e in configs[name].items() if _is_own(e)}
+            result[name] = Topic(name, len(partitions), min(len(p.replicas) for p in partitions), config)
+        return result
+
+    def set_config(self, topic: str, key: str, value: str) -> None:
+        """Change a topic's setting by hand."""
+        entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([resource])[resource].result(_TIMEOUT)
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic by hand, and wait until the brokers say so."""
+        self._admin.delete_topics([topic])[topic].result(_TIMEOUT)
+        while topic in self.names():
+            time.sleep(0.05)
+
+
+def _is_own(entry: Any) -> bool:
+    return int(getattr(entry.source, "value", entry.source)) == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The latest version of a subject."""
+
+    name: str
+    version: int
+    schema_type: str
+    references: tuple[str, ...]
+    compatibility: str | None
+    """The subject's own level; None: the registry's."""
+    schema: str
+
+
+class RegistryOutside:
+    """A person with curl, so to say."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def subjects(self) -> dict[str, Subject]:
+        """All subjects, by name."""
+        return {name: self._subject(name) for name in sorted(self._get("/subjects"))}
+
+    def _subject(self, name: str) -> Subject:
+        quoted = urllib.parse.quote(name, safe="")
+        latest = self._get(f"/subjects/{quoted}/versions/latest")
+        try:
+            level = self._get(f"/config/{quoted}").get("compatibilityLevel")
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            level = None
+        references = tuple(f"{r['subject']}:{r['version']}" for r in latest.get("references") or ())
+        return Subject(name, latest["version"], latest.get("schemaType") or "AVRO", references, level, latest["schema"])
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=_TIMEOUT) as answer:  # noqa: S310 -- http, on loopback
+            return json.load(answer)

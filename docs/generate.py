@@ -1,0 +1,238 @@
+"""Writes docs/reference/: one page for each kind from its pydantic types, and the list of reasons from the error tree.
+
+``python docs/generate.py`` writes the pages; with ``--check`` it writes nothing and ends with 1 when one is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kafkade.api import API_VERSION, errors
+from kafkade.api.crd import CATEGORY, crd
+from kafkade.api.kinds import KINDS, Kind
+
+FOLDER = Path(__file__).parent / "reference"
+HEAD = "<!-- Made by docs/generate.py; change the types in operator/kafkade/api instead. -->\n"
+
+GOOD_REASONS: Mapping[str, str] = {
+    "Reconciled": "Everything is as declared.",
+    "Observed": "managementPolicy is Observe: Ready says whether everything is as declared; nothing is changed.",
+    "Paused": "spec.paused is true: nothing is checked or changed. Ready is Unknown.",
+    "Reassigning": "Replicas move to other brokers; the topic serves meanwhile and status.reassignment shows how far it is.",
+    "Deleting": "A KafkaCluster in deletion waits for resources of it that are in deletion as well, since they need its"
+    " connection.",
+}
+"""Reasons of the conditions that tell of no error."""
+
+EVENT_REASONS: Mapping[str, str] = {
+    "Recovered": "Ready again after a failure.",
+    "DriftRepaired": "Something was changed outside kafkade and was set back; status.drift has the values.",
+    "TopicDeletedOutside": "The topic was deleted outside kafkade, with its records; it is made anew, empty.",
+    "TopicRecreatedOutside": "The topic was deleted and made again outside kafkade: its id is another. adoptionPolicy says"
+    " whether it is taken over.",
+    "TopicKept": "The resource went and the topic stayed, because it belongs to another resource or is not the one that"
+    " kafkade made.",
+    "SubjectKept": "The resource went and the subject stayed, because it belongs to another resource or is not the one"
+    " that kafkade registered.",
+    "Kept": "The resource went and nothing was deleted outside, because its cluster does not let its namespace in.",
+    "ClusterGone": "The resource went and nothing was deleted outside, because its KafkaCluster is gone or could not be"
+    " reached: see concepts/deletion.md for the rule.",
+    "NamingWarning": "The topic's name breaks a naming policy whose mode is Warn.",
+}
+"""Reasons of Events beyond those of the conditions."""
+
+_AREAS = {
+    "SpecError": "What was declared cannot be done",
+    "DependencyError": "Something that another resource must bring is missing",
+    "KafkaError": "What a broker, or the way to it, answered",
+    "RegistryError": "What the schema registry, or the way to it, answered",
+    "KubernetesError": "What the Kubernetes API answered",
+}
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its file name."""
+    result = {f"{kind.kind.lower()}.md": kind_page(kind) for kind in KINDS.values()}
+    result["reasons.md"] = reasons_page()
+    return result
+
+
+def kind_page(kind: Kind) -> str:
+    """The page of one kind."""
+    root = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    spec, status = root["properties"]["spec"], root["properties"]["status"]
+    lines = [
+        HEAD,
+        f"# {kind.kind}",
+        "",
+        spec["description"],
+        "",
+        f"`apiVersion: {API_VERSION}`, `kind: {kind.kind}`, namespaced. With kubectl: `{kind.plural}`, `{kind.short}`, and"
+        f" all kinds together as `{CATEGORY}`.",
+        "",
+        "## spec",
+        "",
+        "| field | type | what it is |",
+        "|---|---|---|",
+        *(_row(path, schema, required) for path, schema, required in fields(spec)),
+        "",
+        "## Rules",
+        "",
+        "The API server refuses a resource that breaks one of these, with this message, when it is applied.",
+        "",
+        "| where | message | rule |",
+        "|---|---|---|",
+        *(_rule_row(where, rule) for where, rule in rules(root)),
+        "",
+        "## status",
+        "",
+        "| field | type | what it is |",
+        "|---|---|---|",
+        *(_row(path, schema, False) for path, schema, _ in fields(status)),
+        "",
+        "## Columns of kubectl get",
+        "",
+        "| column | from | |",
+        "|---|---|---|",
+        *(f"| {c.name} | `{_cell(c.path)}` | {'with `-o wide`' if c.wide else ''} |" for c in kind.columns),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def fields(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """Path, schema and whether it is required, of each field, its own fields after it."""
+    required = schema.get("required", ())
+    for name, inner in schema.get("properties", {}).items():
+        path = f"{prefix}{name}"
+        yield path, inner, name in required
+        yield from fields(inner, f"{path}.")
+        yield from fields(inner.get("items", {}), f"{path}[].")
+        more = inner.get("additionalProperties")
+        if isinstance(more, Mapping):
+            yield from fields(more, f"{path}.*.")
+
+
+def rules(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Place and CEL rule, of each rule."""
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield where or "the resource", rule
+    for name, inner in schema.get("properties", {}).items():
+        yield from rules(inner, f"{where}.{name}".lstrip("."))
+    if "items" in schema:
+        yield from rules(schema["items"], f"{where}[]")
+
+
+def reasons_page() -> str:
+    """All reasons that conditions and Events can have."""
+    lines = [
+        HEAD,
+        "# Reasons",
+        "",
+        "Every condition (Ready, Reconciling, Stalled) has one of these reasons and a message that names the cause and the"
+        " way out. Where kafkade tries again by itself, Reconciling is True; where somebody must change something, Stalled"
+        " is True.",
+        "",
+        "## No error",
+        "",
+        "| reason | meaning |",
+        "|---|---|",
+        *(f"| `{reason}` | {_cell(text)} |" for reason, text in GOOD_REASONS.items()),
+    ]
+    for area, title in _AREAS.items():
+        lines += ["", f"## {title}", "", "| reason | meaning | tried again by itself |", "|---|---|---|"]
+        lines += _error_rows(getattr(errors, area))
+    lines += [
+        "",
+        "## Events",
+        "",
+        "A condition that turns to an error posts an Event of type Warning with the condition's reason and message. Besides:",
+        "",
+        "| reason | meaning |",
+        "|---|---|",
+        *(f"| `{reason}` | {_cell(text)} |" for reason, text in EVENT_REASONS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _error_rows(area: type[errors.KafkadeError]) -> list[str]:
+    by_reason: dict[str, list[type[errors.KafkadeError]]] = {}
+    for error in area.__subclasses__():
+        by_reason.setdefault(error.reason, []).append(error)
+    rows = []
+    for reason, classes in by_reason.items():
+        meaning = " ".join(_summary(error) for error in classes)
+        again = "yes" if all(error.retryable for error in classes) else "no"
+        rows.append(f"| `{reason}` | {_cell(meaning)} | {again} |")
+    return rows
+
+
+def _summary(error: type[errors.KafkadeError]) -> str:
+    return " ".join((inspect.getdoc(error) or "").split("\n\n")[0].split()).replace("``", "`")
+
+
+def _row(path: str, schema: Mapping[str, Any], required: bool) -> str:
+    must = " **Required.**" if required else ""
+    return f"| `{path}` | {_type(schema)} | {_cell(schema.get('description', ''))}{must}{_limits(schema)} |"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return "map of string, integer or boolean"
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'])}"
+    if schema["type"] == "object" and isinstance(schema.get("additionalProperties"), Mapping):
+        return f"map of {_type(schema['additionalProperties'])}"
+    return str(schema["type"])
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    parts = []
+    if "enum" in schema:
+        parts.append("One of " + ", ".join(f"`{value}`" for value in schema["enum"]) + ".")
+    if "minimum" in schema or "maximum" in schema:
+        bounds = [f"at least {schema['minimum']}"] if "minimum" in schema else []
+        bounds += [f"at most {schema['maximum']}"] if "maximum" in schema else []
+        parts.append(" and ".join(bounds).capitalize() + ".")
+    if "maxLength" in schema:
+        parts.append(f"At most {schema['maxLength']} characters.")
+    if "maxItems" in schema:
+        parts.append(f"At most {schema['maxItems']} items.")
+    if "pattern" in schema:
+        parts.append(f"Pattern `{_cell(schema['pattern'])}`.")
+    return "".join(f" {part}" for part in parts)
+
+
+def _rule_row(where: str, rule: Mapping[str, str]) -> str:
+    return f"| `{where}` | {_cell(rule['message'])} | `{_cell(rule['rule'])}` |"
+
+
+def _cell(text: str) -> str:
+    """Text that fits a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when a page is stale")
+    check = parser.parse_args().check
+    stale = []
+    for name, text in pages().items():
+        file = FOLDER / name
+        if not file.exists() or file.read_text() != text:
+            stale.append(name)
+            if not check:
+                file.write_text(text)
+    out = sys.stderr if check and stale else sys.stdout
+    out.write(json.dumps({"stale" if check else "written": stale}) + "\n")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

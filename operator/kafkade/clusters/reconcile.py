@@ -1,0 +1,73 @@
+"""One KafkaCluster: observe, plan, act, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafkade.api.cluster import KafkaClusterSpec
+from kafkade.api.common import ManagementPolicy, config_text
+from kafkade.api.conditions import condition
+from kafkade.api.context import Context
+from kafkade.api.errors import KafkadeError
+from kafkade.api.objects import Report, Resource
+from kafkade.api.plan import Plan
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.model import ClusterDescription
+from kafkade.clients.registry import RegistryClient
+from kafkade.clusters.act import act
+from kafkade.clusters.observe import observe
+from kafkade.clusters.plan import plan
+from kafkade.clusters.status import failed, report
+
+__all__ = ["Look", "failed", "reconcile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What came of it. ``description`` None: Kafka could not be used, and ``error`` says why."""
+
+    report: Report
+    description: ClusterDescription | None = None
+    error: KafkadeError | None = None
+
+
+async def reconcile(
+    resource: Resource, spec: KafkaClusterSpec, kafka: KafkaAdmin, registry: RegistryClient | None, context: Context
+) -> Look:
+    """Look at the cluster, bring its brokerConfig to the spec, and report. A cluster in deletion is only looked at.
+
+    Trouble with brokerConfig or with the registry is in the report; topics can be kept all the same, so the description
+    is there.
+    """
+    declared = {key: config_text(value) for key, value in spec.broker_config.items()}
+    ours: Mapping[str, str] = resource.status.get("brokerConfig") or {}
+    observe_only = spec.management_policy is ManagementPolicy.OBSERVE or resource.deleted is not None
+    try:
+        facts = await observe(kafka, registry, with_settings=bool(declared or ours))
+    except KafkadeError as unusable:
+        return Look(failed(resource, unusable, context.now()), error=unusable)
+    planned = plan(declared, ours, facts.settings, settled=observe_only or _settled(resource, declared))
+    error = planned.error
+    if error is None and not observe_only:
+        error = await _carry_out(kafka, planned)
+    made = report(resource, declared, facts, planned, error, context.now(), observe_only=observe_only)
+    return Look(made, facts.description)
+
+
+async def _carry_out(kafka: KafkaAdmin, planned: Plan) -> KafkadeError | None:
+    try:
+        await act(kafka, planned.steps)
+    except KafkadeError as error:
+        return error
+    return None
+
+
+def _settled(resource: Resource, declared: Mapping[str, str]) -> bool:
+    """Whether this very spec was carried out before. A spec whose first try failed has not drifted."""
+    if resource.status.get("observedGeneration") != resource.generation:
+        return False
+    ready: Mapping[str, Any] | None = condition(resource.status, "Ready")
+    was_ready = ready is not None and ready["status"] == "True"
+    return was_ready or declared.keys() <= (resource.status.get("brokerConfig") or {}).keys()

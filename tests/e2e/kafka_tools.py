@@ -1,0 +1,69 @@
+"""kafka-topics.sh and kafka-configs.sh, as far as the documentation uses them: the same options, done by an AdminClient.
+
+Kafka's own scripts are not in the jars that the stack fetches. Options that are not known here are an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
+
+_TIMEOUT = 20.0
+NAMES = ("kafka-topics.sh", "kafka-configs.sh")
+
+
+def install(folder: Path) -> None:
+    """Put both scripts into a folder that is on PATH."""
+    for name in NAMES:
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" {name} "$@"\n')
+        script.chmod(0o755)
+
+
+def _topics(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("kafka-topics.sh", allow_abbrev=False)
+    parser.add_argument("--bootstrap-server", required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    for verb in ("--create", "--delete", "--describe", "--list"):
+        what.add_argument(verb, action="store_true")
+    parser.add_argument("--topic")
+    parser.add_argument("--partitions", type=int, default=-1)
+    parser.add_argument("--replication-factor", type=int, default=-1)
+    parser.add_argument("--config", action="append", default=[])
+    options = parser.parse_args(arguments)
+    admin = AdminClient({"bootstrap.servers": options.bootstrap_server, "log_level": 0})
+    if options.list:
+        print(*sorted(admin.list_topics(timeout=_TIMEOUT).topics), sep="\n")  # noqa: T201 -- a command's output
+    elif options.create:
+        config = dict(entry.split("=", 1) for entry in options.config)
+        new = NewTopic(options.topic, options.partitions, options.replication_factor, config=config)
+        admin.create_topics([new])[options.topic].result(_TIMEOUT)
+    elif options.delete:
+        admin.delete_topics([options.topic])[options.topic].result(_TIMEOUT)
+    else:
+        found = admin.describe_topics(TopicCollection([options.topic]))[options.topic].result(_TIMEOUT)
+        count, factor = len(found.partitions), len(found.partitions[0].replicas)
+        print(f"Topic: {found.name}\tPartitionCount: {count}\tReplicationFactor: {factor}")  # noqa: T201
+
+
+def _configs(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("kafka-configs.sh", allow_abbrev=False)
+    parser.add_argument("--bootstrap-server", required=True)
+    parser.add_argument("--alter", action="store_true", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--add-config", required=True)
+    options = parser.parse_args(arguments)
+    admin = AdminClient({"bootstrap.servers": options.bootstrap_server, "log_level": 0})
+    key, value = options.add_config.split("=", 1)
+    entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, options.topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(_TIMEOUT)
+
+
+if __name__ == "__main__":
+    {"kafka-topics.sh": _topics, "kafka-configs.sh": _configs}[sys.argv[1]](sys.argv[2:])

@@ -1,0 +1,225 @@
+"""deploy/rbac/ on a real API server: what the operator's ServiceAccount may do, all of it and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.api.client import Api
+from integration.api.examples import MINIMAL
+from kafkade.api import API_VERSION, FINALIZER
+from kafkade.api.kinds import KINDS
+from kafkade.devstack.kubernetes import ControlPlane
+
+RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
+READ = ("get", "list", "watch")
+MERGE = "application/merge-patch+json"
+
+Right = tuple[str, str, str]
+
+NAMESPACED: set[Right] = {
+    *(("kafkade.io", kind.plural, verb) for kind in KINDS.values() for verb in (*READ, "patch")),
+    *(("kafkade.io", f"{kind.plural}/status", "patch") for kind in KINDS.values()),
+    *(("", resource, verb) for resource in ("secrets", "configmaps") for verb in READ),
+    ("", "events", "create"),
+}
+CLUSTER_WIDE = NAMESPACED | {("", "namespaces", "get")}
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The rights as installed; the operator calls in a namespace that it watches and in one that it does not."""
+
+    mode: str
+    operator: Api
+    elsewhere: Api
+    control_plane: ControlPlane
+
+
+def _manifests(mode: str, home: str) -> str:
+    """The committed files with the ServiceAccount in ``home``, so that this test meets no other installation."""
+    files = ["cluster-wide.yaml"] if mode == "cluster-wide" else ["service-account.yaml"]
+    found = [item for file in files for item in yaml.safe_load_all((RBAC / file).read_text())]
+    for item in found:
+        if item["kind"].startswith("ClusterRole"):
+            item["metadata"]["name"] = home
+        if item["kind"] == "ClusterRoleBinding":
+            item["roleRef"]["name"] = home
+    return yaml.safe_dump_all(found).replace("kafkade-system", home)
+
+
+@pytest.fixture(scope="module", params=["cluster-wide", "namespaced"])
+def installed(crds_installed: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Installed]:
+    """One of the two ways to install."""
+    mode = request.param
+    home, watched, other = (f"rbac-{mode}{suffix}" for suffix in ("", "-watched", "-other"))
+    for namespace in (watched, other):
+        crds_installed.kubectl("create", "namespace", namespace)
+    crds_installed.kubectl("apply", "--server-side", "-f", "-", stdin=_manifests(mode, home))
+    crds_installed.kubectl("create", "serviceaccount", "nobody", "-n", home)
+    if mode == "namespaced":
+        roles = (RBAC / "namespaced.yaml").read_text().replace("kafkade-system", home)
+        crds_installed.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=roles)
+    config = crds_installed.kubeconfig_for_service_account(home, "kafkade")
+    apis = [Api(config, crds_installed.ca_pem, namespace) for namespace in (watched, other)]
+    yield Installed(mode, apis[0], apis[1], crds_installed)
+    for api in apis:
+        api.close()
+
+
+def rights(api: Api, namespace: str) -> set[Right]:
+    """All that the caller may do with resources in a namespace, as the API server itself lists it."""
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
+    status = api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body).body["status"]
+    assert not status["incomplete"]
+    return {
+        (group, resource, verb)
+        for rule in status["resourceRules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_it_has_exactly_these_rights(installed: Installed) -> None:
+    """Over those that every ServiceAccount has."""
+    home = f"rbac-{installed.mode}"
+    config = installed.control_plane.kubeconfig_for_service_account(home, "nobody")
+    with closing(Api(config, installed.control_plane.ca_pem, home)) as nobody:
+        base = rights(nobody, home)
+    here, there = (rights(api, api.namespace) - base for api in (installed.operator, installed.elsewhere))
+
+    assert here == (CLUSTER_WIDE if installed.mode == "cluster-wide" else NAMESPACED)
+    assert there == (CLUSTER_WIDE if installed.mode == "cluster-wide" else set())
+
+
+def _call(api: Api, verb: str, resource: str, name: str | None, namespace: str) -> int:
+    """A real request of that verb on that resource; its status."""
+    plural, _, sub = resource.partition("/")
+    ours = plural in {kind.plural for kind in KINDS.values()}
+    root = f"/apis/{API_VERSION}" if ours else "/api/v1"
+    scope = "" if plural in ("namespaces", "nodes") else f"/namespaces/{namespace}"
+    path = f"{root}{scope}/{plural}" + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
+    kind = next((k.kind for k in KINDS.values() if k.plural == plural), plural.removesuffix("s").capitalize())
+    body = {
+        "apiVersion": API_VERSION if ours else "v1",
+        "kind": kind,
+        "metadata": {"name": name or "new", "namespace": namespace},
+    }
+    match verb:
+        case "get" | "list":
+            return api.call("GET", path).status
+        case "create":
+            extra: dict[str, Any] = {"spec": MINIMAL[kind]} if ours else {}
+            if plural == "events":
+                extra = {"involvedObject": {"namespace": namespace, "kind": "KafkaTopic", "name": "a"}}
+            return api.call("POST", path, body | extra, dryRun="All").status
+        case "update":
+            return api.call("PUT", path, body, dryRun="All").status
+        case "patch":
+            return api.call("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, MERGE, dryRun="All").status
+        case "delete":
+            return api.call("DELETE", path, dryRun="All").status
+    raise AssertionError(verb)
+
+
+OBJECTS = ("kafkaclusters", "kafkatopics", "kafkaschemas")
+ALLOWED = [
+    *(
+        (verb, plural, name)
+        for plural in OBJECTS
+        for verb, name in (("get", "mine"), ("list", None), ("patch", "mine"))
+    ),
+    *(("patch", f"{plural}/status", "mine") for plural in OBJECTS),
+    *((verb, plural, name) for plural in ("secrets", "configmaps") for verb, name in (("get", "mine"), ("list", None))),
+    ("create", "events", None),
+]
+DENIED = [
+    *(
+        (verb, plural, name)
+        for plural in OBJECTS
+        for verb, name in (("create", None), ("update", "mine"), ("delete", "mine"))
+    ),
+    *((verb, f"{plural}/status", "mine") for plural in OBJECTS for verb in ("get", "update")),
+    *(
+        (verb, plural, name)
+        for plural in ("secrets", "configmaps")
+        for verb, name in (("create", None), ("update", "mine"), ("patch", "mine"), ("delete", "mine"))
+    ),
+    ("get", "events", "mine"),
+    ("patch", "events", "mine"),
+    ("list", "namespaces", None),
+    ("list", "pods", None),
+    ("create", "pods", None),
+    ("list", "serviceaccounts", None),
+    ("list", "nodes", None),
+    ("patch", "namespaces", "default"),
+    ("delete", "namespaces", "default"),
+]
+
+
+@pytest.fixture(scope="module")
+def objects(installed: Installed) -> Installed:
+    """With something called ``mine`` to work on, in both namespaces."""
+    for api in (installed.operator, installed.elsewhere):
+        metadata = {"name": "mine", "namespace": api.namespace}
+        found = [
+            *({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": MINIMAL[kind]} for kind in KINDS),
+            *({"apiVersion": "v1", "kind": kind, "metadata": metadata} for kind in ("Secret", "ConfigMap")),
+        ]
+        installed.control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(found))
+    return installed
+
+
+@pytest.mark.parametrize(("verb", "resource", "name"), ALLOWED)
+def test_what_it_may_do(objects: Installed, verb: str, resource: str, name: str | None) -> None:
+    watched, other = objects.operator, objects.elsewhere
+    assert _call(watched, verb, resource, name, watched.namespace) in (200, 201)
+    expected = (200, 201) if objects.mode == "cluster-wide" else (403,)
+    assert _call(other, verb, resource, name, other.namespace) in expected
+
+
+@pytest.mark.parametrize(("verb", "resource", "name"), DENIED)
+def test_what_it_may_not_do(objects: Installed, verb: str, resource: str, name: str | None) -> None:
+    assert _call(objects.operator, verb, resource, name, objects.operator.namespace) == 403
+
+
+def test_namespaces_are_read_cluster_wide_only(objects: Installed) -> None:
+    expected = 200 if objects.mode == "cluster-wide" else 403
+    assert _call(objects.operator, "get", "namespaces", objects.operator.namespace, "") == expected
+
+
+def test_its_finalizer_comes_and_goes(objects: Installed) -> None:
+    """The one thing outside status that it patches."""
+    api = objects.operator
+    path = api.path("KafkaTopic", "mine")
+    after = api.call("PATCH", path, {"metadata": {"finalizers": [FINALIZER]}}, MERGE)
+    assert after.body["metadata"]["finalizers"] == [FINALIZER]
+    after = api.call("PATCH", path, {"metadata": {"finalizers": []}}, MERGE)
+    assert "finalizers" not in after.body["metadata"]
+
+
+def test_a_secret_can_be_followed_by_name(objects: Installed) -> None:
+    """The operator's own list and watch: one Secret by field selector. The watch ends after a second."""
+    api = objects.operator
+    path = f"/api/v1/namespaces/{api.namespace}/secrets"
+    one = {"fieldSelector": "metadata.name=mine"}
+    listed = api.call("GET", path, **one)
+    assert [item["metadata"]["name"] for item in listed.body["items"]] == ["mine"]
+    watched = api.call("GET", path, **one, watch="true", timeoutSeconds="1")
+    assert (watched.body["type"], watched.body["object"]["metadata"]["name"]) == ("ADDED", "mine")
+
+
+def test_both_ways_to_install_name_one_service_account() -> None:
+    wide = list(yaml.safe_load_all((RBAC / "cluster-wide.yaml").read_text()))
+    alone = list(yaml.safe_load_all((RBAC / "service-account.yaml").read_text()))
+    assert wide[:2] == alone
+    single = list(yaml.safe_load_all((RBAC / "namespaced.yaml").read_text()))
+    assert single[0]["rules"] == wide[2]["rules"][:-1]
+    assert single[1]["subjects"] == wide[3]["subjects"]

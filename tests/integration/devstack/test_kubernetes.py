@@ -1,0 +1,93 @@
+"""The control plane as it is started for the tests of everything else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kafkade.devstack import ControlPlane, DevStackError
+
+NAMESPACE = "devstack"
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: ControlPlane) -> ControlPlane:
+    control_plane.kubectl("create", "namespace", NAMESPACE)
+    return control_plane
+
+
+def test_it_says_its_version(cluster: ControlPlane) -> None:
+    version = json.loads(cluster.kubectl("version", "-o", "json"))
+    assert version["serverVersion"]["gitVersion"] == version["clientVersion"]["gitVersion"] == "v1.35.4"
+
+
+def test_writes_are_counted(cluster: ControlPlane) -> None:
+    cluster.kubectl("create", "configmap", "counted", "-n", NAMESPACE)
+    cluster.kubectl("label", "configmap", "counted", "a=b", "-n", NAMESPACE)
+    cluster.kubectl("delete", "configmap", "counted", "-n", NAMESPACE)
+    writes = Counter(
+        (event.user, event.verb, event.code)
+        for event in cluster.audit_events()
+        if event.is_write and event.name == "counted" and event.resource == "configmaps"
+    )
+    assert writes == {
+        ("admin", "create", 201): 1,
+        ("admin", "patch", 200): 1,
+        ("admin", "delete", 200): 1,
+    }
+
+
+def test_a_service_account_has_the_rights_that_rbac_gives_it(cluster: ControlPlane) -> None:
+    cluster.kubectl("create", "serviceaccount", "reader", "-n", NAMESPACE)
+    cluster.kubectl("create", "role", "reader", "--verb=list", "--resource=secrets", "-n", NAMESPACE)
+    cluster.kubectl(
+        "create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={NAMESPACE}:reader", "-n", NAMESPACE
+    )
+    kubeconfig = cluster.kubeconfig_for_service_account(NAMESPACE, "reader")
+    as_reader = f"--kubeconfig={kubeconfig}"
+    assert f"system:serviceaccount:{NAMESPACE}:reader" in cluster.kubectl(as_reader, "auth", "whoami")
+    cluster.kubectl(as_reader, "get", "secrets")
+    with pytest.raises(DevStackError, match="Forbidden"):
+        cluster.kubectl(as_reader, "get", "configmaps")
+
+
+def test_what_is_owned_goes_with_its_owner(cluster: ControlPlane) -> None:
+    cluster.kubectl("create", "configmap", "owner", "-n", NAMESPACE)
+    uid = cluster.kubectl("get", "configmap", "owner", "-n", NAMESPACE, "-o", "jsonpath={.metadata.uid}")
+    owned = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "owned",
+            "namespace": NAMESPACE,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}],
+        },
+    }
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(owned))
+    cluster.kubectl("delete", "configmap", "owner", "-n", NAMESPACE)
+    cluster.kubectl("wait", "--for=delete", "secret/owned", "-n", NAMESPACE, "--timeout=60s")
+
+
+def test_an_outage_and_the_end() -> None:
+    with ControlPlane() as own:
+        own.kubectl("create", "namespace", "kept")
+        folder, url = own.kubeconfig.parent, own.url
+
+        own.stop_api_server()
+        assert set(own.pids()) == {"etcd", "kube-controller-manager"}
+        with pytest.raises(DevStackError, match="refused"):
+            own.kubectl("get", "namespaces")
+
+        own.start_api_server()
+        assert own.url == url
+        own.kubectl("get", "namespace", "kept")
+
+        pids = own.pids()
+        assert set(pids) == {"etcd", "kube-apiserver", "kube-controller-manager"}
+        with pytest.raises(DevStackError, match="no audit log"):
+            own.audit_events()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+    assert not folder.exists()

@@ -1,0 +1,64 @@
+"""An API server and an operator for a test file that must not share them, and what the operator wrote there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafkade.devstack import golang
+from kafkade.devstack.audit import AuditEvent
+from kafkade.devstack.kubernetes import ControlPlane
+from support.kubernetes import Kubectl
+from support.operator import OperatorProcess
+
+ROOT = Path(__file__).parents[2]
+OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A Kubernetes API with kafkade in it."""
+
+    control_plane: ControlPlane
+    kubectl: Kubectl
+    operator: OperatorProcess
+
+    def writes(self, **fields: str) -> list[AuditEvent]:
+        """The operator's writes so far, in order; ``fields`` of the audit event that must be so."""
+        return [
+            event
+            for event in self.control_plane.audit_events()
+            if event.user == OPERATOR and event.is_write and all(getattr(event, k) == v for k, v in fields.items())
+        ]
+
+    def namespace(self, name: str) -> Kubectl:
+        """Make a namespace; a kubectl for it."""
+        self.kubectl.run("create", "namespace", name)
+        return Kubectl(self.kubectl.binary, self.kubectl.kubeconfig, name)
+
+
+@contextmanager
+def own_stack(log: Path, args: Sequence[str] = ("--all-namespaces",)) -> Iterator[Stack]:
+    """Install kafkade as the README says on a new API server and run the operator with the rights of deploy/rbac."""
+    with ControlPlane(audit=True) as control_plane:
+        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+        kubectl.run("apply", "--server-side", "-f", str(ROOT / "crds"))
+        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+        for part in ("rbac/cluster-wide.yaml", "admission"):
+            kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / part))
+        kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+        with OperatorProcess(kubeconfig, log, args) as operator:
+            yield Stack(control_plane, kubectl, operator)
+
+
+def secret(name: str, namespace: str, **data: str) -> dict[str, Any]:
+    """A Secret; ``_`` in the names of keys stands for a dot."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": {key.replace("_", "."): value for key, value in data.items()},
+    }

@@ -1,0 +1,739 @@
+"""What a reconcile does and reports, against a registry in memory. Numbers #… are issues of other operators (see B3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
+from kafkade.api.errors import (
+    ApiConflict,
+    ApiNotFound,
+    IncompatibleSchema,
+    KafkadeError,
+    RegistryAuthenticationFailed,
+    RegistryUnreachable,
+)
+from kafkade.api.objects import Key
+from kafkade.api.policy import Grant
+from kafkade.clients.registry import Reference, SchemaBody, Verdict
+from support.schemas import CLUSTER, Killed, MemoryRegistry, World, avro, resource
+
+V1, V2, BROKEN = avro("a"), avro("a", "b?"), avro("a", "b")
+USES = json.dumps({"type": "record", "name": "Cart", "fields": [{"name": "o", "type": "shop.Order"}]})
+TO_ORDERS = [{"name": "shop.Order", "schemaRef": {"name": "orders"}}]
+
+
+def world(registry: MemoryRegistry | None = None, **spec: Any) -> World:
+    w = World(registry=registry or MemoryRegistry())
+    w.put(resource(**{"schema_": V1, **spec}))
+    return w
+
+
+async def test_new_subject_level_first_then_register() -> None:
+    w = world(compatibility="FULL")
+    reports = await w.run()
+    assert w.registry.writes == [("set_level", "orders-value=FULL"), ("register", "orders-value")]
+    status = w.status("orders")
+    assert w.ready("orders")["message"] == "subject orders-value is as declared: version 1, id 1"
+    assert (status["version"], status["id"], status["compatibility"], status["compatibilitySet"]) == (
+        1,
+        1,
+        "FULL",
+        "FULL",
+    )
+    assert status["schemaType"] == "AVRO"
+    assert reports["orders"].retry is None
+    assert reports["orders"].events == ()
+
+
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio", "Karapace", "Unknown"])
+async def test_nothing_is_written_when_nothing_differs(flavour: str) -> None:
+    """aiven-operator#1263, jikkou#431, #598, #639: endless changes."""
+    w = world(MemoryRegistry(flavour), compatibility="BACKWARD", normalize=True)
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    before = dict(w.resources)
+    w.registry.calls.clear()
+    reports = await w.run()
+    assert w.registry.writes == []
+    assert w.resources == before
+    assert all(r.wakes == frozenset() for r in reports.values())
+
+
+async def test_the_drift_probe_is_four_reads() -> None:
+    w = world()
+    await w.run()
+    w.registry.calls.clear()
+    await w.run()
+    assert sorted(name for name, _ in w.registry.calls) == ["latest", "lookup", "mode", "subject_config"]
+
+
+async def test_layout_of_the_text_makes_no_version() -> None:
+    w = world()
+    await w.run()
+    w.edit("orders", schema_=json.dumps(json.loads(V1), indent=4))
+    await w.run()
+    assert w.registry.writes == [("register", "orders-value")]
+    assert w.status("orders")["version"] == 1
+
+
+async def test_doc_only_change_is_registered() -> None:
+    """schema-registry-gitops#26: a comparison of canonical forms misses it."""
+    w = world()
+    await w.run()
+    w.edit("orders", schema_=avro("a", doc="what it is"))
+    await w.run()
+    assert w.status("orders")["version"] == 2
+
+
+async def test_reference_only_change_is_registered() -> None:
+    """jikkou#790."""
+    w = world()
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    w.edit("orders", schema_=V2)
+    reports = await w.run("orders")
+    assert reports["orders"].wakes == {Key("KafkaSchema", "shop", "carts")}
+    await w.run("carts")
+    assert w.status("carts")["references"] == ["orders-value:2"]
+    assert w.status("carts")["version"] == 2
+
+
+async def test_reference_only_change_where_the_look_up_goes_by_text_alone() -> None:
+    """Karapace's look-up answers no references; Confluent's finds a version with references for a body without any."""
+    registry = MemoryRegistry("Karapace")
+    w = world(registry)
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    w.edit("orders", schema_=V2)
+    registry._same = lambda held, body: held.schema == body.schema  # type: ignore[method-assign]
+    await w.run("orders")
+    registry.calls.clear()
+    w.edit("carts")
+    await w.run("carts")
+    assert ("register", "carts-value") in registry.writes
+
+
+async def test_incompatible_change_leaves_the_registry_untouched() -> None:
+    w = world()
+    await w.run()
+    held = list(w.registry.live("orders-value"))
+    w.registry.calls.clear()
+    w.edit("orders", schema_=BROKEN)
+    reports = await w.run()
+    ready = w.ready("orders")
+    assert ready["reason"] == "IncompatibleSchema"
+    assert "Order.b: field b was added without a default" in ready["message"]
+    assert "nothing was changed" in ready["message"]
+    assert w.registry.writes == []
+    assert w.registry.live("orders-value") == held
+    assert reports["orders"].retry is None
+    assert [e.reason for e in reports["orders"].events] == ["IncompatibleSchema"]
+
+
+async def test_the_registry_is_the_judge_while_the_level_stays() -> None:
+    """Its refusal stands where the local check finds nothing, and the other way round."""
+    w = world(MemoryRegistry(verdict=Verdict(False, ("a rule of its own",))))
+    w.registry.add("orders-value", SchemaBody(V1))
+    w.edit("orders", schema_=V2)
+    await w.run()
+    assert "the registry says: a rule of its own" in w.ready("orders")["message"]
+    w.registry.verdict = Verdict(True)
+    w.edit("orders", schema_=BROKEN)
+    await w.run()
+    assert w.ready("orders")["status"] == "True"
+
+
+async def test_local_check_is_the_gate_when_the_level_changes_too() -> None:
+    w = world(MemoryRegistry(level="NONE"))
+    await w.run()
+    w.registry.calls.clear()
+    w.edit("orders", schema_=BROKEN, compatibility="BACKWARD")
+    await w.run()
+    assert w.ready("orders")["reason"] == "IncompatibleSchema"
+    assert "breaks BACKWARD, which spec.compatibility is about to set" in w.ready("orders")["message"]
+    assert w.registry.writes == []
+
+
+@pytest.mark.parametrize(
+    ("before", "undone"),
+    [(None, ("delete_config", "orders-value")), ("FORWARD", ("set_level", "orders-value=FORWARD"))],
+    ids=["no level before", "another level before"],
+)
+async def test_level_is_put_back_when_the_registry_refuses_after_it(
+    before: str | None, undone: tuple[str, str]
+) -> None:
+    w = world()
+    w.registry.add("orders-value", SchemaBody(V1))
+    if before:
+        w.registry.levels["orders-value"] = before
+    w.registry.refuse_register = IncompatibleSchema("register subject orders-value: no (HTTP 409)")
+    w.edit("orders", schema_=V2, compatibility="FULL")
+    await w.run()
+    assert w.registry.writes == [("set_level", "orders-value=FULL"), ("register", "orders-value"), undone]
+    assert w.registry.levels.get("orders-value") == before
+    assert w.ready("orders")["reason"] == "IncompatibleSchema"
+    assert "compatibilitySet" not in w.status("orders")
+
+
+async def test_a_level_that_was_set_is_told_when_registering_fails_otherwise() -> None:
+    w = world(compatibility="FULL")
+    w.registry.refuse_register = RegistryUnreachable("register subject orders-value: gone")
+    reports = await w.run()
+    assert w.status("orders")["compatibilitySet"] == "FULL"
+    assert reports["orders"].retry == "backoff"
+    w.registry.refuse_register = None
+    await w.run()
+    assert w.ready("orders")["status"] == "True"
+    assert w.ready("orders")["reason"] == "Reconciled"
+
+
+async def test_config_that_needs_the_subject_waits_for_it() -> None:
+    """aiven-operator#1263: a registry that answers 404 to config on a new subject."""
+    w = world(MemoryRegistry(config_needs_subject=True), compatibility="FULL")
+    await w.run()
+    assert w.ready("orders")["status"] == "True"
+    assert w.registry.levels == {"orders-value": "FULL"}
+    assert w.status("orders")["compatibilitySet"] == "FULL"
+
+
+UNSET = [
+    pytest.param("FULL", None, True, id="set by kafkade, unchanged: removed"),
+    pytest.param("FULL", "BACKWARD_TRANSITIVE", False, id="changed by hand since: left alone"),
+]
+
+
+@pytest.mark.parametrize(("ours", "by_hand", "removed"), UNSET)
+async def test_taking_compatibility_out_of_the_spec(ours: str, by_hand: str | None, removed: bool) -> None:
+    """aiven-operator#1264, #1276."""
+    w = world(compatibility=ours)
+    await w.run()
+    if by_hand:
+        w.registry.levels["orders-value"] = by_hand
+    w.edit("orders", compatibility=None)
+    w.registry.calls.clear()
+    await w.run()
+    assert bool(w.registry.writes) is removed
+    assert ("orders-value" not in w.registry.levels) is removed
+    assert "compatibilitySet" not in w.status("orders")
+    assert w.status("orders")["compatibility"] == (by_hand or "BACKWARD")
+
+
+async def test_a_level_that_was_there_before_is_not_taken_away() -> None:
+    w = world(compatibility="FULL")
+    w.registry.levels["orders-value"] = "FULL"
+    await w.run()
+    assert "compatibilitySet" not in w.status("orders")
+    w.edit("orders", compatibility=None)
+    await w.run()
+    assert w.registry.levels["orders-value"] == "FULL"
+
+
+async def test_other_settings_of_the_subject_survive() -> None:
+    w = world(compatibility="FULL")
+    w.registry.other_settings["orders-value"] = ("normalize",)
+    await w.run()
+    w.edit("orders", compatibility=None)
+    await w.run()
+    assert w.registry.other_settings == {"orders-value": ("normalize",)}
+    assert "orders-value" not in w.registry.levels
+
+
+async def test_cluster_defaults_hold_where_the_spec_is_silent() -> None:
+    w = world()
+    w.cluster = {"schemaDefaults": {"compatibility": "FULL_TRANSITIVE", "deletionPolicy": "SoftDelete"}}
+    await w.run()
+    assert w.registry.levels["orders-value"] == "FULL_TRANSITIVE"
+    assert FINALIZER in w.resources[Key("KafkaSchema", "shop", "orders")].finalizers
+
+
+async def test_level_changed_by_hand_is_drift_and_set_back() -> None:
+    w = world(compatibility="FULL")
+    await w.run()
+    w.registry.levels["orders-value"] = "NONE"
+    await w.run()
+    assert w.registry.levels["orders-value"] == "FULL"
+    assert w.status("orders")["drift"] == [
+        {"field": "compatibility", "expected": "FULL", "found": "NONE", "repaired": True}
+    ]
+
+
+@pytest.mark.parametrize("permanent", [False, True], ids=["soft", "hard"])
+async def test_subject_deleted_by_hand_is_registered_again(permanent: bool) -> None:
+    w = world()
+    await w.run()
+    await w.registry.delete_subject("orders-value", permanent=False)
+    if permanent:
+        await w.registry.delete_subject("orders-value", permanent=True)
+    await w.run()
+    (drift,) = w.status("orders")["drift"]
+    assert drift == {"field": "version", "expected": "1", "found": "not registered", "repaired": True}
+    assert w.status("orders")["version"] == (1 if permanent else 2)
+    assert w.ready("orders")["status"] == "True"
+
+
+async def test_a_newer_version_by_hand_is_told_and_left_alone() -> None:
+    w = world()
+    await w.run()
+    w.registry.add("orders-value", SchemaBody(V2))
+    w.registry.calls.clear()
+    await w.run()
+    await w.run()
+    assert w.registry.writes == []
+    assert w.status("orders")["drift"] == [{"field": "latest", "expected": "1", "found": "2", "repaired": False}]
+    assert w.ready("orders")["status"] == "True"
+    assert "version 2 is newer and was not declared here" in w.ready("orders")["message"]
+    w.edit("orders", schema_=V2)
+    await w.run()
+    assert "drift" not in w.status("orders")
+
+
+async def test_a_subject_that_others_began_gets_the_next_version() -> None:
+    w = world(schema_=V2)
+    w.registry.add("orders-value", SchemaBody(V1))
+    await w.run()
+    assert w.status("orders")["version"] == 2
+
+
+async def test_batch_goes_in_the_order_of_references() -> None:
+    w = World(registry=MemoryRegistry())
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS), resource("orders", schema_=V1))
+    reports = await w.run("carts", "orders")
+    assert [s for n, s in w.registry.writes] == ["orders-value", "carts-value"]
+    assert w.status("carts")["references"] == ["orders-value:1"]
+    assert reports["orders"].wakes == frozenset()
+
+
+NOT_READY = [
+    pytest.param({}, "does not exist", id="not there"),
+    pytest.param({"generation": 2}, "is not registered as its spec says yet", id="Ready for an older generation"),
+    pytest.param({"deleted": "2026-01-01T00:00:00Z"}, "is being deleted", id="in deletion"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), NOT_READY)
+async def test_references_must_be_ready(change: dict[str, Any], told: str) -> None:
+    w = world()
+    await w.run()
+    key = Key("KafkaSchema", "shop", "orders")
+    if change:
+        w.put(replace(w.resources[key], **change))
+    else:
+        del w.resources[key]
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    reports = await w.run("carts")
+    assert w.ready("carts")["reason"] == "ReferenceNotReady"
+    assert told in w.ready("carts")["message"]
+    assert reports["carts"].retry == "backoff"
+    assert reports["carts"].events == ()
+
+
+async def test_a_reference_into_another_cluster_is_refused() -> None:
+    w = world()
+    await w.run()
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS, clusterRef={"name": "other"}))
+    await w.run("carts")
+    assert w.ready("carts")["reason"] == "InvalidSpec"
+    assert "another KafkaCluster" in w.ready("carts")["message"]
+
+
+async def test_whom_a_first_version_wakes() -> None:
+    w = world()
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run("carts")
+    reports = await w.run("orders")
+    assert reports["orders"].wakes == {Key("KafkaSchema", "shop", "carts")}
+
+
+async def test_a_ring_is_named_and_harms_nobody_else() -> None:
+    w = world()
+    w.put(
+        resource("x", schema_=USES, references=[{"name": "y", "schemaRef": {"name": "y"}}]),
+        resource("y", schema_=USES, references=[{"name": "x", "schemaRef": {"name": "x"}}]),
+        resource("z", schema_=USES, references=[{"name": "x", "schemaRef": {"name": "x"}}]),
+    )
+    await w.run()
+    assert w.ready("x")["reason"] == w.ready("y")["reason"] == "ReferenceCycle"
+    assert "shop/x -> shop/y -> shop/x" in w.ready("x")["message"]
+    assert w.ready("z")["reason"] == "ReferenceNotReady"
+    assert w.ready("orders")["status"] == "True"
+
+
+async def test_references_by_subject_and_version() -> None:
+    w = World(registry=MemoryRegistry())
+    w.registry.add("shared", SchemaBody(V1))
+    w.put(resource("carts", schema_=USES, references=[{"name": "shop.Order", "subject": "shared", "version": 1}]))
+    await w.run()
+    assert w.registry.live("carts-value")[0].references == (Reference("shop.Order", "shared", 1),)
+
+
+async def test_invalid_text_is_named_and_nothing_is_asked_of_the_registry_but_reads() -> None:
+    w = world(schema_='{"type": "record", "name": "R", "fields": [{"name": "f", "type": "nope"}]}')
+    await w.run()
+    assert w.ready("orders")["reason"] == "InvalidSchema"
+    assert 'R.f: unknown type "nope"' in w.ready("orders")["message"]
+    assert w.registry.writes == []
+
+
+async def test_text_from_a_config_map() -> None:
+    w = World(registry=MemoryRegistry())
+    w.put(resource(schemaFrom={"configMapKeyRef": {"name": "c", "key": "k"}}))
+    reports = await w.run()
+    assert w.ready("orders")["reason"] == "ConfigMapNotFound"
+    assert reports["orders"].retry == "backoff"
+    w.config_maps["shop", "c", "k"] = V1
+    await w.run()
+    assert w.status("orders")["version"] == 1
+
+
+async def test_topic_ref() -> None:
+    w = World(registry=MemoryRegistry())
+    w.put(replace(resource(topicRef={"name": "t"}, part="key", schema_=V1)))
+    await w.run()
+    assert w.ready("orders")["reason"] == "TopicNotFound"
+    w.put(resource("t", kind="KafkaTopic", topicName="shop.t"))
+    await w.run()
+    assert w.status("orders")["subject"] == "shop.t-key"
+
+
+MODES = [
+    pytest.param("READONLY", {}, True, id="READONLY takes nothing"),
+    pytest.param("READONLY_OVERRIDE", {}, True, id="READONLY_OVERRIDE takes nothing"),
+    pytest.param("IMPORT", {}, True, id="IMPORT takes no schema without an id"),
+    pytest.param("READWRITE", {}, False, id="READWRITE"),
+]
+
+
+@pytest.mark.parametrize(("mode", "spec", "refused"), MODES)
+async def test_modes(mode: str, spec: dict[str, Any], refused: bool) -> None:
+    w = world(**spec)
+    w.registry.modes["orders-value"] = mode
+    reports = await w.run()
+    assert (w.ready("orders")["reason"] == "RegistryReadOnly") is refused
+    assert bool(w.registry.writes) is not refused
+    assert w.status("orders")["mode"] == mode
+    assert reports["orders"].retry == ("backoff" if refused else None)
+
+
+async def test_read_only_is_fine_while_nothing_must_be_written() -> None:
+    w = world()
+    await w.run()
+    w.registry.modes["orders-value"] = "READONLY"
+    await w.run()
+    assert w.ready("orders")["status"] == "True"
+    assert w.status("orders")["mode"] == "READONLY"
+
+
+CONTRACT = {"metadata": {"properties": {"owner": "shop"}}, "ruleSet": {"domainRules": [{"name": "r", "type": "CEL"}]}}
+
+
+async def test_metadata_and_rules_are_registered_where_they_are_stored() -> None:
+    w = world(**CONTRACT)
+    await w.run()
+    held = w.registry.live("orders-value")[0]
+    assert held.metadata == {"properties": {"owner": "shop"}}
+    assert held.rule_set == {"domainRules": [{"name": "r", "type": "CEL"}]}
+    w.registry.calls.clear()
+    await w.run()
+    assert w.registry.writes == []
+
+
+@pytest.mark.parametrize("flavour", ["Apicurio", "Karapace"])
+async def test_metadata_is_refused_before_anything_is_written_where_it_would_be_dropped(flavour: str) -> None:
+    w = world(MemoryRegistry(flavour), compatibility="FULL", **CONTRACT)
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotSupportedByCluster"
+    assert "spec.metadata and spec.ruleSet" in w.ready("orders")["message"]
+    assert w.registry.writes == []
+
+
+async def test_a_registry_of_unknown_kind_that_drops_metadata_is_written_to_once() -> None:
+    w = world(MemoryRegistry("Unknown", drops_contract=True), **CONTRACT)
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotSupportedByCluster"
+    assert w.registry.writes == [("register", "orders-value")]
+    await w.run()
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotSupportedByCluster"
+    assert w.registry.writes == [("register", "orders-value")]
+
+
+async def test_karapace_has_no_references_between_json_schemas() -> None:
+    w = World(registry=MemoryRegistry("Karapace"))
+    w.registry.add("shared", SchemaBody("{}", "JSON"))
+    reference = {"name": "x.json", "subject": "shared", "version": 1}
+    w.put(resource(schemaType="JSON", schema_='{"$ref": "x.json"}', references=[reference]))
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotSupportedByCluster"
+    assert "44302" in w.ready("orders")["message"]
+    assert w.registry.writes == []
+
+
+async def test_apicurio_is_not_asked_for_what_it_cannot_check() -> None:
+    """Its compatibility check knows no references; registering does, and its refusal is explained locally."""
+    w = world(MemoryRegistry("Apicurio"))
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    w.registry.calls.clear()
+    w.edit("carts", schema_=USES.replace('"fields": [', '"fields": [{"name": "n", "type": "int"}, '))
+    await w.run("carts")
+    assert ("compatible", "carts-value") not in w.registry.calls
+    assert w.ready("carts")["reason"] == "IncompatibleSchema"
+    assert "Cart.n: field n was added without a default" in w.ready("carts")["message"]
+
+
+async def test_the_loser_of_a_subject_neither_registers_nor_deletes() -> None:
+    other = Key("KafkaSchema", "shop", "older")
+    w = world(deletionPolicy="HardDelete")
+    w.registry.add("orders-value", SchemaBody(V1))
+    w.rivals[Key("KafkaSchema", "shop", "orders"), "orders-value"] = other
+    w.edit("orders", schema_=V2)
+    reports = await w.run()
+    assert w.ready("orders")["reason"] == "SubjectConflict"
+    assert str(other) in w.ready("orders")["message"]
+    assert "version" not in w.status("orders")
+    assert reports["orders"].retry is None
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    assert w.registry.writes == []
+
+
+async def test_who_loses_later_does_not_delete_either() -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    w.rivals[Key("KafkaSchema", "shop", "orders"), "orders-value"] = Key("KafkaSchema", "shop", "older")
+    w.delete("orders")
+    await w.run()
+    assert w.registry.live("orders-value")
+
+
+async def test_a_subject_outside_of_the_grant() -> None:
+    w = world()
+    w.grants[Key("KafkaSchema", "shop", "orders")] = Grant(subject_prefixes=("team-",))
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotAllowed"
+    assert w.registry.calls == []
+
+
+async def test_no_registry() -> None:
+    w = world()
+    w.registry = None
+    reports = await w.run()
+    assert w.ready("orders")["reason"] == "InvalidSpec"
+    assert w.ready("orders")["message"].startswith(f"{CLUSTER} has no spec.schemaRegistry")
+    assert reports["orders"].retry is None
+
+
+OUTAGES = [
+    pytest.param(RegistryUnreachable("nothing answers"), id="unreachable"),
+    pytest.param(RegistryAuthenticationFailed("401"), id="refused"),
+]
+
+
+@pytest.mark.parametrize("error", OUTAGES)
+async def test_a_registry_that_is_down_is_told_by_all_and_tried_again(error: KafkadeError) -> None:
+    w = world()
+    w.put(resource("other", schema_=V1))
+    w.registry.down = error
+    reports = await w.run()
+    assert {r.retry for r in reports.values()} == {"backoff"}
+    assert w.ready("orders")["reason"] == w.ready("other")["reason"] == error.reason
+    w.registry.down = None
+    reports = await w.run()
+    assert [e.reason for e in reports["orders"].events] == ["Recovered"]
+
+
+async def test_one_bad_subject_does_not_touch_its_neighbours() -> None:
+    w = world(schema_="{")
+    w.put(resource("good", schema_=V1))
+    await w.run()
+    assert w.ready("orders")["reason"] == "InvalidSchema"
+    assert w.ready("good")["status"] == "True"
+
+
+OBSERVED = [
+    pytest.param({"compatibility": "FULL"}, ["compatibility", "version"], id="nothing there"),
+    pytest.param({}, ["version"], id="not registered"),
+]
+
+
+@pytest.mark.parametrize(("spec", "fields"), OBSERVED)
+async def test_observe_tells_and_never_writes(spec: dict[str, Any], fields: list[str]) -> None:
+    w = world(managementPolicy="Observe", deletionPolicy="HardDelete", **spec)
+    await w.run()
+    assert w.registry.writes == []
+    assert [d["field"] for d in w.status("orders")["drift"]] == fields
+    assert not any(d["repaired"] for d in w.status("orders")["drift"])
+    assert (w.ready("orders")["status"], w.ready("orders")["reason"]) == ("False", "Observed")
+    assert w.resources[Key("KafkaSchema", "shop", "orders")].finalizers == ()
+    w.edit("orders", managementPolicy="Full")
+    await w.run()
+    assert "drift" not in w.status("orders")
+    w.edit("orders", managementPolicy="Observe")
+    w.registry.calls.clear()
+    await w.run()
+    assert w.ready("orders")["status"] == "True"
+    w.delete("orders")
+    await w.run()
+    assert w.registry.writes == []
+
+
+DELETIONS = [
+    pytest.param("Retain", [], id="Retain keeps it"),
+    pytest.param("SoftDelete", ["orders-value"], id="SoftDelete"),
+    pytest.param("HardDelete", ["orders-value", "orders-value permanent"], id="HardDelete: soft first (jikkou#674)"),
+]
+
+
+@pytest.mark.parametrize(("policy", "deletes"), DELETIONS)
+async def test_deletion(policy: str, deletes: list[str]) -> None:
+    w = world(deletionPolicy=policy)
+    await w.run()
+    assert bool(w.resources[Key("KafkaSchema", "shop", "orders")].finalizers) is bool(deletes)
+    w.registry.calls.clear()
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    assert [s for n, s in w.registry.writes if n == "delete_subject"] == deletes
+
+
+@pytest.mark.parametrize("gone", ["soft", "hard"])
+async def test_deleting_what_is_gone_already(gone: str) -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    await w.registry.delete_subject("orders-value", permanent=False)
+    if gone == "hard":
+        await w.registry.delete_subject("orders-value", permanent=True)
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    assert w.registry.subjects == {}
+
+
+async def test_deletion_protection() -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    key = Key("KafkaSchema", "shop", "orders")
+    w.put(replace(w.resources[key], annotations={ANNOTATION_DELETION_PROTECTION: "true"}))
+    w.delete("orders")
+    reports = await w.run()
+    assert not reports["orders"].release
+    assert w.ready("orders")["reason"] == "DeletionProtected"
+    assert reports["orders"].retry is None
+    assert w.registry.live("orders-value")
+
+
+async def test_deletion_waits_for_referrers_and_names_them() -> None:
+    """Dangling references after a delete: Apicurio PR#6263."""
+    w = world(deletionPolicy="SoftDelete")
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS, deletionPolicy="HardDelete"))
+    await w.run()
+    w.delete("orders")
+    reports = await w.run("orders")
+    assert w.ready("orders")["reason"] == "ReferencedBy"
+    assert "shop/carts" in w.ready("orders")["message"]
+    assert reports["orders"].retry == "backoff"
+    w.delete("carts")
+    reports = await w.run("orders", "carts")
+    assert all(r.release for r in reports.values())
+    assert w.registry.live("orders-value") == []
+
+
+async def test_what_never_registered_just_goes() -> None:
+    w = world(schema_=BROKEN, deletionPolicy="HardDelete")
+    w.registry.add("orders-value", SchemaBody(V1))
+    await w.run()
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    assert w.registry.live("orders-value")
+
+
+async def test_deletion_without_a_registry_is_never_silent() -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    w.registry = None
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    assert [e.reason for e in reports["orders"].events] == ["SubjectKept"]
+
+
+async def test_deletion_while_the_registry_is_down_waits() -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    w.registry.down = RegistryUnreachable("nothing answers")
+    w.delete("orders")
+    reports = await w.run()
+    assert not reports["orders"].release
+    assert reports["orders"].retry == "backoff"
+
+
+async def test_policy_changed_to_retain_lets_the_finalizer_go() -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    w.edit("orders", deletionPolicy="Retain")
+    await w.run()
+    assert w.resources[Key("KafkaSchema", "shop", "orders")].finalizers == ()
+
+
+@pytest.mark.parametrize(("error", "reported"), [(ApiConflict("moved"), True), (ApiNotFound("gone"), False)])
+async def test_a_resource_that_moved_on_while_the_finalizer_was_put_on(error: KafkadeError, reported: bool) -> None:
+    w = world(deletionPolicy="HardDelete")
+    w.refuse_finalizer = error
+    reports = await w.run()
+    assert ("orders" in reports) is reported
+    assert w.registry.writes == []
+
+
+async def _killed_at(w: World, calls: int) -> bool:
+    """Run until the process dies after so many calls; whether it died."""
+    w.registry.calls.clear()
+    w.registry.kill_after = calls
+    try:
+        await w.run()
+    except Killed:
+        return True
+    else:
+        return False
+    finally:
+        w.registry.kill_after = None
+
+
+@pytest.mark.parametrize("calls", range(20))
+async def test_killed_anywhere_it_converges(calls: int) -> None:
+    w = world(compatibility="FULL", deletionPolicy="HardDelete")
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS, deletionPolicy="HardDelete"))
+    await _killed_at(w, calls)
+    await w.run()
+    assert w.ready("orders")["status"] == w.ready("carts")["status"] == "True"
+    assert [len(w.registry.live(s)) for s in ("orders-value", "carts-value")] == [1, 1]
+    w.registry.calls.clear()
+    await w.run()
+    assert w.registry.writes == []
+
+
+@pytest.mark.parametrize("calls", range(10))
+async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: int) -> None:
+    w = world(deletionPolicy="HardDelete")
+    await _killed_at(w, calls)
+    w.delete("orders")
+    await w.run()
+    assert w.registry.subjects == {}
+
+
+@pytest.mark.parametrize("calls", range(6))
+async def test_killed_while_deleting_it_converges(calls: int) -> None:
+    w = world(deletionPolicy="HardDelete")
+    await w.run()
+    w.delete("orders")
+    await _killed_at(w, calls)
+    if w.resources:
+        reports = await w.run()
+        assert reports["orders"].release
+    assert w.registry.subjects == {}
