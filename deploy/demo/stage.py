@@ -85,9 +85,7 @@ def _timed(screen: Screen, what: str, start: Callable[[], object]) -> None:
 def _install(kubectl: Kubectl) -> None:
     """As the README says it."""
     kubectl("apply", "--server-side", "-f", ROOT / "crds")
-    kubectl("create", "namespace", OPERATOR_NAMESPACE)
-    for file in ("rbac/service-account.yaml", "rbac/cluster-wide.yaml", "admission"):
-        kubectl("apply", "-f", ROOT / "deploy" / file)
+    kubectl("apply", "-f", ROOT / "deploy" / "rbac" / "cluster-wide.yaml", "-f", ROOT / "deploy" / "admission")
     kubectl("wait", "--for=condition=Established", "crd", "-l", "app.kubernetes.io/part-of=kafkade", "--timeout=30s")
 
 

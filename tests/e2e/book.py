@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TREES = ("crds", "deploy/rbac", "deploy/admission", "deploy/examples")
 """What commands in the documentation name by their path."""
 
-_FENCE = re.compile(r"(?:^<!-- (?P<note>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"(?:^<!-- (?P<note>[^\n]*?) -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
 _FILE = re.compile(r"# ([\w-]+\.yaml)\n")
 _TIMEOUT = 90.0
 
@@ -66,12 +68,15 @@ def blocks(page: Path) -> list[Block]:
 
 
 class Reader:
-    """Types in what a page says, in a folder of its own. ``addresses``: what to read in place of the placeholders."""
+    """Types in what a page says, in a folder of its own.
 
-    def __init__(self, folder: Path, addresses: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    ``addresses``: what to read in place of the placeholders; ``tools``: the folder with the programs that pages call.
+    """
+
+    def __init__(self, folder: Path, addresses: Mapping[str, str], environment: Mapping[str, str], tools: Path) -> None:
         self.folder = folder
         self._addresses = dict(addresses)
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
         for tree in TREES:
             shutil.copytree(ROOT / tree, folder / tree, dirs_exist_ok=True)
         for file in (folder / "deploy" / "examples").rglob("*.yaml"):
@@ -116,7 +121,9 @@ class Reader:
 
     def dry_run(self, block: Block) -> None:
         """Whether the API server would take it."""
-        done = self.run("kubectl", "apply", "--server-side", "--dry-run=server", "-f", "-", stdin=self.localized(block.text))
+        done = self.run(
+            "kubectl", "apply", "--server-side", "--dry-run=server", "-f", "-", stdin=self.localized(block.text)
+        )
         assert done.returncode == 0, f"{block}: refused by the API server\n{done.stderr}"
 
     def run(self, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
 
 
@@ -26,8 +26,15 @@ class KafkaView:
         return name in self.topics()
 
     def describe(self, name: str) -> Any:
-        """Id and partitions of a topic."""
-        return self.admin.describe_topics(TopicCollection([name]))[name].result(20)
+        """Id and partitions of a topic; a broker may learn of a new topic a moment after another one."""
+        for _ in range(20):
+            try:
+                return self.admin.describe_topics(TopicCollection([name]))[name].result(20)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+                time.sleep(0.1)
+        raise AssertionError(f"no topic {name}")
 
     def topic_id(self, name: str) -> str:
         """The id of a topic, as Kafka's own tools print it (librdkafka prints plain base64)."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from kafkade.api.common import (
     OPEN_MAP,
@@ -201,10 +203,18 @@ class SchemaDefaults(Model):
     deletion_policy: SchemaDeletionPolicy = Field(default=SchemaDeletionPolicy.RETAIN, description="Default Retain.")
 
 
+def _regular_expression(text: str | None) -> str | None:
+    try:
+        re.compile(text or "")
+    except re.error as error:
+        raise PydanticCustomError("pattern", "not a regular expression: {why}", {"why": str(error)}) from error
+    return text
+
+
 class Naming(Model):
     """Rules for topic names beyond Kafka's own. A name's .dlq suffix is looked at without the suffix."""
 
-    pattern: str | None = Field(
+    pattern: Annotated[str | None, AfterValidator(_regular_expression)] = Field(
         default=None,
         min_length=1,
         max_length=1024,

@@ -6,8 +6,9 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from kafkade.api.errors import InvalidSpec
 
@@ -54,7 +55,24 @@ Int = Annotated[int, Strict()]
 
 Bool = Annotated[bool, Strict()]
 
-ConfigValue = Annotated[str, Strict()] | Annotated[int, Strict()] | Annotated[bool, Strict()]
+
+
+def _config_value(value: object) -> object:
+    """One clause for a wrong value, where a union of types would give one for each of them."""
+    if isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, float):
+        found = f'the fraction {value}: put it in quotes, "{value}"'
+    elif isinstance(value, list):
+        found = "a list: write its items into one string, with commas between them"
+    else:
+        found = "nothing" if value is None else "an object"
+    raise PydanticCustomError("config_value", "expected a string, an integer or a boolean, found {found}", {"found": found})
+
+
+ConfigValue = Annotated[
+    Annotated[str, Strict()] | Annotated[int, Strict()] | Annotated[bool, Strict()], BeforeValidator(_config_value)
+]
 """A Kafka setting: string, integer or boolean; Kafka itself only knows strings."""
 
 OPEN_MAP: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -56,6 +57,8 @@ _AUXILIARY_TIMEOUT = 5.0
 """Seconds for what a status can do without: the active controller and the feature levels."""
 
 _SINGLE_BROKER_TIMEOUT = 5.0
+_FRESH = 1.0
+"""Seconds for which an answer shows that brokers can be talked to."""
 
 _SOURCES = {
     ck.ConfigSource.DYNAMIC_TOPIC_CONFIG.value: ConfigSource.TOPIC,
@@ -73,7 +76,7 @@ class KafkaAdmin:
         self._security = security
         self._timeout = timeout
         self._link = Link(security, timeout)
-        self._python = KafkaPython(security, timeout, self._describe)
+        self._python = KafkaPython(security, timeout, self._way_is_clear)
         self._controller: int | None = None
 
     def __repr__(self) -> str:
@@ -238,6 +241,11 @@ class KafkaAdmin:
 
     async def _many(self, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[Any, Any]]) -> dict[Any, Any]:
         return await self._link.call(start) if wanted else {}
+
+    async def _way_is_clear(self) -> None:
+        """Raises the reason when no broker can be talked to."""
+        if time.monotonic() - self._link.answered_at > _FRESH:
+            await self._describe()
 
     async def _describe(self) -> Any:
         start: Start[str] = lambda admin: {"": admin.describe_cluster(request_timeout=self._timeout)}  # noqa: E731

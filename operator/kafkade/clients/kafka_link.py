@@ -116,6 +116,8 @@ class Link:
         self._timeout = timeout
         self._client: _Client | None = None
         self._making = asyncio.Lock()
+        self.answered_at = float("-inf")
+        """When a broker answered last, on time.monotonic's clock."""
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="kafkade-librdkafka")
 
     async def call(self, start: Start[K]) -> dict[K, Any | ForeignError]:
@@ -133,6 +135,7 @@ class Link:
             answers = {key: _answer(future) for key, future in futures.items()}
             self._check(answers, client)
             client.forget()
+            self.answered_at = time.monotonic()
         except KafkadeError:
             self._retire(client)
             raise

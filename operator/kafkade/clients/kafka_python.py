@@ -24,8 +24,8 @@ from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_oauth import TokenProvider
 from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionMove
 
-IDLE = 10.0
-"""Seconds without a call after which the connections are closed."""
+IDLE = 1.0
+"""Seconds without a call after which the connections are closed: left open over a broker's end they are tried again and again."""
 
 _SET, _DELETE = 0, 1
 """IncrementalAlterConfigs operations (KIP-339)."""
@@ -57,9 +57,10 @@ class KafkaPython:
     """A kafka-python admin client behind ``await``. ``timeout`` in seconds bounds each request."""
 
     def __init__(self, security: Security, timeout: float, way_is_clear: Callable[[], Awaitable[object]]) -> None:
-        """``way_is_clear`` is awaited before connections are made.
+        """``way_is_clear`` is awaited before each request.
 
-        It is librdkafka that tells in a second why a login or a TLS handshake fails; kafka-python tries until its time is up.
+        It is librdkafka that tells soon why no broker can be talked to; kafka-python tries until its time is up, and
+        leaves a socket to the garbage collector at each try.
         """
         self._security = security
         self._timeout = timeout
@@ -157,8 +158,11 @@ class KafkaPython:
         if self._idle is not None:
             self._idle.cancel()
         try:
-            if self._client is None:
+            try:
                 await self._way_is_clear()
+            except KafkadeError:
+                self._close_soon()
+                raise
             return await loop.run_in_executor(self._worker, self._call, action, work)
         finally:
             self._idle = loop.call_later(IDLE, self._close_soon)

@@ -142,10 +142,8 @@ class RegistryClient:
     async def compatible(self, subject: str, body: SchemaBody, normalize: bool, *, latest: bool = False) -> Verdict:
         """What the registry says of this schema as the next version, under the level in force. Nothing is written.
 
-        By default it asks ``/versions``, which in Confluent checks what registering checks. With ``latest`` it asks
-        ``/versions/latest``: Karapace has only that form, and there a transitive level still looks at all versions;
-        Apicurio's ``/versions`` would hold the schema against all versions even where the level asks for the latest
-        only (CompatibilityResourceImpl.checkAllCompatibility).
+        By default it asks ``/versions``, which in Confluent checks what registering checks; with ``latest`` it asks
+        ``/versions/latest``, the only form that Karapace has (a transitive level looks at all versions there too).
         """
         path = f"/compatibility/subjects/{self._s(subject)}/versions"
         what = f"check compatibility of subject {subject}"

@@ -12,8 +12,11 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,8 @@ from . import cache, parallel, progress
 from .errors import DevStackError
 
 MINIMUM = (1, 25)
+
+_POLL = 0.1
 
 
 @dataclass(frozen=True)
@@ -121,52 +126,67 @@ def _environment() -> dict[str, str]:
 
 
 def _build(module: GoModule, folder: Path) -> None:
-    go = find_go()
+    go = str(find_go())
     names = ", ".join(module.packages)
     packages = list(module.packages.values())
     tags = ["-tags", module.tags] if module.tags else []
     with progress.task(f"downloading the sources of {names}") as task:
-        listed = _run(module, [str(go), "list", *tags, "-deps", *packages], task)
+        listed = _run(module, [go, "list", *tags, "-deps", *packages], task)
     with progress.task(f"building {names} {module.version}", len(listed), "packages") as task:
         flags = ["-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {module.ldflags}"]
         # one program needs a file name: a package path that ends in /v3 would name it "server"
         output = f"{folder}/{names}" if len(packages) == 1 else f"{folder}/"
-        _run(module, [str(go), "build", *flags, *tags, "-o", output, *packages], task)
+        _run(module, [go, "build", *flags, *tags, "-o", output, *packages], task)
 
 
 def _run(module: GoModule, command: list[str], task: progress.Task) -> list[str]:
-    """Run go in the module; its progress comes on stderr, a package or a download a line."""
-    said: list[str] = []
-    with (
-        tempfile.TemporaryFile("w+") as output,
-        subprocess.Popen(
-            command,
-            cwd=module.source,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        try:
-            for line in process.stderr or ():
-                parallel.check()
-                task.advance()
-                if line.startswith("go: downloading "):
-                    task.note = f"{task.done:.0f} modules"
-                elif not re.fullmatch(r"[\w./~+-]+\n", line):
-                    said.append("    " + line.rstrip())  # not the name of a package: a complaint
-        except BaseException:
-            process.terminate()
-            raise
-        if process.wait() != 0:
+    """Run go in the module and return what it printed, word by word.
+
+    On stderr it tells how far it is: a line for each download, or for each package it compiles.
+    """
+    complaints: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="kafkade-go-") as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        with (
+            output.open("w") as stdout,
+            errors.open("w") as stderr,
+            errors.open() as lines,
+            subprocess.Popen(
+                command,
+                cwd=module.source,
+                env=_environment() | {"GOTMPDIR": folder},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                # a group of its own, so that the compilers it runs can be ended with it
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                while process.poll() is None:
+                    parallel.check()
+                    complaints += _follow(lines, task)
+                    time.sleep(_POLL)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            complaints += _follow(lines, task)
+        if process.returncode != 0:
             raise DevStackError(
-                f"`{' '.join(Path(word).name for word in command[:2])}` failed for "
-                f"{module.name} {module.version} in {module.source}:\n"
-                + "\n".join(said[-20:])
-                + "\nIf the module proxy could not be reached, try again: what was downloaded is "
-                "kept."
+                f"`go {command[1]}` failed for {module.name} {module.version} in {module.source}:\n"
+                + "\n".join(f"    {line}" for line in complaints[-20:])
+                + "\nIf the module proxy could not be reached, try again: what was downloaded is kept."
             )
-        output.seek(0)
-        return output.read().split()
+        return output.read_text().split()
+
+
+def _follow(lines: Iterable[str], task: progress.Task) -> list[str]:
+    """Read on in what go tells; returns what is not about how far it is."""
+    complaints = []
+    for line in lines:
+        task.advance()
+        if line.startswith("go: downloading "):
+            task.note = f"{task.done:.0f} modules"
+        elif not re.fullmatch(r"[\w./~+-]+\n", line):
+            complaints.append(line.rstrip())  # not the name of a package
+    return complaints

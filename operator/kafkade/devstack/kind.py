@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -93,7 +94,9 @@ class KindCluster:
             with progress.task(f"creating the kind cluster {self.name}"):
                 self._kind("create", "cluster", f"--wait={_READY_TIMEOUT}")
         except BaseException:
-            self.stop()
+            # what came of it may not be there to delete: the first error is the one that tells
+            with contextlib.suppress(DevStackError):
+                self.stop()
             raise
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 
@@ -21,6 +22,9 @@ def get(
         context = ssl.create_default_context(cafile=str(ca_file))
         handlers.append(urllib.request.HTTPSHandler(context=context))
     request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310 - our own
-    with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as response:
-        body: bytes = response.read()
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as response:
+            body: bytes = response.read()
+    except HTTPException as error:
+        raise OSError(f"{url} answered what is not HTTP: {error}") from error
     return body

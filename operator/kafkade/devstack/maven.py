@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 
 from . import cache, parallel, progress
@@ -159,7 +160,7 @@ def download(entry: Locked, file: Path, task: progress.Task) -> None:
         try:
             transfer(url, unfinished, entry.size, task)
             break
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, HTTPException) as error:
             if attempt == _TRIES or isinstance(error, urllib.error.HTTPError):
                 raise DevStackError(
                     f"{entry.artifact} cannot be downloaded from {url}: {error}. Check the "

@@ -103,7 +103,7 @@ class Engine:
         self._view = View(kube, self.store, self.ownership, self.references, self.now)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
         self._lanes: dict[tuple[Key, str], Lane] = {}
-        self._resyncs: dict[Key, asyncio.Task[None]] = {}
+        self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
 
     @staticmethod
     def now() -> str:
@@ -119,7 +119,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop at once; whatever was under way is finished by the next start."""
-        tasks = [*self.health.tasks, *self._resyncs.values()]
+        tasks = [*self.health.tasks, *(task for _, task in self._resyncs.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -233,19 +233,25 @@ class Engine:
         self._keep_resyncing(key)
 
     async def _close_cluster(self, key: Key) -> None:
-        task = self._resyncs.pop(key, None)
-        if task is not None:
-            task.cancel()
+        running = self._resyncs.pop(key, None)
+        if running is not None:
+            running[1].cancel()
         await self.connections.drop(key)
 
     def _keep_resyncing(self, key: Key) -> None:
-        if key not in self._resyncs and self.store.get(key) is not None:
-            self._resyncs[key] = asyncio.create_task(self._resync(key), name=f"resync {key.name}")
+        """Let resyncs run at the interval of the KafkaCluster as it is now."""
+        interval = self.connections.resync_interval(key)
+        running = self._resyncs.get(key)
+        if self.store.get(key) is None or (running is not None and running[0] == interval):
+            return
+        if running is not None:
+            running[1].cancel()
+        self._resyncs[key] = (interval, asyncio.create_task(self._resync(key, interval), name=f"resync {key.name}"))
 
-    async def _resync(self, key: Key) -> None:
+    async def _resync(self, key: Key, interval: float) -> None:
         """Compare everything of a cluster with Kafka and the registry, every resyncInterval, give or take a tenth."""
         while True:
-            await asyncio.sleep(self.connections.resync_interval(key) * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
+            await asyncio.sleep(interval * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
             self.wake([key])
             self.wake(self.store.members(key))
 

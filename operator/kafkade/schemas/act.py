@@ -16,7 +16,6 @@ from kafkade.clients.registry import Registered, RegistryClient
 from kafkade.clients.registry_errors import SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED
 from kafkade.schemas.desired import Desired
 from kafkade.schemas.observe import SubjectFacts, same_contract
-from kafkade.schemas.plan import explain
 from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility, UnsetCompatibility
 
 
@@ -57,7 +56,6 @@ async def act(client: RegistryClient, wanted: Desired, facts: SubjectFacts, plan
     except KafkadeError as error:
         done.error = error
         if isinstance(error, IncompatibleSchema):
-            done.error = _explained(error, wanted, facts)
             await _put_back(client, plan, facts, done)
     return done
 
@@ -98,11 +96,6 @@ async def _put_back(client: RegistryClient, plan: Plan, facts: SubjectFacts, don
         except KafkadeError as error:
             why = done.error.message if done.error else ""
             done.error = type(error)(f"{why}; putting the compatibility level back failed: {error.message}")
-
-
-def _explained(error: IncompatibleSchema, wanted: Desired, facts: SubjectFacts) -> IncompatibleSchema:
-    reasons = explain(wanted, facts)
-    return IncompatibleSchema(f"{error.message}; {reasons}") if reasons else error
 
 
 async def _register(client: RegistryClient, step: Register, wanted: Desired, facts: SubjectFacts, done: Acted) -> None:

@@ -124,7 +124,7 @@ class RegistryView:
             return facts
         if not level_changes(wanted, facts) and _can_ask(wanted, facts):
             try:
-                latest = facts.flavour in ("Apicurio", "Karapace")
+                latest = _against_latest(facts.flavour, target)
                 verdict = await self.client.compatible(wanted.subject, wanted.body, wanted.normalize, latest=latest)
             except InvalidSchema as error:
                 return replace(facts, invalid=error.message)
@@ -132,6 +132,12 @@ class RegistryView:
             if verdict.compatible:
                 return facts
         return replace(facts, history=await self._history(wanted.subject, held, target))
+
+    async def with_history(self, wanted: Desired, facts: SubjectFacts) -> SubjectFacts:
+        """The same facts with the older versions, to explain a refusal by."""
+        if facts.latest is None or facts.history:
+            return facts
+        return replace(facts, history=await self._history(wanted.subject, facts.latest, target_level(wanted, facts)))
 
     async def _history(self, subject: str, latest: Registered, level: str | None) -> tuple[tuple[int, Source], ...]:
         known = known_level(level)
@@ -178,6 +184,16 @@ def target_level(wanted: Desired, facts: SubjectFacts) -> str | None:
 def level_changes(wanted: Desired, facts: SubjectFacts) -> bool:
     """Whether another level than the registry's present one will be in force when the schema is registered."""
     return target_level(wanted, facts) != facts.level_in_force
+
+
+def _against_latest(flavour: Flavour, level: str | None) -> bool:
+    """Which form of the compatibility check says what registering would say.
+
+    Confluent: ``/versions``. Karapace has only ``/versions/latest``. Apicurio (3.3.3): each form checks exactly the
+    versions it names, so that ``/versions`` fits the transitive levels and ``/versions/latest`` the others.
+    """
+    known = known_level(level)
+    return flavour == "Karapace" or (flavour == "Apicurio" and not (known is not None and is_transitive(known)))
 
 
 def _can_ask(wanted: Desired, facts: SubjectFacts) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kafkade.api import FINALIZER
 from kafkade.api.context import Context, Work
-from kafkade.api.errors import ApiConflict, ApiNotFound, InvalidSpec, KafkadeError
+from kafkade.api.errors import ApiConflict, ApiNotFound, IncompatibleSchema, InvalidSpec, KafkadeError
 from kafkade.api.kinds import SCHEMA
 from kafkade.api.objects import Key, Report
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
@@ -18,8 +18,8 @@ from kafkade.schemas.act import Acted, act
 from kafkade.schemas.deletion import delete
 from kafkade.schemas.desired import Desired, desired, subject_for, text_of
 from kafkade.schemas.graph import cycle_error, ring, waves
-from kafkade.schemas.observe import RegistryView
-from kafkade.schemas.plan import plan
+from kafkade.schemas.observe import RegistryView, SubjectFacts
+from kafkade.schemas.plan import explain, plan
 from kafkade.schemas.status import conflict, failed, report
 from kafkade.schemas.subjects import schema_keys
 
@@ -120,10 +120,23 @@ async def _bring(
     if planned.error is None and not wanted.observe_only:
         await _finalizer(work, wanted, context)
         done = await act(view.client, wanted, facts, planned)
+        if isinstance(done.error, IncompatibleSchema):
+            done.error = await _explained(done.error, wanted, facts, view)
     answer, held = report(resource, wanted, facts, planned, done, context.now())
     if held is None:
         return answer, None
     return _with_wakes(work, answer, held, batch), Reference("", wanted.subject, held.version)
+
+
+async def _explained(
+    error: IncompatibleSchema, wanted: Desired, facts: SubjectFacts, view: RegistryView
+) -> IncompatibleSchema:
+    """A refusal of the registry with the local check's reasons, where it has any."""
+    try:
+        reasons = explain(wanted, await view.with_history(wanted, facts))
+    except KafkadeError:
+        return error  # the registry's own words must do
+    return IncompatibleSchema(f"{error.message}; {reasons}") if reasons else error
 
 
 async def _finalizer(work: SchemaWork, wanted: Desired, context: Context) -> None:

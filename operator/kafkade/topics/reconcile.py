@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 
 from kafkade.api.context import Context, Work
-from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError
+from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError, TopicAlreadyExists
 from kafkade.api.objects import Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
@@ -18,8 +19,13 @@ from kafkade.topics.observe import TopicFacts, observe
 from kafkade.topics.plan import Policy, plan
 from kafkade.topics.status import failed, report
 
+log = logging.getLogger("kafkade.topics")
+
 CONFLICT_RETRY = 0.2
 """Seconds until a resource that changed under our hands is looked at again."""
+
+METADATA_LAG = 1.0
+"""Seconds after which every live broker is taken to know of a topic."""
 
 Item = tuple[Work[KafkaTopicSpec], Desired]
 
@@ -49,6 +55,7 @@ async def _round(group: Mapping[str, Item], connection: Connection, context: Con
     facts: dict[str, TopicFacts | KafkadeError] = dict(_illegal(group))
     names = [name for name in group if name not in facts]
     seen = await observe(connection.kafka, names, [n for n in names if _may_move(group[n][0])])
+    seen |= await _confirm_absent(seen, group, connection)
     facts |= await _with_moves(seen, group, connection)
     plans = {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
     doable = {n: p for n, p in plans.items() if p.error is None and not group[n][1].observe_only}
@@ -62,6 +69,11 @@ async def _round(group: Mapping[str, Item], connection: Connection, context: Con
         acted = done.get(name) or Acted(error=refused.get(name))
         if isinstance(acted.error, ApiNotFound):
             continue  # deleted meanwhile: the watch says so
+        if isinstance(acted.error, TopicAlreadyExists):
+            # seen absent and yet there: made by somebody this moment, or the broker asked was behind; look again
+            log.info("%s: %s; looking again", work.resource.key, acted.error.message)
+            reports.append(Report(work.resource.key, retry="backoff"))
+            continue
         if isinstance(acted.error, ApiConflict):
             reports.append(Report(work.resource.key, retry=CONFLICT_RETRY))
             continue
@@ -78,6 +90,25 @@ def _illegal(group: Mapping[str, Item]) -> dict[str, KafkadeError]:
         except KafkadeError as error:
             refused[name] = error
     return refused
+
+
+async def _confirm_absent(
+    seen: Mapping[str, TopicFacts | KafkadeError], group: Mapping[str, Item], connection: Connection
+) -> dict[str, TopicFacts | KafkadeError]:
+    """Look twice before a finalizer is let go because there is nothing to delete.
+
+    A broker may not have heard yet of a topic that was made through another one a moment ago (KRaft brokers replay the
+    metadata log at their own pace); believing the first look would leave that topic behind for good.
+    """
+    absent = [
+        name
+        for name, found in seen.items()
+        if group[name][0].resource.deleted and isinstance(found, TopicFacts) and found.description is None
+    ]
+    if not absent:
+        return {}
+    await asyncio.sleep(METADATA_LAG)
+    return await observe(connection.kafka, absent, ())
 
 
 def _may_move(work: Work[KafkaTopicSpec]) -> bool:

@@ -11,11 +11,12 @@ from kafkade.api.errors import KafkadeError, TopicConflict
 from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
-from kafkade.clients.model import TopicDescription
+from kafkade.clients.model import ConfigSource, TopicDescription
 from kafkade.topics.act import Acted
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.plan import owns
+from kafkade.topics.settings import same
 
 REASSIGNMENT_POLL = 1.0
 """Seconds between looks at a running reassignment."""
@@ -73,18 +74,35 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
         fields["replicationFactor"] = _factor(description)
     if held:
         fields["topicId"] = description.topic_id if description else done.adopted
-        # a topic that was made anew starts with what was set on it now
-        fresh = done.created or done.adopted is not None
-        kept = {} if fresh else dict(resource.status.get("config") or {})
-        for key, value in done.set_config.items():
-            if value is None:
-                kept.pop(key, None)
-            else:
-                kept[key] = value
-        fields["config"] = dict(sorted(kept.items())) or None
+        fields["config"] = _kept_config(resource, desired, facts, done)
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)
     return fields
+
+
+def _kept_config(resource: Resource, desired: Desired, facts: TopicFacts, done: Acted) -> dict[str, str] | None:
+    """The settings that kafkade set on the topic: what goes back to its default when a spec drops it.
+
+    A crash between Kafka's answer and this status leaves settings that are as declared and recorded nowhere. So while a
+    generation has not been reported yet, a declared setting that the topic itself carries counts as set by kafkade.
+    """
+    fresh = done.created or done.adopted is not None
+    before: Mapping[str, str] = {} if fresh else resource.status.get("config") or {}
+    unreported = not fresh and resource.status.get("observedGeneration") != resource.generation
+    kept: dict[str, str] = {}
+    for key in {**before, **desired.config}:
+        entry = facts.configs.get(key)
+        carried = entry is not None and entry.source is ConfigSource.TOPIC
+        if key in done.set_config:
+            value = done.set_config[key]
+        elif key in desired.config:
+            as_declared = carried and entry is not None and same(key, entry.value, desired.config[key])
+            value = desired.config[key] if as_declared and (unreported or key in before) else before.get(key)
+        else:
+            value = before[key] if carried else None
+        if value is not None:
+            kept[key] = value
+    return dict(sorted(kept.items())) or None
 
 
 def _factor(description: TopicDescription) -> int:

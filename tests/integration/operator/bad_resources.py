@@ -124,13 +124,13 @@ NEIGHBOURS: tuple[tuple[str, str, str, Spec], ...] = (
 
 
 def filled(value: Any, addresses: Mapping[str, str]) -> Any:
-    """``value`` with the addresses in place of ``{…}``, which only a running stack knows."""
+    """``value`` with the addresses in place of ``{…}``, which only a running stack knows, and without fields that are None."""
     if isinstance(value, str):
         for name, address in addresses.items():
             value = value.replace(f"{{{name}}}", address)
         return value
     if isinstance(value, Mapping):
-        return {k: filled(v, addresses) for k, v in value.items()}
+        return {k: filled(v, addresses) for k, v in value.items() if v is not None}
     if isinstance(value, list):
         return [filled(v, addresses) for v in value]
     return value

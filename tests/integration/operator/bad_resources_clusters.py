@@ -53,7 +53,7 @@ REFUSED = (
     refused("cluster-bootstrap-without-port", "spec.bootstrapServers", "should match", bootstrap="kafka"),
     refused("cluster-bootstrap-a-url", "spec.bootstrapServers", "should match", bootstrap="http://kafka:9092"),
     refused("cluster-bootstrap-with-spaces", "spec.bootstrapServers", "should match", bootstrap="a:9092, b:9092"),
-    refused("cluster-bootstrap-a-list", "spec.bootstrapServers", "must be of type string", bootstrap=["kafka:9092"]),
+    refused("cluster-bootstrap-a-list", ".spec.bootstrapServers", "expected string", bootstrap=["kafka:9092"]),
     refused(
         "cluster-insecure-with-a-ca",
         "insecureSkipVerify: true turns caSecretRef off; give one of the two",
@@ -103,7 +103,7 @@ WAY = (
     ),
     tls("cluster-other-ca", "not signed by the CA in tls.caSecretRef", caSecretRef={"name": "other-ca"}),
     tls("cluster-system-cas", "certificate"),
-    tls("cluster-ca-is-no-certificate", "caSecretRef", caSecretRef={"name": "no-ca"}),
+    tls("cluster-ca-is-no-certificate", "certificates of spec.tls", "not in PEM format", caSecretRef={"name": "no-ca"}),
     tls(
         "cluster-tls-on-a-plaintext-port",
         "answer without TLS on this port",
@@ -196,8 +196,8 @@ BROKER = (
     bad(
         "broker-good-and-bad-settings",
         "InvalidConfig",
-        "log.cleaner.threads",
-        brokerConfig={"message.max.bytes": 2_000_000, "log.cleaner.threads": 0},
+        "background.threads",
+        brokerConfig={"message.max.bytes": 2_000_000, "background.threads": 0},
     ),
     bad(
         "broker-setting-a-list",

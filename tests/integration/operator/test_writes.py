@@ -63,7 +63,9 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
             assert len(writes(world)) - before == len(expected), "no Event, nothing else"
             spent = world.kafka.request_counts() - requests
             calls = {api: count for api, count in spent.items() if api in KAFKA_WRITES or api in ("DescribeConfigs",)}
-            assert calls == {"CreateTopics": 1}, spent
+            # a broker that is not the controller forwards the one request, and both count it
+            assert set(calls) == {"CreateTopics"}, spent
+            assert calls["CreateTopics"] <= 2, spent
             assert spent.get("Metadata", 0) + spent.get("DescribeTopicPartitions", 0) <= 4, (
                 "a look before and a look after"
             )

@@ -1,0 +1,76 @@
+"""One real stack with three brokers and the running operator, installed as the README says, for the examples and the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kafkade.devstack import golang
+from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka_config import ADMIN
+from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.registry import Registry
+from kafkade.devstack.stack import Stack
+from support.kafka import KafkaView
+from support.kubernetes import Kubectl
+from support.operator import OperatorProcess
+
+from . import kafka_tools
+from .book import ROOT, Reader, blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What runs, and a reader who types in what the documentation says."""
+
+    kubectl: Kubectl
+    kafka: KafkaView
+    registry_url: str
+    reader: Reader
+    operator: OperatorProcess
+
+
+def addresses(kafka: Kafka, registry: Registry) -> dict[str, str]:
+    """What the documentation's placeholders stand for: deploy/examples/README.md has the list."""
+    user, password = ADMIN
+    return {
+        "kafka.kafka.svc:9092": kafka.bootstrap,
+        "kafka.kafka.svc:9094": kafka.sasl_ssl_bootstrap,
+        "kafka.kafka.svc:9095": kafka.mtls_bootstrap,
+        "http://apicurio.kafka.svc:8080/apis/ccompat/v7": registry.url,
+        "username: kafkade": f"username: {user}",
+        "--from-literal=username=kafkade": f"--from-literal=username={user}",
+        "change-me": password,
+    }
+
+
+@pytest.fixture(scope="package")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The stack and the operator. Package-wide: it is gone before the tests of tests/integration start theirs."""
+    control_plane, kafka, registry = ControlPlane(), Kafka(brokers=3, security=True), Registry()
+    folder = tmp_path_factory.mktemp("reader")
+    with Stack(kafka=kafka, registry=registry, control_plane=control_plane):
+        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+        reader = _reader(folder, kafka, registry, kubectl)
+        for block in blocks(ROOT / "README.md"):
+            if block.note == "install":
+                reader.bash(block)
+        kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+        with OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "operator.log") as operator:
+            yield Shop(kubectl, KafkaView(kafka.bootstrap), registry.url, reader, operator)
+
+
+def _reader(folder: Path, kafka: Kafka, registry: Registry, kubectl: Kubectl) -> Reader:
+    """A folder with what a person would have there, and a PATH with kubectl and Kafka's tools."""
+    tools = folder / "bin"
+    tools.mkdir()
+    kafka_tools.install(tools)
+    (folder / "ca.pem").write_text(kafka.ca_pem)
+    (folder / "client.pem").write_text(kafka.client_cert_pem)
+    (folder / "client-key.pem").write_text(kafka.client_key_pem)
+    (tools / "kubectl").symlink_to(kubectl.binary)
+    environment = {"KUBECONFIG": str(kubectl.kubeconfig), "KUBECTL_KUBERC": "false"}
+    return Reader(folder, addresses(kafka, registry), environment, tools)

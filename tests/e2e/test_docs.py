@@ -1,0 +1,108 @@
+"""README.md, ARCHITECTURE.md and docs/: what they show is typed in and comes out as they say; what is made from code is fresh."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from .book import ROOT, blocks
+from .conftest import Shop
+
+PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md"))
+SHOWN = [ROOT / "README.md", *(p for p in PAGES if p.parent.name in ("guides", "concepts"))]
+WITH_BLOCKS = [p for p in SHOWN if any(b.language in ("bash", "yaml") for b in blocks(p))]
+TEXTS = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CHANGELOG.md",
+    *PAGES,
+    *sorted((ROOT / "deploy" / "examples").rglob("*.md")),
+]
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_SOURCE = ROOT / "operator" / "kafkade"
+
+
+def label(page: Path) -> str:
+    """A page's name in the test's name."""
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=label)
+def test_what_a_page_shows_comes_out_as_it_says(page: Path, shop: Shop) -> None:
+    before = shop.kafka.topics()
+    shop.reader.read(blocks(page))
+    assert shop.kafka.topics() == before, "a page cleans up behind itself"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=label)
+def test_every_block_says_what_language_it_is_and_every_note_is_known(page: Path) -> None:
+    known = ("refused", "shows", "not run", "install", "")
+    for block in blocks(page):
+        assert block.language in ("bash", "yaml", "text", "mermaid", "") or block.language == "", str(block)
+        assert block.note.partition(":")[0] in known, f"{block}: {block.note}"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=label)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text()):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), f"{label(page)} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings], target
+
+
+def generator() -> ModuleType:
+    """docs/generate.py as a module."""
+    spec = spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_fresh() -> None:
+    made = generator()
+    stale = [name for name, text in made.pages().items() if (made.FOLDER / name).read_text() != text]
+    assert not stale, f"run python docs/generate.py: {stale}"
+
+
+def calls(name: str) -> Iterator[ast.Call]:
+    """Calls of a function or class of that name (``Outcome``, ``Outcome.done``) in the operator's source."""
+    for file in sorted(_SOURCE.rglob("*.py")):
+        if file.is_relative_to(_SOURCE / "devstack"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
+                yield node
+
+
+def texts(call: ast.Call, position: int, keyword: str) -> Iterator[str]:
+    """The literal that is given as an argument, if one is."""
+    given = [call.args[position]] if len(call.args) > position else []
+    given += [k.value for k in call.keywords if k.arg == keyword]
+    yield from (g.value for g in given if isinstance(g, ast.Constant) and isinstance(g.value, str))
+
+
+def test_every_reason_of_the_code_is_documented_and_no_other() -> None:
+    made = generator()
+    outcomes = {"Reconciled", "Paused"}  # the defaults of Outcome.done and Outcome.paused
+    for name, position in (("Outcome", 3), ("Outcome.done", 1), ("Outcome.progressing", 0)):
+        for call in calls(name):
+            outcomes.update(texts(call, position, "reason"))
+    assert outcomes == set(made.GOOD_REASONS)
+    events = {reason for call in calls("Event") for reason in texts(call, 1, "reason")}
+    assert events == set(made.EVENT_REASONS)

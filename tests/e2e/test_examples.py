@@ -1,0 +1,288 @@
+"""deploy/examples: each is applied by the commands of its README, comes to what that says, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import ConfigResource
+
+from support.kubernetes import condition
+
+from .book import ROOT, Block, blocks
+from .conftest import Shop
+
+EXAMPLES = ROOT / "deploy" / "examples"
+SOURCES = ("user-events", "order-events", "payment-events")
+
+Name = tuple[str, str, str]
+"""Kind, namespace, name."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A folder, and what is to come of its resources."""
+
+    folder: str
+    ready: tuple[Name, ...]
+    refused: dict[Name, tuple[str, str]] = field(default_factory=dict)
+    """Reason, and a part of the message."""
+    check: Callable[[Shop], None] = lambda _: None
+    needs: str | None = None
+    leaves: frozenset[str] = frozenset()
+    """Topics that stay on purpose."""
+
+    @property
+    def readme(self) -> list[Block]:
+        """The commands of its README, and of nothing else."""
+        return [block for block in blocks(EXAMPLES / self.folder / "README.md") if block.language == "bash"]
+
+
+def topics(namespace: str, *names: str) -> tuple[Name, ...]:
+    """KafkaTopics of a namespace."""
+    return tuple(("KafkaTopic", namespace, name) for name in names)
+
+
+def schemas(namespace: str, *names: str) -> tuple[Name, ...]:
+    """KafkaSchemas of a namespace."""
+    return tuple(("KafkaSchema", namespace, name) for name in names)
+
+
+def check_quickstart(shop: Shop) -> None:
+    assert shop.kafka.partitions("user-events") == 3
+    assert shop.kafka.config("user-events") == {"retention.ms": "604800000"}
+    status = resource(shop, ("KafkaTopic", "shop", "user-events"))["status"]
+    assert status["topicId"] == shop.kafka.topic_id("user-events")
+
+
+def check_dlqs(shop: Shop) -> None:
+    assert shop.kafka.topics() == {name + suffix for name in SOURCES for suffix in ("", ".dlq")}
+    for name in SOURCES:
+        source, dead = shop.kafka.config(name), shop.kafka.config(f"{name}.dlq")
+        assert source["max.message.bytes"] == "1048576"
+        assert int(dead["max.message.bytes"]) - int(source["max.message.bytes"]) == 65536, "headroom for error headers"
+        assert int(dead["retention.ms"]) > int(source["retention.ms"])
+        assert source["min.insync.replicas"] == dead["min.insync.replicas"] == "2", "by the cluster's topicDefaults"
+        for topic in (name, f"{name}.dlq"):
+            assert [len(replicas) for replicas in shop.kafka.replicas(topic)] == [3, 3, 3]
+
+
+def check_schemas(shop: Shop) -> None:
+    records = [f"shop.users.User{what}" for what in ("Created", "Updated", "Deleted")]
+    assert set(subjects(shop)) == {*records, *(f"{n}-value" for n in SOURCES), "user-events-key"}
+    latest = registry(shop, "/subjects/user-events-value/versions/latest")
+    assert {(r["subject"], r["version"]) for r in latest["references"]} == {(name, 1) for name in records}
+    assert registry(shop, "/subjects/order-events-value/versions/latest")["schemaType"] == "JSON"
+    assert "PaymentEvent" in registry(shop, "/subjects/payment-events-value/versions/latest")["schema"]
+    for subject in ("user-events-value", "order-events-value", "payment-events-value"):
+        assert registry(shop, f"/config/{subject}")["compatibilityLevel"] == "BACKWARD"
+
+
+def check_secure(shop: Shop) -> None:
+    assert shop.kafka.config("payment-audit") == {"cleanup.policy": "compact", "min.insync.replicas": "2"}
+
+
+def check_teams(shop: Shop) -> None:
+    assert shop.kafka.topics() == {"orders-placed", "payments-settled"}
+    assert shop.kafka.partitions("orders-placed") == 3, "not taken by the other team"
+    done = shop.kubectl.run("-n", "team-orders", "delete", "kafkatopic", "orders-placed", check=False)
+    assert done.returncode != 0
+    assert "protected" in done.stderr
+
+
+def check_adopted(shop: Shop) -> None:
+    partitions = {name: shop.kafka.partitions(name) for name in LEGACY}
+    assert partitions == {"legacy-clicks": 3, "legacy-views": 6, "legacy-searches": 3, "legacy-carts": 6}
+    assert shop.kafka.config("legacy-clicks") == {}
+    assert shop.kafka.config("legacy-searches") == {}
+    assert shop.kafka.config("legacy-carts") == {"retention.ms": "86400000"}
+
+
+def check_defaults(shop: Shop) -> None:
+    defaults = {"min.insync.replicas": "2", "compression.type": "zstd", "retention.ms": "259200000"}
+    assert shop.kafka.topics() == {"raw-metrics", "processed-metrics"}
+    assert shop.kafka.partitions("raw-metrics") == 6
+    assert shop.kafka.config("raw-metrics") == defaults
+    assert shop.kafka.partitions("processed-metrics") == 12
+    assert shop.kafka.config("processed-metrics") == {**defaults, "retention.ms": "2592000000"}
+    assert broker_settings(shop) == {"message.max.bytes": "2097152", "log.cleaner.threads": "2"}
+    status = resource(shop, ("KafkaCluster", "analytics", "main"))["status"]
+    assert status["brokerConfig"] == broker_settings(shop)
+
+
+LEGACY = frozenset({"legacy-clicks", "legacy-views", "legacy-searches", "legacy-carts"})
+NAMING = "name it <service>-<what>, in lower case"
+
+TABLE = (
+    Example(
+        "01-quickstart", (("KafkaCluster", "shop", "main"), *topics("shop", "user-events")), check=check_quickstart
+    ),
+    Example(
+        "02-topics-and-dlqs",
+        (
+            ("KafkaCluster", "shop", "main"),
+            *topics("shop", *(name + suffix for name in SOURCES for suffix in ("", ".dlq"))),
+        ),
+        {
+            ("KafkaTopic", "shop", "refused-casing"): ("NamingRefused", NAMING),
+            ("KafkaTopic", "shop", "refused-too-generic"): ("NamingRefused", NAMING),
+            ("KafkaTopic", "shop", "refused-unclear"): ("NamingRefused", NAMING),
+        },
+        check=check_dlqs,
+    ),
+    Example(
+        "03-schemas",
+        schemas(
+            "shop",
+            "user-created",
+            "user-updated",
+            "user-deleted",
+            "user-event",
+            "user-event-key",
+            "order-event",
+            "payment-event",
+        ),
+        check=check_schemas,
+        needs="02-topics-and-dlqs",
+    ),
+    Example(
+        "04-secure-cluster",
+        (("KafkaCluster", "payments", "secure"), *topics("payments", "payment-audit")),
+        check=check_secure,
+    ),
+    Example(
+        "05-teams",
+        (
+            ("KafkaCluster", "kafka-platform", "shared"),
+            *topics("team-orders", "orders-placed"),
+            *topics("team-payments", "payments-settled"),
+        ),
+        {("KafkaTopic", "team-payments", "not-ours"): ("NotAllowed", "start with payments-")},
+        check=check_teams,
+    ),
+    Example(
+        "06-adopt",
+        (("KafkaCluster", "legacy", "main"), *topics("legacy", "legacy-views", "legacy-carts")),
+        {
+            ("KafkaTopic", "legacy", "legacy-clicks"): ("Observed", "partitions is 3, declared 6"),
+            ("KafkaTopic", "legacy", "legacy-searches"): ("AdoptionRefused", "partitions is 3, declared 6"),
+        },
+        check=check_adopted,
+        leaves=LEGACY,
+    ),
+    Example(
+        "07-broker-config-and-defaults",
+        (("KafkaCluster", "analytics", "main"), *topics("analytics", "raw-metrics", "processed-metrics")),
+        {("KafkaTopic", "analytics", "misspelt-setting"): ("InvalidConfig", "did you mean retention.ms?")},
+        check=check_defaults,
+    ),
+)
+
+
+def test_every_example_is_in_the_table() -> None:
+    assert [e.folder for e in TABLE] == sorted(p.name for p in EXAMPLES.iterdir() if p.is_dir())
+
+
+@pytest.mark.parametrize("example", TABLE, ids=lambda e: e.folder)
+def test_an_example_comes_to_what_its_readme_says_and_leaves_nothing(example: Example, shop: Shop) -> None:
+    before = outside(shop)
+    assert before["topics"] == set(), "the test before left something behind"
+    with needed(example, shop):
+        shop.reader.read([b for b in example.readme if not _deletes(b)])
+        for kind, namespace, name in example.ready:
+            shop.kubectl.wait_ready(kind, name, namespace)
+        for (kind, namespace, name), (reason, part) in example.refused.items():
+            found = shop.kubectl.wait_reason(kind, name, reason, namespace)
+            assert condition(found)["status"] == "False"
+            assert part in condition(found)["message"]
+        example.check(shop)
+        delete(example, shop)
+    after = outside(shop)
+    assert after["topics"] == example.leaves
+    for name in example.leaves:
+        shop.kafka.delete(name)
+    assert after | {"topics": set()} == before
+
+
+def test_the_quickstart_grows_into_the_second_example(shop: Shop) -> None:
+    quickstart, more, _ = TABLE[:3]
+    shop.reader.read([b for b in quickstart.readme if not _deletes(b)])
+    made = shop.kafka.topic_id("user-events")
+    shop.reader.read(more.readme)
+    for kind, namespace, name in more.ready:
+        shop.kubectl.wait_ready(kind, name, namespace)
+    assert shop.kafka.topic_id("user-events") == made, "the same topic, not a new one"
+    delete(more, shop)
+    assert shop.kafka.topics() == set()
+
+
+@contextmanager
+def needed(example: Example, shop: Shop) -> Iterator[None]:
+    """The example that another one builds on, around it."""
+    if example.needs is None:
+        yield
+        return
+    other = next(e for e in TABLE if e.folder == example.needs)
+    shop.reader.read(other.readme)
+    for kind, namespace, name in other.ready:
+        shop.kubectl.wait_ready(kind, name, namespace)
+    yield
+    delete(other, shop)
+
+
+def delete(example: Example, shop: Shop) -> None:
+    """As its README says; where that says nothing, by ``kubectl delete -f``."""
+    said = [block for block in example.readme if _deletes(block)]
+    if said:
+        shop.reader.read(said)
+    else:
+        done = shop.reader.run("kubectl", "delete", "-f", f"deploy/examples/{example.folder}", "--timeout=60s")
+        assert done.returncode == 0, done.stderr
+
+
+def _deletes(block: Block) -> bool:
+    return "kubectl delete" in block.text
+
+
+def outside(shop: Shop) -> dict[str, Any]:
+    """Everything that an example could leave behind in Kafka and the registry."""
+    return {"topics": shop.kafka.topics(), "subjects": subjects(shop), "broker settings": broker_settings(shop)}
+
+
+def broker_settings(shop: Shop) -> dict[str, str]:
+    """The cluster-wide dynamic broker settings, as a broker runs with them."""
+    broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+    entries = shop.kafka.admin.describe_configs([broker])[broker].result(20)
+    return {k: e.value for k, e in entries.items() if e.source == 3}
+
+
+def subjects(shop: Shop) -> list[str]:
+    """All subjects."""
+    return sorted(registry(shop, "/subjects"))
+
+
+def registry(shop: Shop, path: str) -> Any:
+    """An answer of the registry."""
+    with urllib.request.urlopen(shop.registry_url + path, timeout=20) as answer:  # noqa: S310 -- http, on loopback
+        return json.load(answer)
+
+
+def resource(shop: Shop, name: Name) -> dict[str, Any]:
+    """A resource as the API server has it."""
+    kind, namespace, own = name
+    found = shop.kubectl.get(kind, own, namespace)
+    assert found is not None
+    return found
+
+
+def test_every_file_of_an_example_is_numbered_and_applied_in_order() -> None:
+    for folder in (p for p in EXAMPLES.iterdir() if p.is_dir()):
+        files = sorted(f.name for f in folder.glob("*.yaml"))
+        assert [int(Path(f).name[:2]) for f in files] == list(range(1, len(files) + 1)), folder
+        assert (folder / "README.md").exists()

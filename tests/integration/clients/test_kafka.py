@@ -1,0 +1,419 @@
+"""Every request of KafkaAdmin against real brokers: what it does, what it answers for one bad topic among good ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from kafkade.api.errors import (
+    InvalidConfig,
+    InvalidSpec,
+    KafkadeError,
+    KafkaRequestFailed,
+    NamingRefused,
+    NotEnoughBrokers,
+    TopicAlreadyExists,
+    TopicDeletionDisabled,
+    UnknownTopic,
+)
+from kafkade.clients.kafka import KafkaAdmin, Security
+from kafkade.clients.model import ConfigEntry, ConfigSource, NewTopic, TopicDescription
+from kafkade.devstack.kafka import Kafka
+
+THROTTLE = "leader.replication.throttled.rate"
+
+
+async def until(test: Callable[[], Awaitable[bool]], what: str, timeout: float = 30) -> None:
+    """Poll until a test holds."""
+    deadline = time.monotonic() + timeout
+    while not await test():
+        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def make(admin: KafkaAdmin, *topics: NewTopic) -> None:
+    """Create topics and wait until they show."""
+    assert await admin.create_topics(topics) == {t.name: None for t in topics}
+
+    async def there() -> bool:
+        found = await admin.describe_topics([t.name for t in topics])
+        return all(isinstance(d, TopicDescription) for d in found.values())
+
+    await until(there, "the new topics show")
+
+
+async def described(admin: KafkaAdmin, name: str) -> TopicDescription:
+    """A topic that is there."""
+    found = (await admin.describe_topics([name]))[name]
+    assert isinstance(found, TopicDescription)
+    return found
+
+
+async def configs(admin: KafkaAdmin, name: str) -> Mapping[str, ConfigEntry]:
+    """A topic's settings, once the broker that happens to be asked has heard of the topic."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = (await admin.topic_configs([name]))[name]
+        if not isinstance(found, UnknownTopic) or time.monotonic() > deadline:
+            assert not isinstance(found, KafkadeError)
+            return found
+        await asyncio.sleep(0.05)
+
+
+def kinds(answers: Mapping[str, object]) -> dict[str, type]:
+    """The type of each answer."""
+    return {key: type(value) for key, value in answers.items()}
+
+
+async def test_describe_cluster(admin: KafkaAdmin, three: Kafka) -> None:
+    seen = [await admin.describe_cluster() for _ in range(5)]
+    assert [(b.id, b.rack) for b in seen[0].brokers] == [(1, "a"), (2, "b"), (3, "c")]
+    assert [f"{b.host}:{b.port}" for b in seen[0].brokers] == three.bootstrap.split(",")
+    assert len(seen[0].cluster_id) == 22
+    assert {s.controller for s in seen} <= {1, 2, 3}
+    assert len(set(seen)) == 1, "KRaft brokers name a random controller; the quorum's leader is always the same"
+
+
+async def test_health_counts_new_topics(admin: KafkaAdmin, name: str) -> None:
+    before = await admin.health()
+    await make(admin, NewTopic(name, 4, 3))
+
+    async def counted() -> bool:
+        now = await admin.health()
+        return (now.topics, now.partitions) == (before.topics + 1, before.partitions + 4)
+
+    await until(counted, "one topic and four partitions more")
+    assert (await admin.health()).offline == 0
+    await admin.delete_topics([name])
+
+
+async def test_features(admin: KafkaAdmin) -> None:
+    features = await admin.features()
+    assert features["metadata.version"] == "4.1-IV1"
+    assert features["group.version"] == 1
+
+
+async def test_create_topics_answers_each(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(f"{name}.there", 1, 1))
+    answers = await admin.create_topics(
+        [
+            NewTopic(name, 2, 3, {"retention.ms": "86400000", "min.insync.replicas": "2"}),
+            NewTopic(f"{name}.there", 1, 1),
+            NewTopic(f"{name}_there", 1, 1),
+            NewTopic("not a name", 1, 1),
+            NewTopic(f"{name}-many", 1, 4),
+            NewTopic(f"{name}-none", 0, 1),
+            NewTopic(f"{name}-key", 1, 1, {"retention.mss": "1"}),
+            NewTopic(f"{name}-value", 1, 1, {"retention.ms": "soon"}),
+        ]
+    )
+    assert kinds(answers) == {
+        name: type(None),
+        f"{name}.there": TopicAlreadyExists,
+        f"{name}_there": NamingRefused,
+        "not a name": NamingRefused,
+        f"{name}-many": NotEnoughBrokers,
+        f"{name}-none": InvalidSpec,
+        f"{name}-key": InvalidConfig,
+        f"{name}-value": InvalidConfig,
+    }
+    assert "collides" in str(answers[f"{name}_there"])
+    assert "retention.mss" in str(answers[f"{name}-key"]), "the broker's own text is kept"
+    found = await described(admin, name)
+    assert len(found.partitions) == 2
+    assert all(len(p.replicas) == len(p.isr) == 3 and p.leader in p.replicas for p in found.partitions)
+
+
+async def test_describe_topics(admin: KafkaAdmin, name: str, three: Kafka) -> None:
+    await make(admin, NewTopic(name, 1, 1))
+    found = await admin.describe_topics([name, f"{name}-absent", name])
+    assert kinds(found) == {name: TopicDescription, f"{name}-absent": UnknownTopic}
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", (await described(admin, name)).topic_id)
+    assert kinds(await admin.describe_topics([f"{name}-absent"])) == {f"{name}-absent": UnknownTopic}
+
+
+async def test_topic_ids_are_spelt_as_kafka_does(admin: KafkaAdmin, name: str) -> None:
+    """With 24 random ids, one of them without any of the two letters that differ is as good as impossible."""
+    topics = [NewTopic(f"{name}-{n}", 1, 1) for n in range(24)]
+    await make(admin, *topics)
+    found = await admin.describe_topics([t.name for t in topics])
+    ids = "".join(d.topic_id for d in found.values() if isinstance(d, TopicDescription))
+    assert set("-_") & set(ids)
+    assert not set("+/=") & set(ids)
+    await admin.delete_topics([t.name for t in topics])
+
+
+async def test_topic_configs(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 1, 1, {"retention.ms": "1000"}))
+    found = await admin.topic_configs([name, f"{name}-absent"])
+    assert isinstance(found[f"{name}-absent"], UnknownTopic)
+    entries = await configs(admin, name)
+    assert (entries["retention.ms"].value, entries["retention.ms"].source) == ("1000", ConfigSource.TOPIC)
+    assert (entries["cleanup.policy"].value, entries["cleanup.policy"].source) == ("delete", ConfigSource.DEFAULT)
+
+
+async def test_alter_topic_configs(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 1, 1, {"retention.ms": "1000", "segment.ms": "5000"}), NewTopic(f"{name}-b", 1, 1))
+    answers = await admin.alter_topic_configs(
+        {
+            name: {"retention.ms": None, "cleanup.policy": "compact"},
+            f"{name}-b": {"retention.ms": "soon"},
+            f"{name}-absent": {"retention.ms": "1"},
+            f"{name}-same": {},
+        }
+    )
+    assert kinds(answers) == {
+        name: type(None),
+        f"{name}-b": InvalidConfig,
+        f"{name}-absent": UnknownTopic,
+        f"{name}-same": type(None),
+    }
+
+    async def changed() -> bool:
+        entries = await configs(admin, name)
+        own = {k: e.value for k, e in entries.items() if e.source is ConfigSource.TOPIC}
+        return own == {"segment.ms": "5000", "cleanup.policy": "compact"}
+
+    await until(changed, "one key set, one back to its default, one left alone")
+
+
+async def test_create_partitions(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 2, 1), NewTopic(f"{name}-b", 2, 1))
+    answers = await admin.create_partitions({name: 5, f"{name}-b": 1, f"{name}-absent": 3})
+    assert kinds(answers) == {name: type(None), f"{name}-b": InvalidSpec, f"{name}-absent": UnknownTopic}
+
+    async def grown() -> bool:
+        return len((await described(admin, name)).partitions) == 5
+
+    await until(grown, "five partitions")
+
+
+async def test_delete_topics(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 1, 1))
+    answers = await admin.delete_topics([name, f"{name}-absent"])
+    assert kinds(answers) == {name: type(None), f"{name}-absent": UnknownTopic}
+
+    async def gone() -> bool:
+        return isinstance((await admin.describe_topics([name]))[name], UnknownTopic)
+
+    await until(gone, "the topic is gone")
+
+
+async def test_broker_configs(admin: KafkaAdmin) -> None:
+    entries = await admin.broker_configs(2)
+    assert entries["node.id"].value == "2"
+    assert entries["node.id"].read_only
+    assert not entries["message.max.bytes"].read_only
+    assert entries["ssl.keystore.password"].sensitive
+    assert entries["ssl.keystore.password"].value is None
+
+
+async def test_alter_broker_configs(admin: KafkaAdmin) -> None:
+    async def rate(broker: int) -> str | None:
+        entry = (await admin.broker_configs(broker)).get(THROTTLE)
+        return entry.value if entry is not None and entry.source is ConfigSource.BROKER else None
+
+    async def throttled() -> bool:
+        return await rate(2) == "1000000"
+
+    async def free() -> bool:
+        return await rate(2) is None
+
+    await admin.alter_broker_configs(2, {THROTTLE: "1000000"})
+    await until(throttled, "the rate is set")
+    assert await rate(1) is None, "of one broker only"
+    await admin.alter_broker_configs(2, {THROTTLE: None})
+    await until(free, "the rate is taken away")
+    with pytest.raises(InvalidConfig, match=r"process\.roles"):
+        await admin.alter_broker_configs(2, {"process.roles": "broker"})
+
+
+async def test_default_broker_configs(admin: KafkaAdmin) -> None:
+    """The entity without a name, which confluent_kafka refuses (``Invalid ConfigResource``)."""
+    key = "log.retention.ms"
+    assert key not in await admin.default_broker_configs()
+    await admin.alter_default_broker_configs({key: "86400000"})
+
+    async def is_set() -> bool:
+        entry = (await admin.default_broker_configs()).get(key)
+        return entry is not None and (entry.value, entry.source) == ("86400000", ConfigSource.DEFAULT_BROKER)
+
+    async def brokers_follow() -> bool:
+        found = [(await admin.broker_configs(n))[key] for n in (1, 2, 3)]
+        return all((e.value, e.source) == ("86400000", ConfigSource.DEFAULT_BROKER) for e in found)
+
+    async def unset() -> bool:
+        return key not in await admin.default_broker_configs()
+
+    await until(is_set, "set")
+    await until(brokers_follow, "on all brokers")
+    await admin.alter_default_broker_configs({key: None})
+    await until(unset, "taken away")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"process.roles": "broker"}, r"process\.roles", id="static"),
+        pytest.param({"message.max.bytes": "many"}, "not a number", id="not of its type"),
+        pytest.param({"log.retention.ms": "5000", "message.max.bytes": "many"}, "not a number", id="all or nothing"),
+    ],
+)
+async def test_default_broker_configs_refused(admin: KafkaAdmin, changes: dict[str, str], text: str) -> None:
+    with pytest.raises(InvalidConfig, match=f"(?i){text}"):
+        await admin.alter_default_broker_configs(changes)
+    assert not set(changes) & set(await admin.default_broker_configs())
+
+
+async def test_reassign_to_the_end(admin: KafkaAdmin, name: str) -> None:
+    """From one replica to three and on to another single one, followed as a reconcile does."""
+    await make(admin, NewTopic(name, 3, 1))
+    before = await described(admin, name)
+    wanted = {(name, n): tuple(dict.fromkeys((p.replicas[0], 1, 2, 3))) for n, p in enumerate(before.partitions)}
+    assert await admin.reassign(wanted) == dict.fromkeys(wanted)
+
+    async def arrived(replicas: Mapping[tuple[str, int], tuple[int, ...]]) -> bool:
+        moves = await admin.reassignments([name])
+        assert all(set(m.adding) <= set(m.replicas) for m in moves.values())
+        now = await described(admin, name)
+        return not moves and all(
+            p.replicas == replicas[name, n] and set(p.isr) == set(p.replicas) for n, p in enumerate(now.partitions)
+        )
+
+    await until(lambda: arrived(wanted), "three replicas each, in the order asked for")
+    back = {key: (replicas[-1],) for key, replicas in wanted.items()}
+    assert await admin.reassign(back) == dict.fromkeys(back)
+    await until(lambda: arrived(back), "one replica each, on another broker")
+
+
+async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, three: Kafka) -> None:
+    """With a broker down its replica cannot catch up, so the move stays until it is cancelled."""
+    await make(admin, NewTopic(name, 1, 1))
+    home = (await described(admin, name)).partitions[0].replicas[0]
+    other = next(n for n in (3, 2) if n != home)
+    try:
+        three.stop_broker(other)
+        key = (name, 0)
+        assert await admin.reassign({key: (home, other)}) == {key: None}
+        moves = await admin.reassignments([name])
+        assert (set(moves[key].replicas), moves[key].adding, moves[key].removing) == ({home, other}, (other,), ())
+        assert (await admin.health()).under_replicated >= 1
+        with pytest.raises(KafkaRequestFailed, match="not up"):
+            await admin.alter_broker_configs(other, {THROTTLE: "1"})
+        assert await admin.reassign({key: None}) == {key: None}
+        assert await admin.reassignments([name]) == {}
+    finally:
+        three.start_broker(other)
+
+
+async def test_reassign_answers_each(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 2, 1))
+    home = [p.replicas for p in (await described(admin, name)).partitions]
+    answers = await admin.reassign(
+        {(name, 0): home[0], (name, 1): (9,), (f"{name}-absent", 0): (1,), (name, 7): (1,)}
+    )
+    assert kinds({f"{t}:{p}": a for (t, p), a in answers.items()}) == {
+        f"{name}:0": type(None),
+        f"{name}:1": NotEnoughBrokers,
+        f"{name}-absent:0": UnknownTopic,
+        f"{name}:7": UnknownTopic,
+    }
+
+
+async def test_topic_deletion_disabled(name: str) -> None:
+    with Kafka(config={"delete.topic.enable": "false"}) as kafka:
+        admin = KafkaAdmin(Security(kafka.bootstrap))
+        await make(admin, NewTopic(name, 1, 1))
+        answers = await admin.delete_topics([name])
+        await admin.close()
+    assert kinds(answers) == {name: TopicDeletionDisabled}
+
+
+async def test_one_request_for_many_topics(admin: KafkaAdmin, name: str, three: Kafka) -> None:
+    names = [f"{name}-{n}" for n in range(50)]
+    requests: dict[str, Callable[[], Awaitable[object]]] = {
+        "CreateTopics": lambda: admin.create_topics([NewTopic(n, 1, 1) for n in names]),
+        "Metadata": lambda: admin.describe_topics(names),
+        "DescribeConfigs": lambda: admin.topic_configs(names),
+        "IncrementalAlterConfigs": lambda: admin.alter_topic_configs({n: {"retention.ms": "5000"} for n in names}),
+        "CreatePartitions": lambda: admin.create_partitions(dict.fromkeys(names, 2)),
+        "DeleteTopics": lambda: admin.delete_topics(names),
+    }
+    await admin.health()  # librdkafka's own requests of a new connection are made
+    for api, request in requests.items():
+        before = three.request_counts()
+        await request()
+        spent = {k: v for k, v in (three.request_counts() - before).items() if k in requests}
+        # brokers hand requests for the controller on to it, in an envelope that holds one of the same API
+        assert spent[api] <= 2, f"{api}: {spent}"
+
+
+async def test_nothing_to_do_makes_no_request() -> None:
+    admin = KafkaAdmin(Security("127.0.0.1:1"))
+    assert await admin.describe_topics([]) == {}
+    assert await admin.topic_configs([]) == {}
+    assert await admin.create_topics([]) == {}
+    assert await admin.create_partitions({}) == {}
+    assert await admin.alter_topic_configs({}) == {}
+    assert await admin.alter_topic_configs({"a": {}}) == {"a": None}
+    assert await admin.delete_topics([]) == {}
+    assert await admin.reassign({}) == {}
+    assert await admin.reassignments([]) == {}
+    await admin.alter_broker_configs(1, {})
+    await admin.alter_default_broker_configs({})
+    await admin.close()
+
+
+async def test_the_event_loop_is_never_blocked(admin: KafkaAdmin, name: str) -> None:
+    """A thousand topics made, read and deleted while a ticker runs."""
+    gaps: list[float] = []
+
+    async def tick() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.005)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    ticker = asyncio.create_task(tick())
+    names = [f"{name}-{n}" for n in range(1000)]
+    answers = await admin.create_topics([NewTopic(n, 1, 1) for n in names])
+    assert not any(answers.values())
+    await admin.health()
+    await admin.default_broker_configs()
+    await admin.delete_topics(names)
+    ticker.cancel()
+    assert len(gaps) > 5
+    # building a thousand requests and answers takes its time in Python itself
+    assert max(gaps) < 0.5
+
+
+async def test_a_closed_client_leaves_no_threads(three: Kafka) -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        admin = KafkaAdmin(Security(three.bootstrap))
+        await admin.describe_cluster()
+        await admin.health()
+        await admin.close()
+
+    async def ended() -> bool:
+        return threading.active_count() <= before
+
+    await until(ended, "its threads are gone")
+
+
+async def test_nothing_is_printed(three: Kafka, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """librdkafka and kafka-python log through logging only, and no password at any level."""
+    caplog.set_level(logging.DEBUG)
+    admin = KafkaAdmin(Security("127.0.0.1:1"), timeout=2)
+    with pytest.raises(KafkadeError):
+        await admin.describe_cluster()
+    await admin.close()
+    assert capfd.readouterr() == ("", "")
+    assert "Connection refused" in caplog.text
