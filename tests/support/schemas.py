@@ -15,7 +15,7 @@ from kafkade.api.context import Work
 from kafkade.api.errors import ConfigMapNotFound, IncompatibleSchema, KafkadeError, ReferencedBy, RegistryNotFound
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.policy import Grant
-from kafkade.api.schema import Compatibility, KafkaSchemaSpec
+from kafkade.api.schema import Compatibility, KafkaSchemaSpec, KafkaSchemaStatus
 from kafkade.clients.registry import Reference, Registered, SchemaBody, SubjectConfig, Verdict
 from kafkade.schemas.compatibility import violations
 from kafkade.schemas.parse import parse as parse_schema
@@ -143,6 +143,7 @@ class World:
             if report.release:
                 current = replace(current, finalizers=tuple(f for f in current.finalizers if f != FINALIZER))
             if report.status is not None:
+                parse(KafkaSchemaStatus, report.status, "status")
                 current = replace(current, status=json.loads(json.dumps(report.status)))
             self.resources[report.key] = current
             if report.release and current.deleted:

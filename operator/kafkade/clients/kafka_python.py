@@ -16,6 +16,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as foreign
 from kafka.admin import ConfigResourceType
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
@@ -25,7 +26,7 @@ from kafkade.clients.kafka_oauth import TokenProvider
 from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionMove
 
 IDLE = 1.0
-"""Seconds without a call after which the connections are closed: left open over a broker's end they are tried again and again."""
+"""Seconds without a call after which the connections are closed: kept over a broker's end they are tried on and on."""
 
 _SET, _DELETE = 0, 1
 """IncrementalAlterConfigs operations (KIP-339)."""
@@ -45,6 +46,26 @@ _SOURCES = {
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 R = TypeVar("R")
+
+
+class _ClosedWhenRefused(KafkaNetSocket):  # type: ignore[misc]
+    """A direct connection. kafka-python leaves the socket of each refused one to the garbage collector.
+
+    Ways to connect are chosen by the scheme of ``proxy_url``; this class registers itself for one.
+    """
+
+    SCHEMES = ("kafkade",)
+    URL = "kafkade://direct"
+
+    async def sock_connect(self, net: Any, sock: Any, sockaddr: Any, timeout_at: float | None = None) -> Any:
+        """Connect ``sock``, or close it."""
+        try:
+            return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
+
+
 _READ_DEFAULTS = Action("read", "cluster-wide broker settings", "DescribeConfigs")
 _ALTER_DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs")
 _REASSIGN = Action("reassign", "topic", "Alter")
@@ -59,8 +80,7 @@ class KafkaPython:
     def __init__(self, security: Security, timeout: float, way_is_clear: Callable[[], Awaitable[object]]) -> None:
         """``way_is_clear`` is awaited before each request.
 
-        It is librdkafka that tells soon why no broker can be talked to; kafka-python tries until its time is up, and
-        leaves a socket to the garbage collector at each try.
+        It is librdkafka that tells soon why no broker can be talked to; kafka-python tries until its time is up.
         """
         self._security = security
         self._timeout = timeout
@@ -209,7 +229,7 @@ class KafkaPython:
         return ClusterUnreachable(f"no broker at {self._security.bootstrap} can be reached: {text}")
 
     def _settings(self) -> dict[str, Any]:
-        settings = python_config(self._security, self._timeout)
+        settings = python_config(self._security, self._timeout) | {"proxy_url": _ClosedWhenRefused.URL}
         if isinstance(self._security.sasl, SaslOAuth):
             settings["sasl_oauth_token_provider"] = TokenProvider(self._security.sasl, self._timeout)
         return settings

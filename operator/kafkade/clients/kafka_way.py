@@ -114,7 +114,8 @@ _CAUSES: tuple[tuple[str, Make, str], ...] = (
     (
         "certificate required",
         TLSFailed,
-        "the brokers want a client certificate: set spec.tls.clientCertSecretRef",
+        "the brokers want a client certificate that a CA of theirs signed: set spec.tls.clientCertSecretRef, or check who"
+        " signed the one in it",
     ),
     (
         "certificate unknown",

@@ -11,7 +11,7 @@ from kafkade.api.objects import Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.clients.kafka_features import METADATA_VERSION, SHARE_VERSION
 from kafkade.clients.model import Health
-from kafkade.clusters.observe import ClusterFacts
+from kafkade.clusters.observe import BrokerSettings, ClusterFacts
 from kafkade.clusters.steps import SetBrokerConfig
 
 
@@ -121,11 +121,17 @@ def _registry_error(facts: ClusterFacts) -> KafkadeError | None:
 def _ours(
     resource: Resource, declared: Mapping[str, str], facts: ClusterFacts, plan: Plan, *, acted: bool
 ) -> dict[str, str]:
-    """The settings that kafkade has set: those of before that are still declared, and those set now."""
+    """The settings that kafkade has set: those of before that are still declared, and those set now.
+
+    A crash between Kafka's answer and this status leaves settings recorded nowhere: until a generation is reported, a
+    declared setting that the brokers carry counts as set by kafkade.
+    """
     before = dict(resource.status.get("brokerConfig") or {})
-    if not acted or facts.settings is None:
+    if not acted or not isinstance(facts.settings, BrokerSettings):
         return before
-    kept = {key: value for key, value in declared.items() if key in before}
+    unreported = resource.status.get("observedGeneration") != resource.generation
+    carried = facts.settings.defaults.keys() if unreported else frozenset()
+    kept = {key: value for key, value in declared.items() if key in before or key in carried}
     kept |= {step.key: step.new for step in plan.steps if isinstance(step, SetBrokerConfig)}
     return dict(sorted(kept.items()))
 

@@ -20,6 +20,11 @@ from kafkade.engine.connections import Connections
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.store import Store, cluster_of
 
+CLUSTER_REASONS = frozenset(
+    {"ClusterNotFound", "ClusterNotReady", "SecretNotFound", "ClusterUnreachable", "AuthenticationFailed", "TLSFailed"}
+)
+"""Why a resource could not get to its Kafka: nothing of its own."""
+
 
 @dataclass(slots=True)
 class Gates:
@@ -90,13 +95,16 @@ class Gates:
     async def _connected(
         self, resource: Resource, spec: Model, grant: Grant, cluster: Resource
     ) -> Work[Any] | Report | None:
-        error = await self.connections.trouble(cluster.key)
-        if error is None:
+        trouble = await self.connections.trouble(cluster.key)
+        if trouble is None:
             return Work(resource, spec, grant)
+        # its message speaks of the KafkaCluster's spec, and only that one is Stalled by it
+        kind = type(trouble) if trouble.retryable else ClusterNotReady
+        error = kind(f"{cluster.key}: {trouble.message}")
         if resource.deleted:
             return await self._deleted_while_away(resource, cluster, error)
-        if resource.status.get("observedGeneration") == resource.generation and condition(resource.status, "Ready"):
-            return None  # what was said of this generation holds until the cluster is back; KafkaCluster tells of the outage
+        if _told(resource, error):
+            return None
         return self.failed(resource, error)
 
     async def _deleted_while_away(self, resource: Resource, cluster: Resource, error: KafkadeError) -> Report:
@@ -115,6 +123,17 @@ class Gates:
             return self.failed(resource, error, retry=max(1.0, patience - waited))
         message = f"{why} ({error.reason}): nothing is deleted in Kafka or the registry, the resource is let go"
         return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
+
+
+def _told(resource: Resource, error: KafkadeError) -> bool:
+    """Whether what was said of this generation holds until the cluster is back: the KafkaCluster itself tells of the outage.
+
+    A resource that never got to Kafka says why, and says so anew when that is something else by now.
+    """
+    ready = condition(resource.status, "Ready")
+    if ready is None or resource.status.get("observedGeneration") != resource.generation:
+        return False
+    return ready["reason"] == error.reason or ready["reason"] not in CLUSTER_REASONS
 
 
 def _age(then: str, now: str) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context, Work
-from kafkade.api.errors import DeletionProtected, KafkadeError, ReferencedBy
+from kafkade.api.errors import DeletionProtected, DependencyError, KafkadeError, ReferencedBy, SpecError
 from kafkade.api.kinds import SCHEMA
 from kafkade.api.objects import Event, Key, Report
 from kafkade.api.plan import Plan
@@ -40,7 +40,10 @@ async def delete(work: DeletionWork, connection: Connection, context: Context) -
         return _released(work)
     error: KafkadeError | None
     try:
-        subject = await _owned_subject(work, connection, context)
+        try:
+            subject = await _owned_subject(work, connection, context)
+        except (DependencyError, SpecError) as unknown:
+            return _released(work, f"nothing was deleted in the registry: {unknown.message}")
         if subject is None:
             return _released(work)
         if connection.registry is None:
@@ -72,6 +75,10 @@ async def _owned_subject(work: DeletionWork, connection: Connection, context: Co
 
     The finalizer is put on just before the first registration. So a resource with the finalizer and without any status was
     interrupted there: then the look-up tells whether its schema got registered.
+
+    Raises:
+        DependencyError: it was interrupted there, and what its subject's name or its schema comes from is gone.
+        SpecError: likewise, and its spec is no more what it was.
     """
     resource = work.resource
     if FINALIZER not in resource.finalizers:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from kafkade.api.errors import InvalidSchema
+from kafkade.schemas import parse_avro, parse_json, parse_protobuf
 from kafkade.schemas.source import Source
 
 
@@ -27,8 +27,6 @@ def parse(source: Source) -> Parsed:
     Raises:
         InvalidSchema: says where (line and column, or the path of the field) and what is wrong.
     """
-    from kafkade.schemas import parse_avro, parse_json, parse_protobuf
-
     match source.schema_type:
         case "AVRO":
             return Parsed("AVRO", parse_avro.parse(source))
@@ -38,18 +36,3 @@ def parse(source: Source) -> Parsed:
             return Parsed("PROTOBUF", parse_protobuf.parse(source))
         case other:
             raise InvalidSchema(f"schema type {other} is not known; it is AVRO, JSON or PROTOBUF")
-
-
-def load_json(text: str, what: str) -> Any:
-    """``text`` as JSON; ``what`` begins the message.
-
-    Raises:
-        InvalidSchema: with line and column.
-    """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidSchema(f"{what} is not JSON: {place}: {error.msg[0].lower()}{error.msg[1:]}") from error
-    except RecursionError as error:
-        raise InvalidSchema(f"{what} is nested too deeply") from error

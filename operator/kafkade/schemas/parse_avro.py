@@ -16,8 +16,7 @@ import avro.name
 import avro.schema
 
 from kafkade.api.errors import InvalidSchema
-from kafkade.schemas.parse import load_json
-from kafkade.schemas.source import Source
+from kafkade.schemas.source import Source, load_json
 
 _INT, _LONG = 2**31, 2**63
 

@@ -14,8 +14,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from kafkade.api.errors import InvalidSchema
-from kafkade.schemas.parse import load_json
-from kafkade.schemas.source import Source
+from kafkade.schemas.source import Source, load_json
 
 _SPECIFICATIONS: dict[str, Specification[Any]] = {
     "Draft4Validator": DRAFT4,

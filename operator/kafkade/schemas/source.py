@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from kafkade.api.errors import InvalidSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,18 @@ class Source:
                 seen.add(name)
                 yield from source._dependencies(seen)
                 yield name, source
+
+
+def load_json(text: str, what: str) -> Any:
+    """``text`` as JSON; ``what`` begins the message.
+
+    Raises:
+        InvalidSchema: with line and column.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidSchema(f"{what} is not JSON: {place}: {error.msg[0].lower()}{error.msg[1:]}") from error
+    except RecursionError as error:
+        raise InvalidSchema(f"{what} is nested too deeply") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
+from kafkade.api.values import same_value
+
 _LISTS = frozenset({"cleanup.policy"})
 """LIST settings whose order means nothing."""
 
@@ -30,26 +32,10 @@ KNOWN = frozenset(
 
 
 def same(key: str, left: str | None, right: str | None) -> bool:
-    """Whether two spellings of a setting mean the same: numbers by value, booleans without case, sets without order."""
-    if left is None or right is None or left == right:
+    """Whether two spellings of a topic setting mean the same (api.values.same_value); nothing is not something."""
+    if left is None or right is None:
         return left == right
-    left, right = left.strip(), right.strip()
-    if key in _LISTS:
-        return _items(left) == _items(right)
-    if left.lower() == right.lower() and left.lower() in ("true", "false"):
-        return True
-    try:
-        return int(left) == int(right)
-    except ValueError:
-        pass
-    try:
-        return float(left) == float(right)
-    except ValueError:
-        return left == right
-
-
-def _items(value: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in value.split(",") if part.strip())
+    return same_value(left, right, unordered=key in _LISTS)
 
 
 def unknown_key_message(key: str, known: Collection[str] = KNOWN) -> str:

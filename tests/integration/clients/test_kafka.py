@@ -298,7 +298,7 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
     home = (await described(admin, name)).partitions[0].replicas[0]
     other = next(n for n in (3, 2) if n != home)
     try:
-        three.stop_broker(other)
+        await asyncio.to_thread(three.stop_broker, other)
         key = (name, 0)
         assert await admin.reassign({key: (home, other)}) == {key: None}
         moves = await admin.reassignments([name])
@@ -309,7 +309,7 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
         assert await admin.reassign({key: None}) == {key: None}
         assert await admin.reassignments([name]) == {}
     finally:
-        three.start_broker(other)
+        await asyncio.to_thread(three.start_broker, other)
 
 
 async def test_reassign_answers_each(admin: KafkaAdmin, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -96,7 +97,14 @@ def wrong_password(mechanism: str) -> Make:
 
 
 def foreign_certificate(kafka: Kafka) -> Security:
+    """librdkafka does not even send it, since brokers name the CAs that they trust."""
     pair = CertificateAuthority("another").client("somebody")
+    return Security(kafka.mtls_bootstrap, TlsFiles(kafka.ca_pem, pair.certificate, pair.key))
+
+
+def forged_certificate(kafka: Kafka) -> Security:
+    """Signed by another CA of the same name."""
+    pair = CertificateAuthority().client("somebody")
     return Security(kafka.mtls_bootstrap, TlsFiles(kafka.ca_pem, pair.certificate, pair.key))
 
 
@@ -119,7 +127,8 @@ REFUSALS = [
     ),
     Refusal("system CAs", lambda k: Security(k.ssl_bootstrap, TlsFiles()), TLSFailed, "not signed by the CA"),
     Refusal("no client certificate", lambda k: Security(k.mtls_bootstrap, tls_of(k)), TLSFailed, "clientCertSecretRef"),
-    Refusal("foreign client certificate", foreign_certificate, TLSFailed, "do not accept the client certificate"),
+    Refusal("foreign client certificate", foreign_certificate, TLSFailed, "that a CA of theirs signed"),
+    Refusal("forged client certificate", forged_certificate, TLSFailed, "do not accept the client certificate"),
     Refusal("key of another certificate", mismatched_key, TLSFailed, "certificates of spec.tls cannot be used"),
     Refusal("no certificate in the Secret", lambda k: Security(k.ssl_bootstrap, TlsFiles("tea")), TLSFailed, "PEM"),
     Refusal("TLS to a plaintext port", lambda k: Security(k.bootstrap, tls_of(k)), TLSFailed, "take spec.tls away"),
@@ -234,12 +243,12 @@ async def test_the_same_client_recovers_when_the_brokers_come_back(name: str) ->
         admin = KafkaAdmin(Security(kafka.bootstrap))
         assert await admin.create_topics([NewTopic(name, 1, 1)]) == {name: None}
         assert await admin.default_broker_configs() is not None
-        kafka.stop_broker(1)
+        await asyncio.to_thread(kafka.stop_broker, 1)
         with pytest.raises(ClusterUnreachable):
             await admin.describe_topics([name])
         with pytest.raises(ClusterUnreachable):
             await admin.default_broker_configs()
-        kafka.start_broker(1)
+        await asyncio.to_thread(kafka.start_broker, 1)
         assert name in await admin.describe_topics([name])
         assert await admin.default_broker_configs() is not None
         await admin.close()

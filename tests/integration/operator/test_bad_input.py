@@ -259,7 +259,7 @@ def test_bad_resources_are_told_once(pit: Pit) -> None:
 
 def _writes(pit: Pit) -> list[str]:
     return [
-        f"{e.verb} {e.resource}/{e.subresource} {e.namespace}/{e.name}"
+        f"{e.time} {e.verb} {e.resource}/{e.subresource} {e.namespace}/{e.name}"
         for e in pit.base.control_plane.audit_events()
         if e.user == OPERATOR and e.is_write and e.namespace in (HOME, GUEST, STRANGER)
     ]

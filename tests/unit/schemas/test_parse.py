@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -190,6 +191,22 @@ def test_imports_that_only_the_registry_has_are_left_to_it() -> None:
 def test_import_paths_stay_in_their_folder(name: str) -> None:
     with pytest.raises(InvalidSchema, match="relative import path"):
         parse(Source(PROTO, "PROTOBUF", ((name, Source(PROTO, "PROTOBUF")),)))
+
+
+@pytest.mark.parametrize("how", ["{path}", "..{path}", "x/../../../../../..{path}"])
+def test_imports_read_no_files_of_the_operator(tmp_path: Path, how: str) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("s3cret", encoding="utf-8")
+    with pytest.raises(InvalidSchema) as caught:
+        parse(Source(PROTO + f'import "{how.format(path=secret)}";\nmessage A {{}}', "PROTOBUF"))
+    assert "s3cret" not in caught.value.message
+
+
+def test_refs_read_no_files_of_the_operator(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text('{"s3cret": 1}', encoding="utf-8")
+    with pytest.raises(InvalidSchema, match="leads nowhere"):
+        parse(Source(json.dumps({"$ref": secret.as_uri()}), "JSON"))
 
 
 NESTINGS: dict[str, Callable[[int], str]] = {

@@ -101,6 +101,8 @@ async def test_reference_only_change_is_registered() -> None:
     await w.run("carts")
     assert w.status("carts")["references"] == ["orders-value:2"]
     assert w.status("carts")["version"] == 2
+    assert "drift" not in w.status("orders")
+    assert "drift" not in w.status("carts")
 
 
 async def test_reference_only_change_where_the_look_up_goes_by_text_alone() -> None:
@@ -654,6 +656,66 @@ async def test_what_never_registered_just_goes() -> None:
     assert w.registry.live("orders-value")
 
 
+async def test_what_was_refused_by_the_registry_just_goes() -> None:
+    """The finalizer was on already; whoever registered the same schema since is not deleted with it."""
+    w = world(deletionPolicy="HardDelete")
+    w.registry.refuse_register = IncompatibleSchema("register subject orders-value: no (HTTP 409)")
+    await w.run()
+    assert FINALIZER in w.resources[Key("KafkaSchema", "shop", "orders")].finalizers
+    w.registry.add("orders-value", SchemaBody(V1))
+    w.delete("orders")
+    await w.run()
+    assert w.resources == {}
+    assert w.registry.live("orders-value")
+
+
+CHECKS = [
+    pytest.param("Confluent", "BACKWARD", False, id="Confluent: as registering checks"),
+    pytest.param("Confluent", "BACKWARD_TRANSITIVE", False, id="Confluent, transitive"),
+    pytest.param("Karapace", "FULL_TRANSITIVE", True, id="Karapace has only the one form"),
+    pytest.param("Apicurio", "FULL", True, id="Apicurio: the latest alone"),
+    pytest.param("Apicurio", "FULL_TRANSITIVE", False, id="Apicurio, transitive: all"),
+]
+
+
+@pytest.mark.parametrize(("flavour", "level", "latest"), CHECKS)
+async def test_the_form_of_the_compatibility_check(flavour: str, level: str, latest: bool) -> None:
+    w = world(MemoryRegistry(flavour), compatibility=level)
+    await w.run()
+    asked: list[bool] = []
+    original = w.registry.compatible
+
+    async def compatible(*args: Any, latest: bool = False) -> Verdict:
+        asked.append(latest)
+        return await original(*args)
+
+    w.registry.compatible = compatible
+    w.edit("orders", schema_=V2)
+    await w.run()
+    assert asked == [latest]
+
+
+async def test_under_none_nobody_is_asked() -> None:
+    """Apicurio's check goes by BACKWARD where there is no rule."""
+    w = world(MemoryRegistry("Apicurio", level="NONE"))
+    await w.run()
+    w.edit("orders", schema_=BROKEN)
+    await w.run()
+    assert w.status("orders")["version"] == 2
+    assert not [c for c in w.registry.calls if c[0] == "compatible"]
+
+
+async def test_a_refusal_of_registering_is_explained_too() -> None:
+    w = world(MemoryRegistry(verdict=Verdict(True)))
+    await w.run()
+    w.registry.refuse_register = IncompatibleSchema("register subject orders-value: no (HTTP 409)")
+    w.edit("orders", schema_=BROKEN)
+    await w.run()
+    message = w.ready("orders")["message"]
+    assert message.startswith("register subject orders-value: no (HTTP 409)")
+    assert "Order.b: field b was added without a default" in message
+
+
 async def test_deletion_without_a_registry_is_never_silent() -> None:
     w = world(deletionPolicy="HardDelete")
     await w.run()
@@ -725,6 +787,20 @@ async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: i
     w.delete("orders")
     await w.run()
     assert w.registry.subjects == {}
+
+
+async def test_killed_while_registering_and_then_its_text_is_gone() -> None:
+    w = World(registry=MemoryRegistry())
+    w.put(resource(schemaFrom={"configMapKeyRef": {"name": "c", "key": "k"}}, deletionPolicy="HardDelete"))
+    w.config_maps["shop", "c", "k"] = V1
+    assert await _killed_at(w, 5)
+    w.config_maps.clear()
+    w.delete("orders")
+    reports = await w.run()
+    assert reports["orders"].release
+    (event,) = reports["orders"].events
+    assert (event.reason, event.type) == ("SubjectKept", "Warning")
+    assert "ConfigMap shop/c has no key k" in event.message
 
 
 @pytest.mark.parametrize("calls", range(6))

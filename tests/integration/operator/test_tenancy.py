@@ -1,0 +1,142 @@
+"""Who may use a cluster, with which names, and which resources an operator sees at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from integration.operator.conftest import ROOT, World
+from support.kafka import until
+from support.kubernetes import Kubectl, condition, manifest
+from support.operator import OperatorProcess
+
+from kafkade.devstack import golang
+from kafkade.devstack.kubernetes import ControlPlane
+
+REF = {"name": "shared", "namespace": "infra"}
+
+
+@pytest.fixture(scope="module")
+def teams(world: World) -> Iterator[Kubectl]:
+    """A cluster in namespace infra that lets in ``team-a`` by name and whoever is labelled ``tier: gold``."""
+    kubectl = world.kubectl
+    for name in ("infra", "team-a", "team-gold", "team-c"):
+        kubectl.run("create", "namespace", name)
+    kubectl.run("label", "namespace", "team-gold", "tier=gold")
+    allowed = {
+        "from": "Selected",
+        "namespaces": [
+            {"name": "team-a", "topicPrefixes": ["a-"]},
+            {"selector": {"matchLabels": {"tier": "gold"}}, "topicPrefixes": ["gold-"]},
+        ],
+    }
+    spec = {
+        "bootstrapServers": world.kafka.bootstrap,
+        "topicDefaults": {"partitions": 1, "replicationFactor": 1},
+        "allowedNamespaces": allowed,
+        "resyncInterval": "2s",
+    }
+    kubectl.apply(manifest("KafkaCluster", "shared", spec, "infra"))
+    kubectl.wait_ready("KafkaCluster", "shared", "infra")
+    yield kubectl
+    for name in ("team-a", "team-gold", "team-c", "infra"):
+        kubectl.run("delete", "namespace", name, "--timeout=60s")
+
+
+CASES = [
+    ("team-a", "a-orders", "Reconciled", ""),
+    ("team-a", "b-orders", "NotAllowed", "start with a-"),
+    ("team-gold", "gold-orders", "Reconciled", ""),
+    ("team-gold", "a-orders2", "NotAllowed", "start with gold-"),
+    ("team-c", "c-orders", "NotAllowed", "namespace team-c may not use KafkaCluster infra/shared"),
+    ("infra", "whatever-it-likes", "Reconciled", ""),
+]
+
+
+@pytest.mark.parametrize(("namespace", "name", "reason", "text"), CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES])
+def test_names_and_namespaces(teams: Kubectl, world: World, namespace: str, name: str, reason: str, text: str) -> None:
+    teams.apply(manifest("KafkaTopic", name, {"clusterRef": REF}, namespace))
+    found = teams.wait_reason("KafkaTopic", name, reason, namespace)
+    assert text in condition(found)["message"]
+    assert world.view.exists(name) is (reason == "Reconciled")
+
+
+def test_a_topic_of_another_namespace_can_neither_be_taken_nor_deleted(teams: Kubectl, world: World) -> None:
+    teams.apply(manifest("KafkaTopic", "mine", {"clusterRef": REF, "topicName": "a-shared"}, "infra"))
+    teams.wait_ready("KafkaTopic", "mine", "infra")
+    thief = {"clusterRef": REF, "topicName": "a-shared", "adoptionPolicy": "Always", "config": {"retention.ms": 1}}
+    teams.apply(manifest("KafkaTopic", "thief", thief, "team-a"))
+    found = teams.wait_reason("KafkaTopic", "thief", "TopicConflict", "team-a")
+    assert "infra/mine" in condition(found)["message"]
+    assert world.view.config("a-shared") == {}
+    teams.delete("KafkaTopic", "thief", "team-a")
+    assert world.view.exists("a-shared")
+
+
+def test_an_older_claim_of_a_namespace_that_is_not_let_in_holds_nothing(teams: Kubectl, world: World) -> None:
+    teams.apply(manifest("KafkaTopic", "squatter", {"clusterRef": REF, "topicName": "gold-claims"}, "team-c"))
+    teams.wait_reason("KafkaTopic", "squatter", "NotAllowed", "team-c")
+    teams.apply(manifest("KafkaTopic", "claims", {"clusterRef": REF, "topicName": "gold-claims"}, "team-gold"))
+    teams.wait_ready("KafkaTopic", "claims", "team-gold")
+    assert world.view.exists("gold-claims")
+
+
+def test_a_grant_taken_back_deletes_nothing(teams: Kubectl, world: World) -> None:
+    teams.apply(manifest("KafkaTopic", "gold-late", {"clusterRef": REF}, "team-gold"))
+    teams.wait_ready("KafkaTopic", "gold-late", "team-gold")
+    cluster = teams.get("KafkaCluster", "shared", "infra")
+    assert cluster is not None
+    closed = {**cluster["spec"], "allowedNamespaces": {"from": "Same"}}
+    teams.apply(manifest("KafkaCluster", "shared", closed, "infra"))
+    try:
+        teams.wait_reason("KafkaTopic", "gold-late", "NotAllowed", "team-gold")
+        teams.delete("KafkaTopic", "gold-late", "team-gold")
+        assert world.view.exists("gold-late")
+        assert any(e["reason"] == "Kept" for e in teams.events("gold-late", "team-gold"))
+    finally:
+        teams.apply(manifest("KafkaCluster", "shared", cluster["spec"], "infra"))
+        world.view.delete("gold-late")
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[ControlPlane]:
+    """An API server of its own, since two operators must not share resources."""
+    with ControlPlane() as control_plane:
+        control_plane.kubectl("apply", "--server-side", "-f", ROOT / "crds")
+        control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
+        yield control_plane
+
+
+@pytest.mark.parametrize("mode", ["one namespace", "label selector"])
+def test_an_operator_sees_only_its_own(
+    elsewhere: ControlPlane, world: World, tmp_path: Path, fresh: Callable[[], str], mode: str
+) -> None:
+    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", elsewhere.kubeconfig)
+    inside, outside = (f"{mode.split()[0]}-{side}" for side in ("in", "out"))
+    for namespace in (inside, outside):
+        kubectl.run("create", "namespace", namespace)
+    labels = {"labels": {"shard": "blue"}}
+    if mode == "one namespace":
+        kubectl.run("apply", "-f", str(ROOT / "deploy/rbac/service-account.yaml"))
+        kubectl.run("apply", "-n", inside, "-f", str(ROOT / "deploy/rbac/namespaced.yaml"))
+        args = ["--namespace", inside]
+    else:
+        kubectl.run("apply", "-f", str(ROOT / "deploy/rbac/cluster-wide.yaml"))
+        args = ["--all-namespaces", "--selector", "shard=blue"]
+    kubeconfig = elsewhere.kubeconfig_for_service_account("kafkade-system", "kafkade")
+    spec = {"bootstrapServers": world.kafka.bootstrap, "topicDefaults": {"partitions": 1, "replicationFactor": 1}}
+    seen, unseen = fresh(), fresh()
+    with OperatorProcess(kubeconfig, tmp_path / "operator.log", args):
+        for namespace, name, meta in ((outside, unseen, {}), (inside, seen, labels)):
+            kubectl.apply(manifest("KafkaCluster", "main", spec, namespace, **meta))
+            kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}}, namespace, **meta))
+        kubectl.wait_ready("KafkaTopic", seen, inside)
+        kubectl.run("-n", inside, "patch", "kafkatopic", seen, "--type=merge", "-p", '{"spec":{"partitions":2}}')
+        kubectl.wait_for("KafkaTopic", seen, lambda o: o["status"].get("partitions") == 2, "grown", inside)
+        untouched = kubectl.get("KafkaTopic", unseen, outside)
+        assert untouched is not None
+        assert untouched["status"] == {"observedGeneration": -1}
+        assert not world.view.exists(unseen)
+        kubectl.delete("KafkaTopic", seen, inside)
+        until(lambda: not world.view.exists(seen), "the topic is gone")
