@@ -90,10 +90,8 @@ class KafkaPython:
         self._idle: asyncio.TimerHandle | None = None
 
     async def controller(self) -> int | None:
-        """Node id of the active controller, from DescribeQuorum; None where no leader is elected."""
-        answer = await self._run(_QUORUM, lambda client: client.describe_metadata_quorum())
-        leader = int(answer["topics"][0]["partitions"][0]["leader_id"])
-        return leader if leader >= 0 else None
+        """Node id of the active controller, from DescribeQuorum; None where no leader is elected or brokers are too old."""
+        return await self._run(_QUORUM, _quorum_leader)
 
     async def features(self) -> dict[str, int]:
         """Finalized feature levels (KIP-584) by name."""
@@ -238,3 +236,13 @@ class KafkaPython:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _quorum_leader(client: Any) -> int | None:
+    try:
+        answer = client.describe_metadata_quorum()
+    except KeyError:
+        # kafka-python 3.0 looks for error_message, which DescribeQuorum has since its version 2 (KIP-853)
+        return None
+    leader = int(answer["topics"][0]["partitions"][0]["leader_id"])
+    return leader if leader >= 0 else None

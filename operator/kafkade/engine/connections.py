@@ -13,7 +13,7 @@ from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import ManagementPolicy, parse, seconds
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context
-from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError
+from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError, SecretNotFound
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
@@ -41,6 +41,11 @@ class State:
     error: KafkadeError | None = None
     resync: float = DEFAULT_RESYNC
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def usable(self) -> tuple[Connection | None, str | None]:
+        """What its resources have to do with: the connection, or the reason why there is none."""
+        return self.connection, None if self.error is None else self.error.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,10 @@ class Connections:
     async def look(self, resource: Resource, members: Sequence[Resource], context: Context) -> Look:
         """Reconcile a KafkaCluster and (re)make its connection."""
         state = self._states.setdefault(resource.key, State())
-        before = (state.connection, state.error is None)
+        before = state.usable
         report = await self._reconcile(resource, members, state, context)
         state.tried.set()
-        return Look(report, members_affected=before != (state.connection, state.error is None))
+        return Look(report, members_affected=before != state.usable)
 
     async def drop(self, cluster: Key) -> None:
         """Close what is open towards a KafkaCluster that is gone."""
@@ -112,6 +117,12 @@ class Connections:
             kafka = await self._open(state, access_of(spec, secrets, resource.key))
         except KubernetesError:
             raise
+        except SecretNotFound as error:
+            if resource.deleted is None or state.kafka is None:
+                # what is open stays so: a namespace that is deleted takes the Secret away before the topics
+                state.connection, state.error = None, error
+                return self._deletion(resource, members, context) or failed(resource, error, context.now())
+            kafka = state.kafka
         except KafkadeError as error:
             await self._lose(state, error)
             return self._deletion(resource, members, context) or failed(resource, error, context.now())
@@ -148,7 +159,7 @@ class Connections:
         return state.kafka
 
     async def _lose(self, state: State, error: KafkadeError) -> None:
-        """Without its Secrets or a valid spec a cluster has no connection: nothing is done with yesterday's password."""
+        """Without a valid spec a cluster has no connection."""
         await _close(state)
         state.connection, state.error = None, error
 

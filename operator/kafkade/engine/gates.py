@@ -42,7 +42,7 @@ class Gates:
         if resource.spec.get("paused") is True:
             return self._paused(resource)
         try:
-            spec = parse(KINDS[resource.key.kind].spec, resource.spec)
+            spec = _spec(resource)
             cluster = self._cluster(resource)
             if cluster is None:
                 return self._orphan(resource)
@@ -54,6 +54,10 @@ class Gates:
                     events=(Event("Warning", "Kept", f"nothing is deleted: {error.message}"),),
                     release=True,
                 )
+            return self.failed(resource, error)
+        except ClusterNotReady as error:
+            if resource.deleted and cluster is not None:
+                return await self._deleted_while_away(resource, cluster, error)
             return self.failed(resource, error)
         except KafkadeError as error:
             return self.failed(resource, error)
@@ -113,8 +117,11 @@ class Gates:
         if cluster.deleted:
             why = f"{cluster.key} is being deleted and cannot be reached"
         elif await self.namespaces.terminating(resource.key.namespace):
+            if resource.key.namespace == cluster.key.namespace:
+                # it goes as well in a moment, and its Secrets went first: it may still have a connection
+                return self.failed(resource, error, retry=1.0)
             why = f"namespace {resource.key.namespace} is being deleted and {cluster.key} cannot be reached"
-        patience = seconds(parse(KafkaClusterSpec, cluster.spec).finalizer_release_after)
+        patience = _patience(cluster)
         since = (condition(cluster.status, "Ready") or {}).get("lastTransitionTime") or self.now()
         waited = _age(max(since, resource.deleted or since), self.now())
         if why is None and waited >= patience:
@@ -123,6 +130,22 @@ class Gates:
             return self.failed(resource, error, retry=max(1.0, patience - waited))
         message = f"{why} ({error.reason}): nothing is deleted in Kafka or the registry, the resource is let go"
         return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
+
+
+def _spec(resource: Resource) -> Model:
+    """The spec. Raises InvalidSpec.
+
+    The API server lets only settings through that do not parse; a deletion needs none, and must not get stuck on them.
+    """
+    kind = KINDS[resource.key.kind].spec
+    raw = resource.spec
+    return parse(kind, {k: v for k, v in raw.items() if k != "config"} if resource.deleted else raw)
+
+
+def _patience(cluster: Resource) -> float:
+    """spec.finalizerReleaseAfter in seconds, also of a spec that does not parse as a whole."""
+    given = cluster.spec.get("finalizerReleaseAfter") or KafkaClusterSpec.model_fields["finalizer_release_after"].default
+    return seconds(str(given))
 
 
 def _told(resource: Resource, error: KafkadeError) -> bool:

@@ -29,11 +29,11 @@ from kafkade.devstack.kafka import Kafka
 THROTTLE = "leader.replication.throttled.rate"
 
 
-async def until(test: Callable[[], Awaitable[bool]], what: str, timeout: float = 30) -> None:
+async def until(test: Callable[[], Awaitable[bool]], what: str) -> None:
     """Poll until a test holds."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + 30
     while not await test():
-        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
+        assert time.monotonic() < deadline, f"not so within 30 s: {what}"
         await asyncio.sleep(0.05)
 
 

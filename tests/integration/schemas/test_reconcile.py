@@ -42,7 +42,7 @@ async def test_life_of_a_subject(
     spec = {"subject": subject, "schemaType": kind, "compatibility": "BACKWARD", "deletionPolicy": "HardDelete"}
     world.put(resource(schema_=one, **spec))
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     assert world.status("orders")["version"] == 1
     world.edit("orders", schema_=two)
     await world.run()
@@ -121,7 +121,7 @@ async def test_avro_verdicts_are_explained(world: World, subject: str, level: st
     old, new, backward, forward = AVRO[change]
     world.put(resource(subject=subject, schema_=json.dumps(old), compatibility=level))
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     world.edit("orders", schema_=json.dumps(new))
     await world.run()
     words = [
@@ -132,7 +132,7 @@ async def test_avro_verdicts_are_explained(world: World, subject: str, level: st
         assert any(w in world.ready("orders")["message"] for w in words)
         assert await world.registry.versions(subject) == (1,)
     else:
-        assert world.ready("orders")["status"] == "True"
+        assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
 
 
 LEVELS = [
@@ -183,7 +183,7 @@ async def test_level_and_schema_change_in_one_step(world: World, subject: str) -
     assert (await world.registry.subject_config(subject)).level == "NONE"
     world.edit("orders", schema_=V2)
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     assert (await world.registry.subject_config(subject)).level == "BACKWARD"
 
 
@@ -207,7 +207,7 @@ async def test_deleted_by_hand_it_comes_back(world: World, subject: str, permane
     if permanent:
         await world.registry.delete_subject(subject, permanent=True)
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     assert any(d["field"] == "version" and d["repaired"] for d in world.status("orders")["drift"])
     assert (await world.registry.subject_config(subject)).level == "FULL"
 
@@ -217,7 +217,7 @@ async def test_doc_only_change_is_told_where_apicurio_sees_none(world: World, su
     await world.run()
     world.edit("orders", schema_=avro("a", doc="what it is"))
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     assert "its stored text differs" in world.ready("orders")["message"]
     assert await world.registry.versions(subject) == (1,)
 
@@ -285,7 +285,7 @@ async def test_a_restart_of_the_registry_is_survived(apicurio: Registry, subject
     finally:
         await asyncio.to_thread(apicurio.start)
     await world.run()
-    assert world.ready("orders")["status"] == "True"
+    assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
     await client.close()
 
 
