@@ -124,7 +124,7 @@ class _Vault:
         """A value as text.
 
         Raises:
-            SecretNotFound: no such Secret or key, or no text in it.
+            SecretNotFound: no such Secret or key, or no text in it. An empty CA would mean the system's to librdkafka.
         """
         where = f"Secret {self._namespace}/{name}, which {field} names,"
         secret = self._secrets.get(name)
@@ -133,6 +133,8 @@ class _Vault:
         if key not in secret:
             has = ", ".join(sorted(secret)) or "no keys at all"
             raise SecretNotFound(f"{where} has no key {key}; it has {has}")
+        if not secret[key].strip():
+            raise SecretNotFound(f"{where} has nothing under the key {key}: fill it in")
         self.taken[name, key] = secret[key]
         try:
             return secret[key].decode()

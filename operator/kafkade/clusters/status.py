@@ -11,7 +11,7 @@ from kafkade.api.objects import Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.clients.kafka_features import METADATA_VERSION, SHARE_VERSION
 from kafkade.clients.model import Health
-from kafkade.clusters.observe import BrokerSettings, ClusterFacts
+from kafkade.clusters.observe import ClusterFacts
 from kafkade.clusters.steps import SetBrokerConfig
 
 
@@ -123,15 +123,13 @@ def _ours(
 ) -> dict[str, str]:
     """The settings that kafkade has set: those of before that are still declared, and those set now.
 
-    A crash between Kafka's answer and this status leaves settings recorded nowhere: until a generation is reported, a
-    declared setting that the brokers carry counts as set by kafkade.
+    One that was there before is somebody else's. So is, after a crash between the brokers' answer and this status, one
+    that kafkade set itself: in doubt a setting is kept when the spec drops it.
     """
     before = dict(resource.status.get("brokerConfig") or {})
-    if not acted or not isinstance(facts.settings, BrokerSettings):
+    if not acted or facts.settings is None:
         return before
-    unreported = resource.status.get("observedGeneration") != resource.generation
-    carried = facts.settings.defaults.keys() if unreported else frozenset()
-    kept = {key: value for key, value in declared.items() if key in before or key in carried}
+    kept = {key: value for key, value in declared.items() if key in before}
     kept |= {step.key: step.new for step in plan.steps if isinstance(step, SetBrokerConfig)}
     return dict(sorted(kept.items()))
 

@@ -10,7 +10,10 @@ from kafkade.api.errors import ApiForbidden, ApiNotFound, NotAllowed
 from kafkade.clients.kube import KubeClient
 
 FRESH = 30.0
-"""Seconds that an answer is taken for true."""
+"""Seconds that an answer is taken for true, for labels."""
+
+DELETION_FRESH = 2.0
+"""The same for whether a namespace is being deleted, which is asked only of resources in deletion."""
 
 
 class Namespaces:
@@ -39,14 +42,14 @@ class Namespaces:
     async def terminating(self, name: str) -> bool:
         """Whether the namespace is being deleted; False when the operator may not read namespaces."""
         try:
-            body = await self._get(name)
+            body = await self._get(name, DELETION_FRESH)
         except ApiForbidden:
             return False
         return bool(body.get("metadata", {}).get("deletionTimestamp"))
 
-    async def _get(self, name: str) -> Mapping[str, Any]:
+    async def _get(self, name: str, fresh: float = FRESH) -> Mapping[str, Any]:
         known = self._known.get(name)
-        if known is not None and time.monotonic() - known[0] < FRESH:
+        if known is not None and time.monotonic() - known[0] < fresh:
             return known[1]
         try:
             body = await self._kube.get_namespace(name)

@@ -11,14 +11,22 @@ from kafkade.topics.desired import claim_of
 
 def topic(name: str, version: int = 1, uid: str = "", **spec: Any) -> Resource:
     body = {
-        "metadata": {"namespace": "shop", "name": name, "uid": uid or name, "resourceVersion": str(version), "generation": version},
+        "metadata": {
+            "namespace": "shop",
+            "name": name,
+            "uid": uid or name,
+            "resourceVersion": str(version),
+            "generation": version,
+        },
         "spec": {"clusterRef": {"name": "main"}, **spec},
     }
     return Resource.from_body("KafkaTopic", body)
 
 
 def store() -> Store:
-    return Store({"KafkaTopic": Indexer(claim_of, lambda r: [Key("KafkaTopic", "shop", r.spec["on"])] if "on" in r.spec else [])})
+    return Store(
+        {"KafkaTopic": Indexer(claim_of, lambda r: [Key("KafkaTopic", "shop", r.spec["on"])] if "on" in r.spec else [])}
+    )
 
 
 MAIN = Key("KafkaCluster", "shop", "main")

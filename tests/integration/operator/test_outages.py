@@ -1,0 +1,333 @@
+"""Kafka, the registry or the API server away for a while; clusters, namespaces and whole folders deleted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.kafka import KafkaView, until
+from support.kubernetes import Kubectl, condition, manifest, ready
+from support.snapshot import ask
+from support.stack import Stack, own_stack, secret
+
+from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka_config import ADMIN
+from kafkade.devstack.registry import Registry
+
+SCHEMA = json.dumps({"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}]})
+WIDER = json.dumps(
+    {"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": "int", "default": 0}]}
+)
+RESYNC = 1
+"""Seconds between looks at everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An API server, an operator, a Kafka and a registry that may be stopped, since nobody else uses them."""
+
+    stack: Stack
+    kafka: Kafka
+    registry: Registry
+
+    @property
+    def view(self) -> KafkaView:
+        """A new client: one that saw the brokers go remembers it for a while."""
+        return KafkaView(self.kafka.bootstrap)
+
+    def subjects(self) -> set[str]:
+        """Subjects of the registry."""
+        return set(ask(self.registry.url, "/subjects"))
+
+    def cluster(self, namespace: str, **fields: Any) -> dict[str, Any]:
+        """A KafkaCluster ``main``."""
+        spec = {
+            "bootstrapServers": self.kafka.bootstrap,
+            "schemaRegistry": {"urls": [self.registry.url]},
+            "topicDefaults": {"partitions": 1, "replicationFactor": 1},
+            "schemaDefaults": {"compatibility": "BACKWARD", "deletionPolicy": "HardDelete"},
+            "resyncInterval": f"{RESYNC}s",
+            **fields,
+        }
+        return manifest("KafkaCluster", "main", spec, namespace)
+
+
+def topic(namespace: str, name: str, **fields: Any) -> dict[str, Any]:
+    """A KafkaTopic of ``main``."""
+    return manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, **fields}, namespace)
+
+
+def schema(namespace: str, name: str, **fields: Any) -> dict[str, Any]:
+    """A KafkaSchema of ``main``, with the topic's name for its own."""
+    spec = {"clusterRef": {"name": "main"}, "topicRef": {"name": name}, **fields}
+    if "schemaFrom" not in spec:
+        spec.setdefault("schema", SCHEMA)
+    return manifest("KafkaSchema", name, spec, namespace)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """All of it, for this file alone."""
+    log = tmp_path_factory.mktemp("outages") / "operator.log"
+    with own_stack(log) as stack, Kafka(security=True) as kafka, Registry() as registry:
+        yield Ground(stack, kafka, registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A namespace with a cluster, topics and schemas that are Ready."""
+
+    kubectl: Kubectl
+    names: tuple[str, ...]
+
+    @property
+    def namespace(self) -> str:
+        """Its name."""
+        return self.kubectl.namespace
+
+
+def open_shop(ground: Ground, name: str, topics: int = 3, **cluster: Any) -> Shop:
+    """Make it and wait until everything in it is Ready. Topics have the namespace's name in theirs."""
+    kubectl = ground.stack.namespace(name)
+    names = tuple(f"{name}-{n}" for n in range(topics))
+    kubectl.apply(ground.cluster(name, **cluster), *(topic(name, t) for t in names), *(schema(name, t) for t in names))
+    kubectl.wait_ready("KafkaCluster", "main")
+    for each in names:
+        kubectl.wait_ready("KafkaTopic", each)
+        kubectl.wait_ready("KafkaSchema", each)
+    count = len(ground.view.admin.list_topics(timeout=20).topics)
+    kubectl.wait_for("KafkaCluster", "main", lambda o: o["status"].get("topics") == count, "counted its topics")
+    return Shop(kubectl, names)
+
+
+def close_shop(ground: Ground, shop: Shop) -> None:
+    """Delete the namespace and whatever it made."""
+    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
+    assert not [t for t in ground.view.topics() if t.startswith(f"{shop.namespace}-")]
+
+
+def reasons(shop: Shop, kind: str, name: str) -> list[str]:
+    """The reasons of an object's Events, oldest first."""
+    found = [e for e in shop.kubectl.events(name) if e["involvedObject"]["kind"] == kind]
+    return [e["reason"] for e in sorted(found, key=lambda e: e["metadata"]["creationTimestamp"])]
+
+
+def status_writes(ground: Ground, shop: Shop, resource: str) -> list[str]:
+    """Names of the objects whose status the operator wrote, one each write."""
+    events = ground.stack.writes(resource=resource, namespace=shop.namespace, subresource="status")
+    return [event.name for event in events]
+
+
+def test_kafka_away_is_told_once_and_everything_goes_on_after(ground: Ground) -> None:
+    shop = open_shop(ground, "kafka-away", topics=5)
+    kubectl, ns = shop.kubectl, shop.namespace
+    first = shop.names[0]
+    clusters, topics = (len(status_writes(ground, shop, kind)) for kind in ("kafkaclusters", "kafkatopics"))
+    ground.kafka.stop_broker(1)
+    try:
+        found = kubectl.wait_reason("KafkaCluster", "main", "ClusterUnreachable", timeout=60)
+        assert ground.kafka.bootstrap in condition(found)["message"]
+        # declared meanwhile: one new, one changed, one deleted
+        kubectl.apply(topic(ns, f"{ns}-new"), topic(ns, first, partitions=3, config={"retention.ms": 60000}))
+        kubectl.delete("KafkaTopic", shop.names[-1], wait=False)
+        kubectl.wait_reason("KafkaTopic", f"{ns}-new", "ClusterUnreachable")
+        kubectl.wait_reason("KafkaTopic", first, "ClusterUnreachable")
+        time.sleep(4 * RESYNC)
+        assert status_writes(ground, shop, "kafkaclusters")[clusters:] == ["main"], "one outage, one status"
+        told = status_writes(ground, shop, "kafkatopics")[topics:]
+        assert sorted(told) == sorted([first, f"{ns}-new", shop.names[-1]]), "only those that wait for something"
+        for name in shop.names[1:-1]:
+            assert ready(kubectl.get("KafkaTopic", name) or {}) == "True", "the KafkaCluster tells of it"
+        assert reasons(shop, "KafkaCluster", "main") == ["ClusterUnreachable"]
+    finally:
+        ground.kafka.start_broker(1)
+    kubectl.wait_ready("KafkaCluster", "main", timeout=30)
+    kubectl.wait_ready("KafkaTopic", f"{ns}-new", timeout=15)
+    kubectl.wait_ready("KafkaTopic", first, timeout=15)
+    assert ground.view.exists(f"{ns}-new")
+    assert (ground.view.partitions(first), ground.view.config(first)) == (3, {"retention.ms": "60000"})
+    until(lambda: kubectl.get("KafkaTopic", shop.names[-1]) is None, "the deletion is finished", timeout=15)
+    assert not ground.view.exists(shop.names[-1])
+    assert reasons(shop, "KafkaCluster", "main") == ["ClusterUnreachable", "Recovered"]
+    silent = set(status_writes(ground, shop, "kafkatopics")[topics:]) & set(shop.names[1:-1])
+    assert silent == set(), "who was as declared all the time was never written to"
+    close_shop(ground, shop)
+
+
+def test_what_cannot_be_cleaned_up_is_let_go_with_its_cluster(ground: Ground) -> None:
+    """Kafka is away for good: deleting the cluster or the namespace must still come to an end."""
+    shop, other = open_shop(ground, "gone-for-good"), open_shop(ground, "gone-with-namespace")
+    ground.kafka.stop_broker(1)
+    try:
+        for each in (shop, other):
+            each.kubectl.wait_reason("KafkaCluster", "main", "ClusterUnreachable", timeout=60)
+        shop.kubectl.delete("KafkaTopic", shop.names[0], wait=False)
+        time.sleep(2 * RESYNC)
+        assert shop.kubectl.get("KafkaTopic", shop.names[0]) is not None, "it waits for Kafka"
+        shop.kubectl.run("-n", shop.namespace, "delete", "kafkacluster/main", f"kafkatopic/{shop.names[1]}", "--timeout=30s")
+        until(lambda: shop.kubectl.get("KafkaTopic", shop.names[0]) is None, "it is let go", timeout=15)
+        for name in shop.names[:2]:
+            assert "ClusterGone" in reasons(shop, "KafkaTopic", name), "never silently"
+        ground.stack.kubectl.run("delete", "namespace", other.namespace, "--timeout=60s")
+    finally:
+        ground.kafka.start_broker(1)
+    left = set(shop.names) | set(other.names)
+    until(lambda: left <= ground.view.topics(), "nothing was deleted in Kafka")
+    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
+    ground.view.delete(*left)
+
+
+def test_the_registry_away_leaves_topics_alone(ground: Ground) -> None:
+    shop = open_shop(ground, "registry-away")
+    kubectl, ns = shop.kubectl, shop.namespace
+    schemas = len(status_writes(ground, shop, "kafkaschemas"))
+    ground.registry.pause()
+    try:
+        found = kubectl.wait_reason("KafkaCluster", "main", "RegistryUnreachable", timeout=30)
+        assert found["status"]["registry"]["reachable"] is False
+        clusters = len(status_writes(ground, shop, "kafkaclusters"))
+        kubectl.apply(topic(ns, f"{ns}-new"), schema(ns, f"{ns}-new"), schema(ns, shop.names[0], schema=WIDER))
+        kubectl.wait_ready("KafkaTopic", f"{ns}-new")
+        kubectl.wait_reason("KafkaSchema", f"{ns}-new", "RegistryUnreachable")
+        kubectl.wait_reason("KafkaSchema", shop.names[0], "RegistryUnreachable")
+        time.sleep(4 * RESYNC)
+        told = status_writes(ground, shop, "kafkaschemas")[schemas:]
+        assert sorted(told) == sorted([f"{ns}-new", shop.names[0]]), "only those that wait for something"
+        # a topic more is another status of the cluster, not another outage
+        assert len(status_writes(ground, shop, "kafkaclusters")) - clusters <= 1
+        assert reasons(shop, "KafkaCluster", "main") == ["RegistryUnreachable"]
+        for name in shop.names:
+            assert ready(kubectl.get("KafkaTopic", name) or {}) == "True"
+    finally:
+        ground.registry.start()
+    kubectl.wait_ready("KafkaCluster", "main", timeout=30)
+    kubectl.wait_ready("KafkaSchema", f"{ns}-new", timeout=15)
+    found = kubectl.wait_ready("KafkaSchema", shop.names[0], timeout=15)
+    assert found["status"]["version"] == 2
+    assert f"{ns}-new-value" in ground.subjects()
+    assert reasons(shop, "KafkaCluster", "main") == ["RegistryUnreachable", "Recovered"]
+    close_shop(ground, shop)
+    assert not {s for s in ground.subjects() if s.startswith(ns)}
+
+
+def test_the_api_server_away_and_every_change_after_it_is_seen(ground: Ground) -> None:
+    ns = "api-away"
+    kubectl = ground.stack.namespace(ns)
+    text = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts", "namespace": ns}, "data": {"order": SCHEMA}}
+    login = {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "login"}}
+    names = tuple(f"{ns}-{n}" for n in range(3))
+    source = {"configMapKeyRef": {"name": "texts", "key": "order"}}
+    kubectl.apply(
+        text,
+        secret("login", ns, username=ADMIN[0], password=ADMIN[1]),
+        ground.cluster(ns, bootstrapServers=ground.kafka.sasl_plaintext_bootstrap, sasl=login),
+        *(topic(ns, name) for name in names),
+        schema(ns, names[0], schemaFrom=source),
+    )
+    for name in names:
+        kubectl.wait_ready("KafkaTopic", name)
+    kubectl.wait_ready("KafkaSchema", names[0])
+    pid = ground.stack.operator.pid
+    ground.stack.control_plane.stop_api_server()
+    time.sleep(3)
+    ground.view.set_config(names[0], "retention.ms", "1")
+    ground.stack.control_plane.start_api_server()
+    assert ground.stack.operator.running
+
+    kubectl.apply(
+        topic(ns, f"{ns}-new"),
+        topic(ns, names[1], partitions=2),
+        {**text, "data": {"order": WIDER}},
+        secret("login", ns, username=ADMIN[0], password="not-the-password"),
+    )
+    kubectl.delete("KafkaTopic", names[2], wait=False)
+    kubectl.wait_reason("KafkaCluster", "main", "AuthenticationFailed", timeout=20)
+    kubectl.apply(secret("login", ns, username=ADMIN[0], password=ADMIN[1]))
+    kubectl.wait_ready("KafkaCluster", "main", timeout=20)
+    kubectl.wait_ready("KafkaTopic", f"{ns}-new", timeout=20)
+    until(lambda: ground.view.partitions(names[1]) == 2, "the change is seen", timeout=20)
+    until(lambda: not ground.view.exists(names[2]), "the deletion is seen", timeout=20)
+    until(lambda: kubectl.get("KafkaTopic", names[2]) is None, "the deleted resource is let go", timeout=20)
+    kubectl.wait_for("KafkaSchema", names[0], lambda o: o["status"].get("version") == 2, "the ConfigMap's change is seen")
+    assert ground.stack.operator.pid == pid
+    assert ground.stack.operator.running
+    ground.stack.kubectl.run("delete", "namespace", ns, "--timeout=60s")
+
+
+def test_a_cluster_deleted_alone_lets_its_topics_be(ground: Ground) -> None:
+    shop = open_shop(ground, "cluster-first")
+    kubectl, names = shop.kubectl, shop.names
+    ids = {name: ground.view.topic_id(name) for name in names}
+    kubectl.delete("KafkaCluster", "main")
+    for name in names:
+        found = kubectl.wait_reason("KafkaTopic", name, "ClusterNotFound")
+        assert "create it" in condition(found)["message"]
+    kubectl.delete("KafkaTopic", names[0])
+    kubectl.delete("KafkaSchema", names[0])
+    assert "ClusterGone" in reasons(shop, "KafkaTopic", names[0]), "never silently"
+    assert "ClusterGone" in reasons(shop, "KafkaSchema", names[0]), "never silently"
+    assert {name: ground.view.topic_id(name) for name in names} == ids
+    assert {f"{name}-value" for name in names} <= ground.subjects()
+    # with the cluster back they are kept as before, and the topic that was let go can be adopted
+    kubectl.apply(ground.cluster(shop.namespace), topic(shop.namespace, names[0]))
+    for name in names:
+        found = kubectl.wait_ready("KafkaTopic", name)
+        assert found["status"]["topicId"] == ids[name]
+    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
+    assert not set(names) & ground.view.topics()
+
+
+def test_a_namespace_deleted_takes_topics_and_subjects_with_it(ground: Ground) -> None:
+    """Also where the Secret and the ConfigMap, which cleaning up needs, go first."""
+    ns = "namespace-gone"
+    kubectl = ground.stack.namespace(ns)
+    login = {"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": {"name": "login"}}
+    text = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts", "namespace": ns}, "data": {"order": SCHEMA}}
+    names = tuple(f"{ns}-{n}" for n in range(10))
+    kubectl.apply(
+        secret("login", ns, username=ADMIN[0], password=ADMIN[1]),
+        text,
+        ground.cluster(ns, bootstrapServers=ground.kafka.sasl_plaintext_bootstrap, sasl=login),
+        *(topic(ns, name) for name in names),
+        *(schema(ns, name, schemaFrom={"configMapKeyRef": {"name": "texts", "key": "order"}}) for name in names[:3]),
+    )
+    for name in names:
+        kubectl.wait_ready("KafkaTopic", name)
+    for name in names[:3]:
+        kubectl.wait_ready("KafkaSchema", name)
+    # one that is broken by now, and one that was never any good
+    kubectl.apply(topic(ns, names[9], config={"cleanup.policy": ["compact"]}), topic(ns, f"{ns}-bad", config={"retention.sm": 1}))
+    kubectl.wait_reason("KafkaTopic", names[9], "InvalidSpec")
+    kubectl.wait_reason("KafkaTopic", f"{ns}-bad", "InvalidConfig")
+    ground.stack.kubectl.run("delete", "namespace", ns, "--timeout=60s")
+    assert not {t for t in ground.view.topics() if t.startswith(ns)}
+    assert not {s for s in ground.subjects() if s.startswith(ns)}
+
+
+def test_a_folder_deleted_takes_topics_with_it(ground: Ground, tmp_path: Path) -> None:
+    """``kubectl delete -f`` of what was applied: the cluster goes first, and still the topics are cleaned up."""
+    ns = "folder-gone"
+    kubectl = ground.stack.namespace(ns)
+    objects = [ground.cluster(ns), *(topic(ns, f"{ns}-{n}") for n in range(5)), *(schema(ns, f"{ns}-{n}") for n in range(2))]
+    for number, each in enumerate(objects):
+        (tmp_path / f"{number:02}-{each['kind'].lower()}.yaml").write_text(yaml.safe_dump(each))
+    kubectl.run("apply", "--server-side", "-f", str(tmp_path))
+    for each in objects:
+        kubectl.wait_ready(each["kind"], each["metadata"]["name"])
+    kubectl.run("delete", "-f", str(tmp_path), "--timeout=60s")
+    assert not {t for t in ground.view.topics() if t.startswith(ns)}
+    assert not {s for s in ground.subjects() if s.startswith(ns)}
+    for kind in ("KafkaCluster", "KafkaTopic", "KafkaSchema"):
+        assert list(kubectl.list(kind)) == []
+
+
+def test_the_operator_lived_through_it_all(ground: Ground) -> None:
+    assert ground.stack.operator.running
+    log = ground.stack.operator.log.read_text(errors="replace")
+    assert "Traceback" not in log, "outages are no defects"
