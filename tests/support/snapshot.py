@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
+from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from confluent_kafka import TopicCollection
 from confluent_kafka.admin import ConfigResource
 
 from support.kafka import KafkaView
@@ -23,11 +23,15 @@ def of_kafka(view: KafkaView) -> Snapshot:
     metadata = view.admin.list_topics(timeout=20)
     topics = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in metadata.topics]
     brokers = [ConfigResource(ConfigResource.Type.BROKER, str(number)) for number in metadata.brokers]
-    asked = view.admin.describe_configs([*topics, *brokers])
+    # a broker's settings are asked of that broker alone, one a request
+    asked = dict(view.admin.describe_configs(topics)) if topics else {}
+    for broker in brokers:
+        asked |= view.admin.describe_configs([broker])
+    described = view.admin.describe_topics(TopicCollection(list(metadata.topics))) if topics else {}
     made = {r: {k: e.value for k, e in f.result(20).items() if int(e.source) in _OWN} for r, f in asked.items()}
     found: Snapshot = {f"broker {r.name}": made[r] for r in brokers}
     for resource in topics:
-        description = view.describe(resource.name)
+        description = described[resource.name].result(20)
         found[f"topic {resource.name}"] = {
             "id": str(description.topic_id),
             "replicas": [[n.id for n in p.replicas] for p in description.partitions],
@@ -38,28 +42,34 @@ def of_kafka(view: KafkaView) -> Snapshot:
 
 def of_registry(url: str) -> Snapshot:
     """Each subject's versions with their texts and ids, its level and its mode, deleted ones included; and the registry's own."""
-    found: Snapshot = {"config": ask(url, "/config"), "mode": ask(url, "/mode")}
-    for subject in ask(url, "/subjects?deleted=true"):
+    place = urlsplit(url)
+    connection = HTTPConnection(str(place.hostname), place.port, timeout=20)
+    try:
+        return _of_registry(connection, place.path)
+    finally:
+        connection.close()
+
+
+def _of_registry(connection: HTTPConnection, base: str) -> Snapshot:
+    def ask(path: str) -> Any:
+        connection.request("GET", base + path)
+        with connection.getresponse() as response:
+            text = response.read()
+        if response.status == 404:
+            return None
+        assert response.status == 200, f"{path}: {response.status} {text!r}"
+        return json.loads(text)
+
+    found: Snapshot = {"config": ask("/config"), "mode": ask("/mode")}
+    for subject in ask("/subjects?deleted=true"):
         path = quote(subject, safe="")
-        versions = ask(url, f"/subjects/{path}/versions?deleted=true") or []
+        versions = ask(f"/subjects/{path}/versions?deleted=true") or []
         found[f"subject {subject}"] = {
-            "versions": [ask(url, f"/subjects/{path}/versions/{v}?deleted=true") for v in versions],
-            "config": ask(url, f"/config/{path}"),
-            "mode": ask(url, f"/mode/{path}"),
+            "versions": [ask(f"/subjects/{path}/versions/{v}?deleted=true") for v in versions],
+            "config": ask(f"/config/{path}"),
+            "mode": ask(f"/mode/{path}"),
         }
     return found
-
-
-def ask(url: str, path: str) -> Any:
-    """GET from a registry; None for 404."""
-    try:
-        with urllib.request.urlopen(f"{url}{path}", timeout=20) as response:
-            return json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 404:
-                return None
-        raise
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:

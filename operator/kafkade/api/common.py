@@ -56,7 +56,6 @@ Int = Annotated[int, Strict()]
 Bool = Annotated[bool, Strict()]
 
 
-
 def _config_value(value: object) -> object:
     """One clause for a wrong value, where a union of types would give one for each of them."""
     if isinstance(value, str | int | bool):
@@ -67,7 +66,9 @@ def _config_value(value: object) -> object:
         found = "a list: write its items into one string, with commas between them"
     else:
         found = "nothing" if value is None else "an object"
-    raise PydanticCustomError("config_value", "expected a string, an integer or a boolean, found {found}", {"found": found})
+    raise PydanticCustomError(
+        "config_value", "expected a string, an integer or a boolean, found {found}", {"found": found}
+    )
 
 
 ConfigValue = Annotated[

@@ -82,5 +82,7 @@ def crds(
     from kafkade.cli.crds import crds_command
 
     crds_command(directory, check)
+
+
 if __name__ == "__main__":
     app()

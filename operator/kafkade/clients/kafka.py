@@ -83,7 +83,7 @@ class KafkaAdmin:
         return f"KafkaAdmin({self._security!r})"
 
     async def close(self) -> None:
-        """Close all connections. Requests still running end with ClusterUnreachable."""
+        """Close all connections once running requests have their answers; new requests get ClusterUnreachable."""
         await self._link.close()
         await self._python.close()
 

@@ -116,6 +116,7 @@ class Link:
         self._timeout = timeout
         self._client: _Client | None = None
         self._making = asyncio.Lock()
+        self._closed = False
         self.answered_at = float("-inf")
         """When a broker answered last, on time.monotonic's clock."""
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="kafkade-librdkafka")
@@ -156,17 +157,20 @@ class Link:
         return answer
 
     async def close(self) -> None:
-        """Close the connections; running requests end with an error."""
+        """Close the connections once running requests have their answers; new ones get ClusterUnreachable."""
+        self._closed = True
         if self._client is not None:
             self._retire(self._client)
         self._workers.shutdown(wait=False)
 
     async def _acquire(self) -> _Client:
         async with self._making:
+            check_open(self._closed)
             if self._client is None:
                 loop = asyncio.get_running_loop()
                 # loading CAs takes tens of milliseconds
                 self._client = await loop.run_in_executor(self._workers, _Client, self._security, self._timeout)
+                self._retire_if_closed(self._client)
             if self._client.users == 0 and self._client.used:
                 # what happened while nobody asked, an idle connection closed for example
                 self._client.listen()
@@ -174,6 +178,12 @@ class Link:
             self._client.users += 1
             self._client.used = True
             return self._client
+
+    def _retire_if_closed(self, client: _Client) -> None:
+        """Closed while the client was made."""
+        if self._closed:
+            self._retire(client)
+        check_open(self._closed)
 
     def _release(self, client: _Client) -> None:
         client.users -= 1
@@ -203,7 +213,7 @@ class Link:
             client.listen()
             waited = time.monotonic() - started
             if client.hopeless or waited > self._timeout + _MARGIN:
-                raise way_error(client.cause, self._security, waited)
+                raise way_error(client.cause, self._security, self._timeout)
 
     def _check(self, answers: Mapping[K, Any], client: _Client) -> None:
         """Errors of librdkafka's own speak of the whole request."""
@@ -212,6 +222,12 @@ class Link:
                 client.listen()
                 cause = client.cause or Cause(answer.code(), answer.str())
                 raise way_error(cause, self._security, self._timeout)
+
+
+def check_open(closed: bool) -> None:
+    """Raises ClusterUnreachable when ``closed``: whoever still holds a connection that was replaced tries again."""
+    if closed:
+        raise ClusterUnreachable("this connection to Kafka is closed: its KafkaCluster or a Secret changed or is gone")
 
 
 def _all_done(futures: Mapping[K, Future[Any]], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

@@ -22,6 +22,7 @@ from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigs
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
 from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
 from kafkade.clients.kafka_errors import Action, answer_error
+from kafkade.clients.kafka_link import check_open
 from kafkade.clients.kafka_oauth import TokenProvider
 from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionMove
 
@@ -88,6 +89,7 @@ class KafkaPython:
         self._client: Any = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="kafkade-kafka-python")
         self._idle: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def controller(self) -> int | None:
         """Node id of the active controller, from DescribeQuorum; None where no leader is elected or brokers are too old."""
@@ -156,7 +158,10 @@ class KafkaPython:
         self._raise_for(_ALTER_DEFAULTS, response.responses[0])
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections once running requests have their answers; new ones get ClusterUnreachable."""
+        if self._closed:
+            return
+        self._closed = True
         if self._idle is not None:
             self._idle.cancel()
         self._worker.submit(self._close)
@@ -173,20 +178,21 @@ class KafkaPython:
 
     async def _run(self, action: Action, work: Callable[[Any], R]) -> R:
         loop = asyncio.get_running_loop()
-        if self._idle is not None:
-            self._idle.cancel()
         try:
-            try:
-                await self._way_is_clear()
-            except KafkadeError:
-                self._close_soon()
-                raise
+            await self._way_is_clear()
+            check_open(self._closed)
             return await loop.run_in_executor(self._worker, self._call, action, work)
+        except ClusterUnreachable:
+            self._close_soon()
+            raise
         finally:
+            if self._idle is not None:
+                self._idle.cancel()
             self._idle = loop.call_later(IDLE, self._close_soon)
 
     def _close_soon(self) -> None:
-        self._worker.submit(self._close)
+        if not self._closed:
+            self._worker.submit(self._close)
 
     def _call(self, action: Action, work: Callable[[Any], R]) -> R:
         """In the worker thread."""

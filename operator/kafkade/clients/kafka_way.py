@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,12 +24,24 @@ CLOSED_BY_PEER = "closed by peer"
 _OIDC_FAILED = "Failed to acquire SASL OAUTHBEARER token"
 
 
+_VOLATILE = re.compile(
+    r" \(after \d+ms in state [A-Z_]+\)|, \d+ identical error\(s\) suppressed"
+    r"|^(?:\w+://)?[^ ]+?/\w+: |Connect to ipv[46]#\S+ failed: "
+)
+"""What differs from try to try: how long it took, how often it was said, and which broker happened to be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """What librdkafka said of the way to a broker. Of two, the one with the higher ``rank`` explains more."""
 
     code: int
     text: str
+
+    @property
+    def said(self) -> str:
+        """``text`` without what differs from try to try."""
+        return _VOLATILE.sub("", self.text)
 
     @property
     def rank(self) -> int:
@@ -47,7 +60,10 @@ class Cause:
 
 
 def way_error(cause: Cause | None, security: Security, seconds: float) -> KafkadeError:
-    """The error to raise for ``cause``. ``seconds``: how long was waited."""
+    """The error to raise for ``cause``. ``seconds``: the time that brokers are given, as configured.
+
+    The same trouble gives the same words each time: a status is written only when they change.
+    """
     at = security.bootstrap
     if cause is None:
         return ClusterUnreachable(f"no broker at {at} answered within {seconds:.0f} s")
@@ -56,24 +72,24 @@ def way_error(cause: Cause | None, security: Security, seconds: float) -> Kafkad
         return known
     if cause.code == ForeignError._RESOLVE:
         return ClusterUnreachable(
-            f"a host name of {at} does not resolve: check spec.bootstrapServers and DNS (librdkafka: {cause.text})"
+            f"a host name of {at} does not resolve: check spec.bootstrapServers and DNS (librdkafka: {cause.said})"
         )
-    return ClusterUnreachable(f"no broker at {at} can be reached: {cause.text}")
+    return ClusterUnreachable(f"no broker at {at} can be reached: {cause.said}")
 
 
 def _known(cause: Cause, principal: str = "the principal") -> KafkadeError | None:
     """The error for a cause that speaks for itself."""
     for fragment, make, message in _CAUSES:
         if fragment in cause.text:
-            return make(f"{message} (librdkafka: {cause.text})")
+            return make(f"{message} (librdkafka: {cause.said})")
     if cause.code in (ForeignError._AUTHENTICATION, ForeignError.SASL_AUTHENTICATION_FAILED):
         return AuthenticationFailed(
             f"the brokers refused the login of {principal}: check the Secret that spec.sasl names, and spec.sasl.mechanism"
-            f" (librdkafka: {cause.text})"
+            f" (librdkafka: {cause.said})"
         )
     if cause.code == ForeignError._SSL:
         return TLSFailed(
-            f"the TLS handshake failed: check spec.tls and the brokers' certificates (librdkafka: {cause.text})"
+            f"the TLS handshake failed: check spec.tls and the brokers' certificates (librdkafka: {cause.said})"
         )
     return None
 
@@ -85,12 +101,12 @@ def _hung_up(cause: Cause, security: Security) -> KafkadeError | None:
     if security.tls is None and "in state APIVERSION_QUERY" in cause.text:
         return TLSFailed(
             "the brokers closed the connection at the first request, as a TLS port does to a client without TLS:"
-            f" set spec.tls, or name a plaintext port in spec.bootstrapServers (librdkafka: {cause.text})"
+            f" set spec.tls, or name a plaintext port in spec.bootstrapServers (librdkafka: {cause.said})"
         )
     if security.sasl is None and "in state UP" in cause.text:
         return AuthenticationFailed(
             "the brokers closed the connection, as they do to a client that does not log in:"
-            f" set spec.sasl (librdkafka: {cause.text})"
+            f" set spec.sasl (librdkafka: {cause.said})"
         )
     return None
 
@@ -154,6 +170,7 @@ _CAUSES: tuple[tuple[str, Make, str], ...] = (
     ),
 )
 """Fragments of librdkafka's texts (src/rdkafka_broker.c, rdkafka_ssl.c, rdkafka_sasl*.c) and what they mean for a spec."""
+
 
 def is_all_down(code: int) -> bool:
     """Whether librdkafka says that all known brokers are down, which is a state and not a cause."""

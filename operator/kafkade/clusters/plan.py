@@ -19,7 +19,11 @@ _PER_LISTENER = "listener.name."
 
 
 def plan(
-    declared: Mapping[str, str], ours: Mapping[str, str], settings: BrokerSettings | KafkadeError | None, *, settled: bool
+    declared: Mapping[str, str],
+    ours: Mapping[str, str],
+    settings: BrokerSettings | KafkadeError | None,
+    *,
+    settled: bool,
 ) -> Plan:
     """Steps that bring the cluster-wide dynamic broker settings to ``declared``.
 

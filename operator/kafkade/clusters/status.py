@@ -52,7 +52,11 @@ def report(
 def summary(facts: ClusterFacts) -> str:
     """``3 brokers, 12 topics, 40 partitions``, and what is wrong with those."""
     health = facts.health
-    parts = [_count(len(facts.description.brokers), "broker"), _count(health.topics, "topic"), _count(health.partitions, "partition")]
+    parts = [
+        _count(len(facts.description.brokers), "broker"),
+        _count(health.topics, "topic"),
+        _count(health.partitions, "partition"),
+    ]
     return ", ".join(parts + _troubles(health))
 
 
@@ -145,6 +149,8 @@ def _drift(resource: Resource, plan: Plan, *, acted: bool, observe_only: bool) -
 def _observed(facts: ClusterFacts, plan: Plan) -> Outcome:
     if plan.steps:
         listed = "; ".join(step.change for step in plan.steps)
-        message = f"{summary(facts)}; brokerConfig differs: {listed}; managementPolicy is Observe, so nothing is changed"
+        message = (
+            f"{summary(facts)}; brokerConfig differs: {listed}; managementPolicy is Observe, so nothing is changed"
+        )
         return Outcome("False", reconciling=False, stalled=False, reason="Observed", message=message)
     return Outcome.done(f"{summary(facts)}; managementPolicy is Observe", "Observed")

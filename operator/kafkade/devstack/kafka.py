@@ -265,7 +265,8 @@ class Kafka:
             authorizer=self._authorizer,
             security=self._certificates,
         )
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # behind a letter, since StorageTool takes an id that begins with - for an option
+        cluster_id = "k" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         logging = write_logging(folder, self.version)
         for place in self._places.values():
             (place.folder / "server.properties").write_text(to_properties(server_properties(place, options)))

@@ -41,6 +41,7 @@ class State:
     error: KafkadeError | None = None
     resync: float = DEFAULT_RESYNC
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+    seen_deleted: bool = False
 
     @property
     def usable(self) -> tuple[Connection | None, str | None]:
@@ -73,6 +74,14 @@ class Connections:
         connection = self.get(cluster)
         return connection.description.cluster_id if connection else None
 
+    def seen_deleted(self, cluster: Key) -> bool:
+        """Whether the connection was looked at since the KafkaCluster has been in deletion.
+
+        That look may bring back a connection that a Secret's deletion had just put out of use.
+        """
+        state = self._states.get(cluster)
+        return state is not None and state.seen_deleted
+
     def resync_interval(self, cluster: Key) -> float:
         """Seconds between full comparisons."""
         state = self._states.get(cluster)
@@ -92,6 +101,7 @@ class Connections:
         before = state.usable
         report = await self._reconcile(resource, members, state, context)
         state.tried.set()
+        state.seen_deleted = resource.deleted is not None
         return Look(report, members_affected=before != state.usable)
 
     async def drop(self, cluster: Key) -> None:

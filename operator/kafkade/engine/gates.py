@@ -114,6 +114,8 @@ class Gates:
     async def _deleted_while_away(self, resource: Resource, cluster: Resource, error: KafkadeError) -> Report:
         """The documented rule for letting go of what cannot be cleaned up (docs: deletion)."""
         why = None
+        if cluster.deleted and not self.connections.seen_deleted(cluster.key):
+            return Report(resource.key, retry=0.5)
         if cluster.deleted:
             why = f"{cluster.key} is being deleted and cannot be reached"
         elif await self.namespaces.terminating(resource.key.namespace):
@@ -144,7 +146,9 @@ def _spec(resource: Resource) -> Model:
 
 def _patience(cluster: Resource) -> float:
     """spec.finalizerReleaseAfter in seconds, also of a spec that does not parse as a whole."""
-    given = cluster.spec.get("finalizerReleaseAfter") or KafkaClusterSpec.model_fields["finalizer_release_after"].default
+    given = (
+        cluster.spec.get("finalizerReleaseAfter") or KafkaClusterSpec.model_fields["finalizer_release_after"].default
+    )
     return seconds(str(given))
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.common import ManagementPolicy
+from kafkade.api.conditions import condition
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import DeletionProtected, DependencyError, KafkadeError, ReferencedBy, SpecError
 from kafkade.api.kinds import SCHEMA
-from kafkade.api.objects import Event, Key, Report
+from kafkade.api.objects import Event, Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
@@ -73,8 +74,9 @@ async def _delete_subject(client: RegistryClient, subject: str, policy: SchemaDe
 async def _owned_subject(work: DeletionWork, connection: Connection, context: Context) -> str | None:
     """The subject that this resource registered, or None.
 
-    The finalizer is put on just before the first registration. So a resource with the finalizer and without any status was
-    interrupted there: then the look-up tells whether its schema got registered.
+    The finalizer is put on just before the first registration. So a resource with the finalizer that never recorded a
+    version was interrupted there: the look-up tells whether its schema got registered. Unless that spec is known to have
+    been refused: then whoever registered the same schema since is somebody else.
 
     Raises:
         DependencyError: it was interrupted there, and what its subject's name or its schema comes from is gone.
@@ -86,7 +88,7 @@ async def _owned_subject(work: DeletionWork, connection: Connection, context: Co
     known = resource.status.get("subject")
     if isinstance(known, str) and resource.status.get("version") is not None:
         subject = known
-    elif resource.status or connection.registry is None:
+    elif connection.registry is None or _was_refused(resource):
         return None
     else:
         text = await text_of(work, context)
@@ -95,6 +97,13 @@ async def _owned_subject(work: DeletionWork, connection: Connection, context: Co
         if await connection.registry.lookup(subject, wanted.body, wanted.normalize) is None:
             return None
     return None if context.rival(resource, subject) is not None else subject
+
+
+def _was_refused(resource: Resource) -> bool:
+    """Whether the last spec came to a terminal error. The deletion itself counts metadata.generation up by one."""
+    stalled = condition(resource.status, "Stalled")
+    told = resource.status.get("observedGeneration", -1)
+    return stalled is not None and stalled["status"] == "True" and told >= resource.generation - 1
 
 
 def _referrers(key: Key, context: Context) -> str:

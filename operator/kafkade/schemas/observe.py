@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from kafkade.api.errors import (
     InvalidSchema,
     KafkadeError,
+    ReferenceNotReady,
     RegistryAuthenticationFailed,
     RegistryNotFound,
 )
@@ -157,9 +158,18 @@ class RegistryView:
         return Source(registered.schema, registered.schema_type, references)
 
     async def _references(self, references: tuple[Reference, ...]) -> tuple[tuple[str, Source], ...]:
-        found = await asyncio.gather(*(self._version(r.subject, r.version) for r in references))
+        found = await asyncio.gather(*(self._referenced(r) for r in references))
         sources = await asyncio.gather(*(self._registered_source(f) for f in found))
         return tuple((r.name, s) for r, s in zip(references, sources, strict=True))
+
+    async def _referenced(self, reference: Reference) -> Registered:
+        try:
+            return await self._version(reference.subject, reference.version)
+        except RegistryNotFound as error:
+            raise ReferenceNotReady(
+                f"reference {reference.name}: the registry has no subject {reference.subject} with version"
+                f" {reference.version}; register it first, or correct spec.references"
+            ) from error
 
     async def _version(self, subject: str, version: int) -> Registered:
         """A version's text never changes, so one call serves the batch."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from kafkade.api.errors import (
+    ClusterUnreachable,
     InvalidConfig,
     InvalidSpec,
     KafkadeError,
@@ -315,9 +316,7 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
 async def test_reassign_answers_each(admin: KafkaAdmin, name: str) -> None:
     await make(admin, NewTopic(name, 2, 1))
     home = [p.replicas for p in (await described(admin, name)).partitions]
-    answers = await admin.reassign(
-        {(name, 0): home[0], (name, 1): (9,), (f"{name}-absent", 0): (1,), (name, 7): (1,)}
-    )
+    answers = await admin.reassign({(name, 0): home[0], (name, 1): (9,), (f"{name}-absent", 0): (1,), (name, 7): (1,)})
     assert kinds({f"{t}:{p}": a for (t, p), a in answers.items()}) == {
         f"{name}:0": type(None),
         f"{name}:1": NotEnoughBrokers,
@@ -408,7 +407,31 @@ async def test_a_closed_client_leaves_no_threads(three: Kafka) -> None:
     await until(ended, "its threads are gone")
 
 
-async def test_nothing_is_printed(three: Kafka, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+async def test_closed_under_running_requests(three: Kafka, name: str) -> None:
+    """A connection is replaced while a batch is on its way: each request has its answer or a retryable error."""
+    admin = KafkaAdmin(Security(three.bootstrap))
+    await admin.describe_cluster()
+    requests = [
+        admin.health(),
+        admin.create_topics([NewTopic(name, 1, 1)]),
+        admin.default_broker_configs(),
+        admin.describe_cluster(),
+    ]
+    running = [asyncio.create_task(request) for request in requests]
+    await asyncio.sleep(0.002)
+    await admin.close()
+    answers = await asyncio.gather(*running, return_exceptions=True)
+    assert [a for a in answers if isinstance(a, BaseException) and not isinstance(a, ClusterUnreachable)] == []
+    for request in (admin.describe_cluster, admin.health, admin.default_broker_configs):
+        with pytest.raises(ClusterUnreachable, match="is closed"):
+            await request()
+    assert await admin.features() == {}
+    await admin.close()
+
+
+async def test_nothing_is_printed(
+    three: Kafka, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """librdkafka and kafka-python log through logging only, and no password at any level."""
     caplog.set_level(logging.DEBUG)
     admin = KafkaAdmin(Security("127.0.0.1:1"), timeout=2)

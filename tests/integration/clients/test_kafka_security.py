@@ -117,8 +117,12 @@ IDP = SaslOAuth("http://127.0.0.1:1/token", "kafkade", "not-the-password")
 
 REFUSALS = [
     Refusal("wrong password, PLAIN", wrong_password("PLAIN"), AuthenticationFailed, "login of User:admin"),
-    Refusal("wrong password, SCRAM-SHA-256", wrong_password("SCRAM-SHA-256"), AuthenticationFailed, "login of User:admin"),
-    Refusal("wrong password, SCRAM-SHA-512", wrong_password("SCRAM-SHA-512"), AuthenticationFailed, "login of User:admin"),
+    Refusal(
+        "wrong password, SCRAM-SHA-256", wrong_password("SCRAM-SHA-256"), AuthenticationFailed, "login of User:admin"
+    ),
+    Refusal(
+        "wrong password, SCRAM-SHA-512", wrong_password("SCRAM-SHA-512"), AuthenticationFailed, "login of User:admin"
+    ),
     Refusal(
         "wrong CA",
         lambda k: Security(k.ssl_bootstrap, TlsFiles(CertificateAuthority("another").pem)),
@@ -198,11 +202,19 @@ DENIED: list[tuple[str, Callable[[KafkaAdmin], object], str]] = [
     ("create", lambda a: a.create_topics([NewTopic("t", 1, 1)]), "may not create topic t: grant it Create on topic t"),
     ("describe", lambda a: a.describe_topics(["t"]), "grant it Describe on topic t"),
     ("configs", lambda a: a.topic_configs(["t"]), "grant it DescribeConfigs on topic t"),
-    ("alter configs", lambda a: a.alter_topic_configs({"t": {"retention.ms": "1"}}), "grant it AlterConfigs on topic t"),
+    (
+        "alter configs",
+        lambda a: a.alter_topic_configs({"t": {"retention.ms": "1"}}),
+        "grant it AlterConfigs on topic t",
+    ),
     ("partitions", lambda a: a.create_partitions({"t": 2}), "grant it Alter on topic t"),
     ("delete", lambda a: a.delete_topics(["t"]), "grant it Delete on topic t"),
     ("broker configs", lambda a: a.broker_configs(1), "grant it DescribeConfigs on the cluster"),
-    ("throttle", lambda a: a.alter_broker_configs(1, {"message.max.bytes": "9"}), "grant it AlterConfigs on the cluster"),
+    (
+        "throttle",
+        lambda a: a.alter_broker_configs(1, {"message.max.bytes": "9"}),
+        "grant it AlterConfigs on the cluster",
+    ),
     ("broker defaults", lambda a: a.default_broker_configs(), "grant it DescribeConfigs on the cluster"),
     (
         "alter broker defaults",

@@ -69,8 +69,8 @@ REFUSED = (
     ),
     refused(
         "cluster-client-setting-not-text",
-        "spec.clientConfig",
-        "must be of type string",
+        ".spec.clientConfig.socket.timeout.ms",
+        "expected string",
         clientConfig={"socket.timeout.ms": 5},
     ),
     refused(

@@ -56,7 +56,6 @@ class Pit:
     addresses: Mapping[str, str]
     before: snapshot.Snapshot = field(default_factory=dict)
     _seen: dict[tuple[str, str, str], Object] = field(default_factory=dict)
-    _seen_at: float = 0.0
 
     def snapshot(self) -> snapshot.Snapshot:
         """All of Kafka and all of the registry."""
@@ -67,13 +66,14 @@ class Pit:
         assert snapshot.differences(self.before, self.snapshot()) == []
 
     def object(self, case: Bad) -> Object | None:
-        """The resource as it is now, give or take a quarter of a second: one list serves all cases."""
-        if time.monotonic() - self._seen_at > 0.25:
-            kinds = "kafkaclusters,kafkatopics,kafkaschemas,events"
-            items = json.loads(self.kubectl.run("get", kinds, "-A", "-o", "json").stdout)["items"]
-            self._seen = {(i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items}
-            self._seen_at = time.monotonic()
+        """The resource as of the last list."""
         return self._seen.get((case.kind, case.namespace, case.resource))
+
+    def look(self) -> None:
+        """List everything: one list serves all cases."""
+        kinds = "kafkaclusters,kafkatopics,kafkaschemas,events"
+        items = json.loads(self.kubectl.run("get", kinds, "-A", "-o", "json").stdout)["items"]
+        self._seen = {(i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items}
 
     def events(self, case: Bad) -> list[Object]:
         """Events of the resource, as of the last list."""
@@ -224,12 +224,13 @@ def _settled(pit: Pit, case: Bad) -> Object:
     while True:
         found = pit.object(case)
         if found is not None and current(found) and condition(found)["reason"] == case.reason:
-            if case.silent or any(e["reason"] == case.reason for e in pit.events(case)) or time.monotonic() > deadline:
+            if case.silent or any(e["reason"] == case.reason for e in pit.events(case)):
                 return found
         if time.monotonic() > deadline:
             assert found is not None, "it was never made"
             return found
-        time.sleep(0.1)
+        time.sleep(0.2)
+        pit.look()
 
 
 def _retryable(reason: str) -> bool:
@@ -276,5 +277,11 @@ def test_deleting_bad_resources_deletes_nothing_else(pit: Pit) -> None:
         for namespace in (HOME, GUEST, STRANGER):
             names = [case.resource for case in gone if (case.kind, case.namespace) == (kind, namespace)]
             if names:
-                pit.kubectl.run("-n", namespace, "delete", plural, *names, "--timeout=30s")
+                pit.kubectl.run("-n", namespace, "delete", plural, *names, "--wait=false")
+    until(lambda: _left(pit, gone) == [], "all are gone", timeout=60)
     pit.assert_untouched()
+
+
+def _left(pit: Pit, cases: list[Bad]) -> list[str]:
+    pit.look()
+    return [case.id for case in cases if pit.object(case) is not None]

@@ -51,8 +51,13 @@ PROTOCOLS: list[tuple[str, Security, dict[str, Any], dict[str, Any]]] = [
     (
         "SCRAM",
         Security("a:1,b:2", sasl=SCRAM),
-        {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "alice", "sasl.password": SECRET},
-        {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "alice", "sasl_plain_password": SECRET},
+        {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "alice",
+            "sasl.password": SECRET,
+        },
+        {"sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "alice", "sasl_plain_password": SECRET},
     ),
     (
         "OAUTHBEARER over TLS",
@@ -69,7 +74,9 @@ PROTOCOLS: list[tuple[str, Security, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("security", "librdkafka", "python"), [p[1:] for p in PROTOCOLS], ids=[p[0] for p in PROTOCOLS])
+@pytest.mark.parametrize(
+    ("security", "librdkafka", "python"), [p[1:] for p in PROTOCOLS], ids=[p[0] for p in PROTOCOLS]
+)
 def test_both_clients(security: Security, librdkafka: dict[str, Any], python: dict[str, Any]) -> None:
     first, second = librdkafka_config(security, 15), python_config(security, 15)
     assert librdkafka.items() <= first.items()
@@ -107,12 +114,17 @@ def test_connection_setup_time(timeout: float, setup: int) -> None:
 
 @pytest.mark.parametrize(
     ("config", "checked"),
-    [pytest.param({}, True, id="by default"), pytest.param({"ssl.endpoint.identification.algorithm": "none"}, False, id="turned off")],
+    [
+        pytest.param({}, True, id="by default"),
+        pytest.param({"ssl.endpoint.identification.algorithm": "none"}, False, id="turned off"),
+    ],
 )
 def test_host_names_are_checked_by_both_or_none(config: dict[str, str], checked: bool) -> None:
     security = Security("a:1", TlsFiles(AUTHORITY.pem), client_config=config)
     assert python_config(security, 15)["ssl_context"].check_hostname is checked
-    assert librdkafka_config(security, 15).get("ssl.endpoint.identification.algorithm", "https") == ("https" if checked else "none")
+    assert librdkafka_config(security, 15).get("ssl.endpoint.identification.algorithm", "https") == (
+        "https" if checked else "none"
+    )
 
 
 def test_ssl_context_verifies_with_the_own_ca_only() -> None:
@@ -133,9 +145,13 @@ def encrypted_key() -> str:
         pytest.param(TlsFiles(""), "spec.tls.caSecretRef", id="CA is empty"),
         pytest.param(TlsFiles(None, "tea", PAIR.key), "spec.tls.clientCertSecretRef", id="certificate is no PEM"),
         pytest.param(TlsFiles(None, PAIR.certificate, SECRET), "spec.tls.clientCertSecretRef", id="key is no PEM"),
-        pytest.param(TlsFiles(None, PAIR.certificate, encrypted_key()), "unencrypted", id="key is encrypted: nobody is asked"),
         pytest.param(
-            TlsFiles(None, PAIR.certificate, AUTHORITY.client("b").key), "belongs to it", id="key of another certificate"
+            TlsFiles(None, PAIR.certificate, encrypted_key()), "unencrypted", id="key is encrypted: nobody is asked"
+        ),
+        pytest.param(
+            TlsFiles(None, PAIR.certificate, AUTHORITY.client("b").key),
+            "belongs to it",
+            id="key of another certificate",
         ),
     ],
 )
@@ -161,6 +177,8 @@ def test_principal(security: Security, principal: str) -> None:
     assert security.principal == principal
 
 
-@pytest.mark.parametrize(("level", "name"), [(11, "3.5-IV2"), (21, "3.9-IV0"), (27, "4.1-IV1"), (33, "4.4-IV2"), (99, "level 99")])
+@pytest.mark.parametrize(
+    ("level", "name"), [(11, "3.5-IV2"), (21, "3.9-IV0"), (27, "4.1-IV1"), (33, "4.4-IV2"), (99, "level 99")]
+)
 def test_metadata_version_names(level: int, name: str) -> None:
     assert metadata_version_name(level) == name

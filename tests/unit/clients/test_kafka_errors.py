@@ -30,19 +30,54 @@ ALTER = Action("change the settings of", "topic", "AlterConfigs")
 DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs")
 
 ANSWERS: list[tuple[str, Action, int, str, type[KafkadeError], str]] = [
-    ("unknown topic", ALTER, 3, "Broker: Unknown topic or partition", UnknownTopic, "topic orders: Unknown topic or partition"),
+    (
+        "unknown topic",
+        ALTER,
+        3,
+        "Broker: Unknown topic or partition",
+        UnknownTopic,
+        "topic orders: Unknown topic or partition",
+    ),
     ("illegal name", CREATE, 17, "Topic name is invalid.", NamingRefused, "Topic name is invalid; choose another"),
-    ("collision", CREATE, 17, "Topic 'a.b' collides with existing topic: a_b", NamingRefused, "collides with existing topic"),
-    ("topic denied", CREATE, 29, "Authorization failed.", AuthorizationFailed, "User:alice may not create topic orders"),
+    (
+        "collision",
+        CREATE,
+        17,
+        "Topic 'a.b' collides with existing topic: a_b",
+        NamingRefused,
+        "collides with existing topic",
+    ),
+    (
+        "topic denied",
+        CREATE,
+        29,
+        "Authorization failed.",
+        AuthorizationFailed,
+        "User:alice may not create topic orders",
+    ),
     ("cluster denied", CREATE, 31, "Authorization failed.", AuthorizationFailed, "grant it Create on the cluster"),
     ("login", CREATE, 58, "no", AuthenticationFailed, "login of User:alice"),
     ("too old", CREATE, 35, "UNSUPPORTED_VERSION", NotSupportedByCluster, "too old"),
-    ("exists", CREATE, 36, "Topic 'orders' already exists.", TopicAlreadyExists, "topic orders: Topic 'orders' already exists"),
+    (
+        "exists",
+        CREATE,
+        36,
+        "Topic 'orders' already exists.",
+        TopicAlreadyExists,
+        "topic orders: Topic 'orders' already exists",
+    ),
     ("partitions", CREATE, 37, "Number of partitions was set to 0", InvalidSpec, "change spec.partitions"),
     ("replication factor", CREATE, 38, "only 1 broker(s) are registered.", NotEnoughBrokers, "only 1 broker(s)"),
     ("assignment", CREATE, 39, "broker 9 is not there", NotEnoughBrokers, "broker 9"),
     ("config", ALTER, 40, "Invalid value abc", InvalidConfig, "Invalid value abc; correct that setting"),
-    ("static config", DEFAULTS, 42, "Cannot update these configs dynamically", InvalidConfig, "broker settings: Cannot update"),
+    (
+        "static config",
+        DEFAULTS,
+        42,
+        "Cannot update these configs dynamically",
+        InvalidConfig,
+        "broker settings: Cannot update",
+    ),
     ("odd request", CREATE, 42, "no", KafkaRequestFailed, "topic orders: no"),
     ("policy", CREATE, 44, "Topic names must start with a team", InvalidSpec, "Topic names must start with a team"),
     ("deletion disabled", CREATE, 73, "", TopicDeletionDisabled, "delete.topic.enable=true"),
@@ -52,7 +87,9 @@ ANSWERS: list[tuple[str, Action, int, str, type[KafkadeError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("action", "code", "text", "kind", "says"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
+@pytest.mark.parametrize(
+    ("action", "code", "text", "kind", "says"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS]
+)
 def test_answer(action: Action, code: int, text: str, kind: type[KafkadeError], says: str) -> None:
     name = "" if action is DEFAULTS else "orders"
     error = answer_error(action, name, code, text, "User:alice")
@@ -82,10 +119,28 @@ LATER = "kafka:9092/1: Disconnected: connection closed by peer: receive 0 (after
 
 CAUSES: list[tuple[str, Security, Cause | None, type[KafkadeError], str]] = [
     ("nothing heard", PLAIN, None, ClusterUnreachable, "no broker at kafka:9092 answered within 3 s"),
-    ("refused", PLAIN, Cause(TRANSPORT, "Connection refused"), ClusterUnreachable, "can be reached: Connection refused"),
+    (
+        "refused",
+        PLAIN,
+        Cause(TRANSPORT, "Connection refused"),
+        ClusterUnreachable,
+        "can be reached: Connection refused",
+    ),
     ("no such host", PLAIN, Cause(Foreign._RESOLVE, "Name unknown"), ClusterUnreachable, "does not resolve"),
-    ("wrong password", LOGIN, Cause(LOGIN_FAILED, "Authentication failed"), AuthenticationFailed, "login of User:alice"),
-    ("mechanism", LOGIN, Cause(LOGIN_FAILED, "Unsupported SASL mechanism"), AuthenticationFailed, "spec.sasl.mechanism"),
+    (
+        "wrong password",
+        LOGIN,
+        Cause(LOGIN_FAILED, "Authentication failed"),
+        AuthenticationFailed,
+        "login of User:alice",
+    ),
+    (
+        "mechanism",
+        LOGIN,
+        Cause(LOGIN_FAILED, "Unsupported SASL mechanism"),
+        AuthenticationFailed,
+        "spec.sasl.mechanism",
+    ),
     ("no SASL there", LOGIN, Cause(LOGIN_FAILED, "not valid in current SASL state"), AuthenticationFailed, "login of"),
     (
         "no token",
@@ -97,13 +152,25 @@ CAUSES: list[tuple[str, Security, Cause | None, type[KafkadeError], str]] = [
     ("wrong CA", TLS, Cause(SSL, "certificate verify failed"), TLSFailed, "not signed by the CA in tls.caSecretRef"),
     ("other TLS trouble", TLS, Cause(SSL, "no shared cipher"), TLSFailed, "handshake failed"),
     ("client certificate", TLS, Cause(TRANSPORT, "alert certificate required"), TLSFailed, "clientCertSecretRef"),
-    ("TLS to plaintext", TLS, Cause(TRANSPORT, "connecting to a PLAINTEXT broker listener?"), TLSFailed, "take spec.tls away"),
+    (
+        "TLS to plaintext",
+        TLS,
+        Cause(TRANSPORT, "connecting to a PLAINTEXT broker listener?"),
+        TLSFailed,
+        "take spec.tls away",
+    ),
     ("plaintext to TLS", PLAIN, Cause(TRANSPORT, EARLY), TLSFailed, "set spec.tls"),
     ("closed before the login", LOGIN, Cause(TRANSPORT, EARLY), TLSFailed, "set spec.tls"),
     ("closed early over TLS", TLS, Cause(TRANSPORT, EARLY), ClusterUnreachable, "closed by peer"),
     ("no login on a SASL port", PLAIN, Cause(TRANSPORT, LATER), AuthenticationFailed, "set spec.sasl"),
     ("closed later, logged in", LOGIN, Cause(TRANSPORT, LATER), ClusterUnreachable, "closed by peer"),
-    ("one broker down", PLAIN, Cause(-185, "Failed while waiting for broker: Local: Timed out"), KafkaRequestFailed, "not up"),
+    (
+        "one broker down",
+        PLAIN,
+        Cause(-185, "Failed while waiting for broker: Local: Timed out"),
+        KafkaRequestFailed,
+        "not up",
+    ),
 ]
 
 

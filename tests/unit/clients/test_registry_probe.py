@@ -76,6 +76,20 @@ async def test_probe(answers: dict[str, Any], path: str, flavour: str, reachable
     assert told in found.message if told and found.message else found.message is told
 
 
+async def test_apicurio_is_asked_for_nothing_that_it_does_not_have() -> None:
+    """3.3.3 leaves some requests for unknown paths without any answer; each would cost a whole time limit."""
+    asked: list[str] = []
+
+    class Answers(dict[str, Any]):
+        def get(self, path: str, default: Any = None) -> Any:
+            asked.append(path)
+            return super().get(path, default)
+
+    async with registry(Answers({"/contexts": [":.:"]}), "/apis/ccompat/v7") as client:
+        assert await client.flavour() == "Apicurio"
+    assert {path for path in asked if path != "*"} == {"/contexts"}
+
+
 async def test_nothing_listens() -> None:
     async with registry({}, "") as client:
         pass

@@ -23,7 +23,10 @@ SECRETS = {
     "odd": {"username": b"alice", "password": b"\xff\xfe", "ca.crt": b" \n"},
 }
 SCRAM = {"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": {"name": "user"}}
-OAUTH = {"mechanism": "OAUTHBEARER", "oauthBearer": {"tokenEndpointUrl": "https://idp/token", "scope": "k", "clientSecretRef": {"name": "user"}}}
+OAUTH = {
+    "mechanism": "OAUTHBEARER",
+    "oauthBearer": {"tokenEndpointUrl": "https://idp/token", "scope": "k", "clientSecretRef": {"name": "user"}},
+}
 
 
 def spec(**fields: Any) -> KafkaClusterSpec:
@@ -38,7 +41,11 @@ SECURITY: list[tuple[str, dict[str, Any], Security]] = [
     ("plaintext", {}, Security("kafka:9092")),
     ("TLS, system CAs", {"tls": {}}, Security("kafka:9092", TlsFiles())),
     ("TLS, own CA", {"tls": {"caSecretRef": {"name": "ca"}}}, Security("kafka:9092", TlsFiles("CA"))),
-    ("TLS, another key", {"tls": {"caSecretRef": {"name": "ca", "key": "other.crt"}}}, Security("kafka:9092", TlsFiles("OTHER"))),
+    (
+        "TLS, another key",
+        {"tls": {"caSecretRef": {"name": "ca", "key": "other.crt"}}},
+        Security("kafka:9092", TlsFiles("OTHER")),
+    ),
     (
         "mTLS",
         {"tls": {"caSecretRef": {"name": "ca"}, "clientCertSecretRef": {"name": "client"}}},
@@ -48,10 +55,19 @@ SECURITY: list[tuple[str, dict[str, Any], Security]] = [
     ("SCRAM", {"sasl": SCRAM}, Security("kafka:9092", sasl=SaslPassword("SCRAM-SHA-512", "alice", "top-secret"))),
     (
         "SCRAM, other keys",
-        {"sasl": {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "user", "usernameKey": "u", "passwordKey": "p"}}},
+        {
+            "sasl": {
+                "mechanism": "PLAIN",
+                "credentialsSecretRef": {"name": "user", "usernameKey": "u", "passwordKey": "p"},
+            }
+        },
         Security("kafka:9092", sasl=SaslPassword("PLAIN", "bob", "hunter2")),
     ),
-    ("OAUTHBEARER", {"sasl": OAUTH}, Security("kafka:9092", sasl=SaslOAuth("https://idp/token", "alice", "top-secret", "k"))),
+    (
+        "OAUTHBEARER",
+        {"sasl": OAUTH},
+        Security("kafka:9092", sasl=SaslOAuth("https://idp/token", "alice", "top-secret", "k")),
+    ),
     (
         "clientConfig",
         {"clientConfig": {"socket.timeout.ms": "9000"}},
@@ -69,7 +85,11 @@ URLS = {"urls": ["https://a", "https://b"]}
 REGISTRIES: list[tuple[str, dict[str, Any] | None, RegistryAccess | None]] = [
     ("none", None, None),
     ("bare", URLS, RegistryAccess(("https://a", "https://b"))),
-    ("basic", {**URLS, "basicAuthSecretRef": {"name": "user"}}, RegistryAccess(("https://a", "https://b"), RegistryAuth.basic("alice", "top-secret"))),
+    (
+        "basic",
+        {**URLS, "basicAuthSecretRef": {"name": "user"}},
+        RegistryAccess(("https://a", "https://b"), RegistryAuth.basic("alice", "top-secret")),
+    ),
     (
         "bearer, without the line break",
         {**URLS, "bearerTokenSecretRef": {"name": "token"}},
@@ -110,7 +130,12 @@ REFUSED: list[tuple[str, dict[str, Any], type[KafkadeError], str]] = [
         "Secret shop/ca, which spec.sasl.credentialsSecretRef names, has no key username; it has ca.crt, other.crt",
     ),
     ("no key of the certificate", {"tls": {"clientCertSecretRef": {"name": "ca"}}}, SecretNotFound, "no key tls.crt"),
-    ("no text", {"sasl": {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "odd"}}}, SecretNotFound, "no UTF-8 text under password"),
+    (
+        "no text",
+        {"sasl": {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "odd"}}},
+        SecretNotFound,
+        "no UTF-8 text under password",
+    ),
     ("empty", {"tls": {"caSecretRef": {"name": "odd"}}}, SecretNotFound, "has nothing under the key ca.crt"),
     (
         "registry's Secret",
@@ -124,8 +149,18 @@ REFUSED: list[tuple[str, dict[str, Any], type[KafkadeError], str]] = [
         SecretNotFound,
         "spec.schemaRegistry.tls.caSecretRef",
     ),
-    ("mechanism without credentials", {"sasl": {"mechanism": "PLAIN"}}, InvalidSpec, "PLAIN takes credentialsSecretRef"),
-    ("OAUTHBEARER without its part", {"sasl": {"mechanism": "OAUTHBEARER"}}, InvalidSpec, "OAUTHBEARER takes oauthBearer"),
+    (
+        "mechanism without credentials",
+        {"sasl": {"mechanism": "PLAIN"}},
+        InvalidSpec,
+        "PLAIN takes credentialsSecretRef",
+    ),
+    (
+        "OAUTHBEARER without its part",
+        {"sasl": {"mechanism": "OAUTHBEARER"}},
+        InvalidSpec,
+        "OAUTHBEARER takes oauthBearer",
+    ),
     (
         "unverified with a CA",
         {"tls": {"insecureSkipVerify": True, "caSecretRef": {"name": "ca"}}},
@@ -138,7 +173,12 @@ REFUSED: list[tuple[str, dict[str, Any], type[KafkadeError], str]] = [
         InvalidSpec,
         "not both",
     ),
-    ("clientConfig outside the list", {"clientConfig": {"sasl.password": "x"}}, InvalidSpec, "sasl.password is not among"),
+    (
+        "clientConfig outside the list",
+        {"clientConfig": {"sasl.password": "x"}},
+        InvalidSpec,
+        "sasl.password is not among",
+    ),
 ]
 
 

@@ -21,12 +21,19 @@ def planned(
 
 
 SIZE = "message.max.bytes"
+LISTENER = "listener.name.x.max.connections"
 STEPS: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], tuple[Step, ...]]] = [
     ("nothing declared, nothing set", {}, {}, {}, ()),
     ("set for the first time", {SIZE: "2000"}, {}, {}, (SetBrokerConfig(SIZE, None, "2000"),)),
     ("set to another value", {SIZE: "2000"}, {SIZE: "1000"}, {SIZE: "1000"}, (SetBrokerConfig(SIZE, "1000", "2000"),)),
     ("as declared", {SIZE: "2000"}, {SIZE: "2000"}, {}, ()),
-    ("as declared, spelt otherwise", {"unclean.leader.election.enable": "True"}, {"unclean.leader.election.enable": "true"}, {}, ()),
+    (
+        "as declared, spelt otherwise",
+        {"unclean.leader.election.enable": "True"},
+        {"unclean.leader.election.enable": "true"},
+        {},
+        (),
+    ),
     ("the order of a set", {"log.cleanup.policy": "delete,compact"}, {"log.cleanup.policy": "compact,delete"}, {}, ()),
     ("taken out of the spec", {}, {SIZE: "2000"}, {SIZE: "2000"}, (UnsetBrokerConfig(SIZE, "2000"),)),
     ("taken out of the spec, gone already", {}, {}, {SIZE: "2000"}, ()),
@@ -36,9 +43,13 @@ STEPS: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], tuple[Ste
         {SIZE: "2", "log.retention.ms": "1"},
         {"log.cleanup.policy": "compact"},
         {"log.cleanup.policy": "compact"},
-        (SetBrokerConfig("log.retention.ms", None, "1"), SetBrokerConfig(SIZE, None, "2"), UnsetBrokerConfig("log.cleanup.policy", "compact")),
+        (
+            SetBrokerConfig("log.retention.ms", None, "1"),
+            SetBrokerConfig(SIZE, None, "2"),
+            UnsetBrokerConfig("log.cleanup.policy", "compact"),
+        ),
     ),
-    ("a listener's own setting", {"listener.name.x.max.connections": "5"}, {}, {}, (SetBrokerConfig("listener.name.x.max.connections", None, "5"),)),
+    ("a listener's own setting", {LISTENER: "5"}, {}, {}, (SetBrokerConfig(LISTENER, None, "5"),)),
 ]
 
 
@@ -49,7 +60,12 @@ def test_steps(declared: dict[str, str], found: dict[str, str], ours: dict[str, 
 
 REFUSED: list[tuple[str, dict[str, str], type[KafkadeError], str]] = [
     ("static", {"process.roles": "broker"}, StaticBrokerConfig, "process.roles cannot be changed while brokers run"),
-    ("two static ones", {"process.roles": "x", "num.partitions": "3"}, StaticBrokerConfig, "num.partitions, process.roles"),
+    (
+        "two static ones",
+        {"process.roles": "x", "num.partitions": "3"},
+        StaticBrokerConfig,
+        "num.partitions, process.roles",
+    ),
     ("misspelt", {"message.max.byte": "1"}, InvalidConfig, "did you mean message.max.bytes?"),
     ("unheard of", {"tea.time": "5"}, InvalidConfig, "the brokers know no such setting; see Kafka's"),
     ("two unknown ones", {"tea.time": "5", "log.retention.m": "1"}, InvalidConfig, "log.retention.m: the brokers"),
@@ -70,7 +86,9 @@ def test_refused_as_a_whole(declared: dict[str, str], kind: type[KafkadeError], 
 @pytest.mark.parametrize(
     ("found", "settled", "drift"),
     [
-        pytest.param({SIZE: "1000"}, True, (DriftFound(f"brokerConfig[{SIZE}]", "2000", "1000"),), id="changed by hand"),
+        pytest.param(
+            {SIZE: "1000"}, True, (DriftFound(f"brokerConfig[{SIZE}]", "2000", "1000"),), id="changed by hand"
+        ),
         pytest.param({}, True, (DriftFound(f"brokerConfig[{SIZE}]", "2000", "not set"),), id="removed by hand"),
         pytest.param({SIZE: "1000"}, False, (), id="a new spec"),
         pytest.param({SIZE: "2000"}, True, (), id="as declared"),

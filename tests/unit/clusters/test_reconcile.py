@@ -41,7 +41,9 @@ async def look(
     return found
 
 
-async def again(res: Resource, before: Look, kafka: FakeKafka, registry: FakeRegistry | None = None, **more: Any) -> Look:
+async def again(
+    res: Resource, before: Look, kafka: FakeKafka, registry: FakeRegistry | None = None, **more: Any
+) -> Look:
     """The next look, at the status that the last one wrote."""
     context = FakeContext()
     context.minute = 30
@@ -91,7 +93,9 @@ async def test_the_whole_status() -> None:
     ("health", "says"),
     [
         pytest.param(Health(1, 1, 0, 0), "3 brokers, 1 topic, 1 partition", id="one of each"),
-        pytest.param(Health(2, 9, 3, 1), "3 brokers, 2 topics, 9 partitions, 3 under-replicated, 1 without a leader", id="ill"),
+        pytest.param(
+            Health(2, 9, 3, 1), "3 brokers, 2 topics, 9 partitions, 3 under-replicated, 1 without a leader", id="ill"
+        ),
     ],
 )
 async def test_message(health: Health, says: str) -> None:
@@ -191,10 +195,24 @@ async def test_a_deleted_cluster_is_only_looked_at() -> None:
     [
         pytest.param({"process.roles": "x"}, {}, "StaticBrokerConfig", None, "True", id="static"),
         pytest.param({"message.max.byte": 1}, {}, "InvalidConfig", None, "True", id="misspelt"),
-        pytest.param({SIZE: "tea"}, {"alter": InvalidConfig("tea")}, "InvalidConfig", None, "True", id="refused by the brokers"),
-        pytest.param({SIZE: 1}, {"alter": AuthorizationFailed("no")}, "AuthorizationFailed", "backoff", "False", id="no right to change"),
         pytest.param(
-            {SIZE: 1}, {"default_broker_configs": AuthorizationFailed("no")}, "AuthorizationFailed", "backoff", "False", id="no right to read"
+            {SIZE: "tea"}, {"alter": InvalidConfig("tea")}, "InvalidConfig", None, "True", id="refused by the brokers"
+        ),
+        pytest.param(
+            {SIZE: 1},
+            {"alter": AuthorizationFailed("no")},
+            "AuthorizationFailed",
+            "backoff",
+            "False",
+            id="no right to change",
+        ),
+        pytest.param(
+            {SIZE: 1},
+            {"default_broker_configs": AuthorizationFailed("no")},
+            "AuthorizationFailed",
+            "backoff",
+            "False",
+            id="no right to read",
         ),
     ],
 )
@@ -232,7 +250,11 @@ async def test_registry_down(answer: RegistryProbe | KafkadeError) -> None:
     assert "topics are kept as declared" in message(found)
     assert found.description is not None
     assert (found.error, found.report.retry) == (None, "backoff")
-    assert (found.report.status or {})["registry"] == {"flavour": "Unknown", "reachable": False, "message": "connection refused"}
+    assert (found.report.status or {})["registry"] == {
+        "flavour": "Unknown",
+        "reachable": False,
+        "message": "connection refused",
+    }
     assert kafka.defaults == {SIZE: "2000"}
     back = await again(res, found, kafka, FakeRegistry(KARAPACE))
     assert [(e.type, e.reason) for e in back.report.events] == [("Normal", "Recovered")]

@@ -28,6 +28,9 @@ class Line:
     async def trouble(self, _: Key) -> KafkadeError | None:
         return self.error
 
+    def seen_deleted(self, _: Key) -> bool:
+        return True
+
 
 @dataclass
 class Spaces:

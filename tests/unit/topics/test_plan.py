@@ -17,7 +17,16 @@ from kafkade.clients.model import BrokerNode, ConfigEntry, ConfigSource, Partiti
 from kafkade.topics.desired import desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.plan import Policy, plan
-from kafkade.topics.steps import AddPartitions, Adopt, AlterConfig, AnnounceReassignment, Create, Delete, FinishReassignment, Reassign
+from kafkade.topics.steps import (
+    AddPartitions,
+    Adopt,
+    AlterConfig,
+    AnnounceReassignment,
+    Create,
+    Delete,
+    FinishReassignment,
+    Reassign,
+)
 
 CLUSTER = Key("KafkaCluster", "shop", "main")
 BROKERS = tuple(BrokerNode(n, "127.0.0.1", 9092 + n, f"rack-{n}") for n in (1, 2, 3))
@@ -49,7 +58,9 @@ def facts(partitions: int = 3, factor: int = 3, config: dict[str, str] | None = 
         "min.insync.replicas": ConfigEntry("1", ConfigSource.DEFAULT),
     } | {k: ConfigEntry(v, ConfigSource.TOPIC) for k, v in (config or {}).items()}
     replicas = tuple(range(1, factor + 1))
-    found = TopicDescription("user-events", more.pop("topic_id", "id-1"), tuple(Partition(replicas, replicas, 1) for _ in range(partitions)))
+    found = TopicDescription(
+        "user-events", more.pop("topic_id", "id-1"), tuple(Partition(replicas, replicas, 1) for _ in range(partitions))
+    )
     return TopicFacts(found, entries, **more)
 
 
@@ -64,42 +75,160 @@ def planned(res: Resource, found: TopicFacts, cluster: dict[str, Any] | None = N
 
 NEW = {"finalizers": ()}
 STEPS = [
-    ("absent topic is created with the cluster's defaults", {}, None, ABSENT, NEW, [Create], "3 partitions, replication factor 3"),
+    (
+        "absent topic is created with the cluster's defaults",
+        {},
+        None,
+        ABSENT,
+        NEW,
+        [Create],
+        "3 partitions, replication factor 3",
+    ),
     ("create carries every setting", {"config": {"retention.ms": 5}}, None, ABSENT, NEW, [Create], "retention.ms=5"),
     ("as declared: nothing to do", {"partitions": 3, "replicationFactor": 3}, OWNED, facts(), {}, [], ""),
-    ("same number in another spelling is no change", {"config": {"retention.ms": "0604800000"}}, OWNED, facts(), {}, [], ""),
-    ("same set in another order is no change", {"config": {"cleanup.policy": "compact,delete"}}, OWNED,
-     facts(config={"cleanup.policy": "delete, compact"}), {}, [], ""),
-    ("a changed setting is set", {"config": {"retention.ms": 60000}}, OWNED, facts(), {}, [AlterConfig], "604800000 -> 60000"),
-    ("a setting taken out goes back if kafkade set it", {}, {**OWNED, "config": {"retention.ms": "5"}},
-     facts(config={"retention.ms": "5"}), {}, [AlterConfig], "-> default"),
+    (
+        "same number in another spelling is no change",
+        {"config": {"retention.ms": "0604800000"}},
+        OWNED,
+        facts(),
+        {},
+        [],
+        "",
+    ),
+    (
+        "same set in another order is no change",
+        {"config": {"cleanup.policy": "compact,delete"}},
+        OWNED,
+        facts(config={"cleanup.policy": "delete, compact"}),
+        {},
+        [],
+        "",
+    ),
+    (
+        "a changed setting is set",
+        {"config": {"retention.ms": 60000}},
+        OWNED,
+        facts(),
+        {},
+        [AlterConfig],
+        "604800000 -> 60000",
+    ),
+    (
+        "a setting taken out goes back if kafkade set it",
+        {},
+        {**OWNED, "config": {"retention.ms": "5"}},
+        facts(config={"retention.ms": "5"}),
+        {},
+        [AlterConfig],
+        "-> default",
+    ),
     ("a setting that kafkade did not set stays", {}, OWNED, facts(config={"retention.ms": "5"}), {}, [], ""),
     ("partitions grow", {"partitions": 6}, OWNED, facts(), {}, [AddPartitions], "3 -> 6"),
     ("undeclared partitions are left alone", {}, OWNED, facts(partitions=12), {}, [], ""),
-    ("a new factor is announced before anything moves", {"replicationFactor": 2}, OWNED, facts(), {}, [AnnounceReassignment], "3 -> 2"),
-    ("an announced factor is carried out", {"replicationFactor": 2}, {**OWNED, "reassignment": {"targetReplicationFactor": 2}},
-     facts(), {}, [Reassign], "to replication factor 2"),
-    ("a running move is left alone", {"replicationFactor": 2}, {**OWNED, "reassignment": {"targetReplicationFactor": 2}},
-     facts(moves={0: PartitionMove((1, 2), (), (3,))}), {}, [], ""),
-    ("somebody else's move is left alone", {"replicationFactor": 2}, OWNED, facts(moves={0: PartitionMove((1, 2), (), (3,))}), {}, [], ""),
-    ("a finished move is tidied up", {"replicationFactor": 3},
-     {**OWNED, "reassignment": {"targetReplicationFactor": 3, "throttleBytesPerSecond": 5}}, facts(), {}, [FinishReassignment], "throttles removed"),
-    ("an identical topic is adopted", {"partitions": 3, "config": {"retention.ms": 604800000}}, None, facts(), NEW, [Adopt], "id-1"),
-    ("Always adopts and changes", {"adoptionPolicy": "Always", "config": {"retention.ms": 5}}, None, facts(), NEW,
-     [Adopt, AlterConfig], "604800000 -> 5"),
-    ("after a crash the finalizer says whose topic it is", {"config": {"retention.ms": 5}}, None, facts(), {}, [AlterConfig], "-> 5"),
+    (
+        "a new factor is announced before anything moves",
+        {"replicationFactor": 2},
+        OWNED,
+        facts(),
+        {},
+        [AnnounceReassignment],
+        "3 -> 2",
+    ),
+    (
+        "an announced factor is carried out",
+        {"replicationFactor": 2},
+        {**OWNED, "reassignment": {"targetReplicationFactor": 2}},
+        facts(),
+        {},
+        [Reassign],
+        "to replication factor 2",
+    ),
+    (
+        "a running move is left alone",
+        {"replicationFactor": 2},
+        {**OWNED, "reassignment": {"targetReplicationFactor": 2}},
+        facts(moves={0: PartitionMove((1, 2), (), (3,))}),
+        {},
+        [],
+        "",
+    ),
+    (
+        "somebody else's move is left alone",
+        {"replicationFactor": 2},
+        OWNED,
+        facts(moves={0: PartitionMove((1, 2), (), (3,))}),
+        {},
+        [],
+        "",
+    ),
+    (
+        "a finished move is tidied up",
+        {"replicationFactor": 3},
+        {**OWNED, "reassignment": {"targetReplicationFactor": 3, "throttleBytesPerSecond": 5}},
+        facts(),
+        {},
+        [FinishReassignment],
+        "throttles removed",
+    ),
+    (
+        "an identical topic is adopted",
+        {"partitions": 3, "config": {"retention.ms": 604800000}},
+        None,
+        facts(),
+        NEW,
+        [Adopt],
+        "id-1",
+    ),
+    (
+        "Always adopts and changes",
+        {"adoptionPolicy": "Always", "config": {"retention.ms": 5}},
+        None,
+        facts(),
+        NEW,
+        [Adopt, AlterConfig],
+        "604800000 -> 5",
+    ),
+    (
+        "after a crash the finalizer says whose topic it is",
+        {"config": {"retention.ms": 5}},
+        None,
+        facts(),
+        {},
+        [AlterConfig],
+        "-> 5",
+    ),
     ("deleted outside: made anew", {}, OWNED, ABSENT, {}, [Create], "create"),
     ("recreated outside and identical: adopted", {}, OWNED, facts(topic_id="id-2"), {}, [Adopt], "id-2"),
     ("deletion deletes", {}, OWNED, facts(), {"deleted": "2026-01-02T00:00:00Z"}, [Delete], "and its records"),
     ("Retain keeps", {"deletionPolicy": "Retain"}, OWNED, facts(), {"deleted": "2026-01-02T00:00:00Z"}, [], ""),
-    ("Observe never deletes", {"managementPolicy": "Observe"}, OWNED, facts(), {"deleted": "2026-01-02T00:00:00Z"}, [], ""),
-    ("a topic with another id is not ours to delete", {}, OWNED, facts(topic_id="id-2"), {"deleted": "2026-01-02T00:00:00Z"}, [], ""),
+    (
+        "Observe never deletes",
+        {"managementPolicy": "Observe"},
+        OWNED,
+        facts(),
+        {"deleted": "2026-01-02T00:00:00Z"},
+        [],
+        "",
+    ),
+    (
+        "a topic with another id is not ours to delete",
+        {},
+        OWNED,
+        facts(topic_id="id-2"),
+        {"deleted": "2026-01-02T00:00:00Z"},
+        [],
+        "",
+    ),
     ("deletion of what is gone does nothing", {}, OWNED, ABSENT, {"deleted": "2026-01-02T00:00:00Z"}, [], ""),
 ]
 
 
-@pytest.mark.parametrize(("reason", "spec", "status", "found", "more", "expected", "text"), STEPS, ids=[s[0] for s in STEPS])
-def test_steps(reason: str, spec: Any, status: Any, found: TopicFacts, more: Any, expected: list[type], text: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "spec", "status", "found", "more", "expected", "text"), STEPS, ids=[s[0] for s in STEPS]
+)
+def test_steps(
+    reason: str, spec: Any, status: Any, found: TopicFacts, more: Any, expected: list[type], text: str
+) -> None:
     result = planned(resource(spec, status, **more), found)
     assert result.error is None, reason
     assert [type(s) for s in result.steps] == expected, reason
@@ -108,29 +237,146 @@ def test_steps(reason: str, spec: Any, status: Any, found: TopicFacts, more: Any
 
 
 REFUSALS = [
-    ("fewer partitions", {"partitions": 2}, OWNED, facts(), {}, {}, "PartitionShrinkRefused", "set spec.partitions to 3 or more"),
-    ("misspelt setting", {"config": {"retention.msec": 5}}, OWNED, facts(), {}, {}, "InvalidConfig", "did you mean retention.ms?"),
-    ("removed setting", {"config": {"message.format.version": "2.0"}}, OWNED, facts(), {}, {}, "InvalidConfig", "removed in Kafka 4.0"),
-    ("minimum ISR over the factor", {"replicationFactor": 2, "config": {"min.insync.replicas": 3}}, None, ABSENT, NEW, {},
-     "InvalidConfig", "min.insync.replicas is 3"),
+    (
+        "fewer partitions",
+        {"partitions": 2},
+        OWNED,
+        facts(),
+        {},
+        {},
+        "PartitionShrinkRefused",
+        "set spec.partitions to 3 or more",
+    ),
+    (
+        "misspelt setting",
+        {"config": {"retention.msec": 5}},
+        OWNED,
+        facts(),
+        {},
+        {},
+        "InvalidConfig",
+        "did you mean retention.ms?",
+    ),
+    (
+        "removed setting",
+        {"config": {"message.format.version": "2.0"}},
+        OWNED,
+        facts(),
+        {},
+        {},
+        "InvalidConfig",
+        "removed in Kafka 4.0",
+    ),
+    (
+        "minimum ISR over the factor",
+        {"replicationFactor": 2, "config": {"min.insync.replicas": 3}},
+        None,
+        ABSENT,
+        NEW,
+        {},
+        "InvalidConfig",
+        "min.insync.replicas is 3",
+    ),
     ("more replicas than brokers", {"replicationFactor": 4}, None, ABSENT, NEW, {}, "NotEnoughBrokers", "has 3"),
-    ("default factor over the brokers", {}, None, ABSENT, NEW, {"cluster": {"topicDefaults": {"replicationFactor": 5}}},
-     "NotEnoughBrokers", "topicDefaults"),
-    ("name denied by policy", {"topicName": "orders"}, None, ABSENT, NEW, {"cluster": {"naming": {"denied": ["orders"], "message": "too generic"}}},
-     "NamingRefused", "too generic"),
-    ("name against the pattern, twin included", {"topicName": "UserEvents.dlq"}, None, ABSENT, NEW,
-     {"cluster": {"naming": {"pattern": "[a-z]+(-[a-z]+)+"}}}, "NamingRefused", "wants [a-z]+(-[a-z]+)+"),
-    ("prefix of another namespace", {"topicName": "pay-events"}, None, ABSENT, NEW, {"grant": Grant(("shop-",))}, "NotAllowed", "start with shop-"),
-    ("an older resource holds it", {}, None, facts(), NEW, {"rival": Key("KafkaTopic", "a", "b")}, "TopicConflict", "KafkaTopic a/b"),
-    ("existing topic, Never", {"adoptionPolicy": "Never"}, None, facts(), NEW, {}, "AdoptionRefused", "adoptionPolicy is Never"),
-    ("existing topic, differs", {"partitions": 5}, None, facts(), NEW, {}, "AdoptionRefused", "partitions is 3, declared 5"),
-    ("recreated and differs", {"config": {"retention.ms": 5}}, OWNED, facts(topic_id="id-2"), {}, {}, "AdoptionRefused", "id-1 is now id-2"),
-    ("protected", {}, OWNED, facts(), {"deleted": "x", "annotations": {ANNOTATION_DELETION_PROTECTION: "true"}}, {}, "DeletionProtected", "take it off"),
+    (
+        "default factor over the brokers",
+        {},
+        None,
+        ABSENT,
+        NEW,
+        {"cluster": {"topicDefaults": {"replicationFactor": 5}}},
+        "NotEnoughBrokers",
+        "topicDefaults",
+    ),
+    (
+        "name denied by policy",
+        {"topicName": "orders"},
+        None,
+        ABSENT,
+        NEW,
+        {"cluster": {"naming": {"denied": ["orders"], "message": "too generic"}}},
+        "NamingRefused",
+        "too generic",
+    ),
+    (
+        "name against the pattern, twin included",
+        {"topicName": "UserEvents.dlq"},
+        None,
+        ABSENT,
+        NEW,
+        {"cluster": {"naming": {"pattern": "[a-z]+(-[a-z]+)+"}}},
+        "NamingRefused",
+        "wants [a-z]+(-[a-z]+)+",
+    ),
+    (
+        "prefix of another namespace",
+        {"topicName": "pay-events"},
+        None,
+        ABSENT,
+        NEW,
+        {"grant": Grant(("shop-",))},
+        "NotAllowed",
+        "start with shop-",
+    ),
+    (
+        "an older resource holds it",
+        {},
+        None,
+        facts(),
+        NEW,
+        {"rival": Key("KafkaTopic", "a", "b")},
+        "TopicConflict",
+        "KafkaTopic a/b",
+    ),
+    (
+        "existing topic, Never",
+        {"adoptionPolicy": "Never"},
+        None,
+        facts(),
+        NEW,
+        {},
+        "AdoptionRefused",
+        "adoptionPolicy is Never",
+    ),
+    (
+        "existing topic, differs",
+        {"partitions": 5},
+        None,
+        facts(),
+        NEW,
+        {},
+        "AdoptionRefused",
+        "partitions is 3, declared 5",
+    ),
+    (
+        "recreated and differs",
+        {"config": {"retention.ms": 5}},
+        OWNED,
+        facts(topic_id="id-2"),
+        {},
+        {},
+        "AdoptionRefused",
+        "id-1 is now id-2",
+    ),
+    (
+        "protected",
+        {},
+        OWNED,
+        facts(),
+        {"deleted": "x", "annotations": {ANNOTATION_DELETION_PROTECTION: "true"}},
+        {},
+        "DeletionProtected",
+        "take it off",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("reason", "spec", "status", "found", "more", "policy", "code", "text"), REFUSALS, ids=[r[0] for r in REFUSALS])
-def test_refusals(reason: str, spec: Any, status: Any, found: TopicFacts, more: Any, policy: Any, code: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "spec", "status", "found", "more", "policy", "code", "text"), REFUSALS, ids=[r[0] for r in REFUSALS]
+)
+def test_refusals(
+    reason: str, spec: Any, status: Any, found: TopicFacts, more: Any, policy: Any, code: str, text: str
+) -> None:
     result = planned(resource(spec, status, **more), found, **policy)
     assert result.error is not None, reason
     assert result.error.reason == code
