@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+)
 
 
 class KafkaView:
@@ -53,6 +61,12 @@ class KafkaView:
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         entries = self.admin.describe_configs([resource])[resource].result(20)
         return {k: e.value for k, e in entries.items() if e.source == 1}
+
+    def broker_overrides(self, broker: int) -> dict[str, str]:
+        """Dynamic settings of one broker."""
+        resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+        entries = self.admin.describe_configs([resource])[resource].result(20)
+        return {k: e.value for k, e in entries.items() if e.source == ConfigSource.DYNAMIC_BROKER_CONFIG.value}
 
     def create(self, name: str, partitions: int = 3, factor: int = 1, **config: str) -> str:
         """Make a topic by hand; returns its id."""

@@ -52,6 +52,7 @@ def test_a_topic_can_have_another_name_than_its_resource(world: World, topic: Ma
     until(lambda: not world.view.exists("Orders_v1.raw"), "the topic is gone")
 
 
+@pytest.mark.core
 def test_a_setting_made_by_hand_and_never_declared_is_left_alone(world: World, topic: Make) -> None:
     name = topic(config={"retention.ms": 1000})
     world.kubectl.wait_ready("KafkaTopic", name)
@@ -103,6 +104,7 @@ def test_a_topic_recreated_by_hand_is_taken_only_when_identical(world: World, to
     world.kubectl.delete("KafkaTopic", name)
 
 
+@pytest.mark.core
 def test_retain_keeps_the_topic_and_writes_no_finalizer(world: World, topic: Make) -> None:
     name = topic(deletionPolicy="Retain")
     found = world.kubectl.wait_ready("KafkaTopic", name)
@@ -214,6 +216,7 @@ def _deleted_without_wait(world: World, name: str) -> bool:
     return found is not None and "deletionTimestamp" in found["metadata"]
 
 
+@pytest.mark.core
 def test_pause_stops_everything_and_unpausing_catches_up(world: World, topic: Make) -> None:
     name = topic(config={"retention.ms": 1000})
     world.kubectl.wait_ready("KafkaTopic", name)
@@ -240,10 +243,12 @@ def test_observe_reports_and_never_writes(world: World, topic: Make, fresh: Call
     world.view.delete(name)
 
 
+@pytest.mark.core
 def test_fewer_partitions_are_refused_at_admission_and_at_run_time(world: World, topic: Make) -> None:
     name = topic(partitions=3)
     world.kubectl.wait_ready("KafkaTopic", name)
-    said = world.kubectl.apply_refused(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, "partitions": 2}))
+    fewer = {"clusterRef": {"name": "main"}, "partitions": 2}
+    said = world.kubectl.apply_refused(manifest("KafkaTopic", name, fewer, world.kubectl.namespace))
     assert "partitions can only grow" in said
     world.view.add_partitions(name, 6)
     found = world.kubectl.wait_reason("KafkaTopic", name, "PartitionShrinkRefused")
