@@ -31,15 +31,17 @@ test: prepare ## all tests: unit, integration and end to end, on real parts
 test-unit: $(READY) ## only the tests of pure code
 	$(BIN)/pytest tests/unit
 
-check: $(READY) ## formatting, lint, types, layers, fresh CRDs
-	$(BIN)/ruff format --check operator tests bench deploy
-	$(BIN)/ruff check operator tests bench deploy
+check: $(READY) ## formatting, lint, types, layers, fresh CRDs and reference
+	$(BIN)/ruff format --check operator tests bench deploy docs
+	$(BIN)/ruff check operator tests bench deploy docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/kafkade crds --check crds
+	$(BIN)/python docs/generate.py --check
 
-crds: $(READY) ## write crds/ from the types in operator/kafkade/api
+crds: $(READY) ## write crds/ and docs/reference/ from the types in operator/kafkade/api
 	$(BIN)/kafkade crds crds
+	$(BIN)/python docs/generate.py
 
 lock: ## renew requirements-dev.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --group dev --universal --generate-hashes \

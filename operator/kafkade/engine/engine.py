@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
+from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context, Work
-from kafkade.api.errors import KubernetesError
+from kafkade.api.errors import KafkadeError, KubernetesError
 from kafkade.api.kinds import CLUSTER, KINDS, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
@@ -102,7 +103,7 @@ class Engine:
         self.ownership = Ownership(self.store, self.connections, namespaces)
         self._view = View(kube, self.store, self.ownership, self.references, self.now)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
-        self._lanes: dict[tuple[Key, str], Lane] = {}
+        self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
 
     @staticmethod
@@ -147,13 +148,14 @@ class Engine:
         self.reporter.forget(key)
         if removed is None:
             return
-        lane = self._lanes.get((cluster_of(removed) or key, key.kind))
-        if lane is not None:
-            lane.forget(key)
+        cluster = cluster_of(removed) or key
+        if (cluster, key.kind) in self._lanes:
+            self._lanes[cluster, key.kind][0].forget(key)
         if key.kind == CLUSTER:
             self._spawn(self._close_cluster(key), f"close {key.name}")
             waiting += self.store.members(key)
         self.wake(waiting)
+        self._close_lanes(cluster)
 
     def wake(self, keys: Iterable[Key]) -> None:
         """Ask for a look at resources; unknown ones are left out."""
@@ -174,43 +176,52 @@ class Engine:
         return [r.key for r in self.store.claimants(key.kind, claim) if r.key != key] if claim else []
 
     def _lane(self, cluster: Key, kind: str) -> Lane:
-        lane = self._lanes.get((cluster, kind))
-        if lane is None:
+        if (cluster, kind) not in self._lanes:
             if kind == CLUSTER:
                 lane = Lane(lambda keys: self._look_at_cluster(keys[0]), limit=1, linger=0.0)
             else:
                 member = MEMBERS[kind]
                 lane = Lane(lambda keys: self._work(keys, cluster, member), limit=member.batch)
-            self._lanes[cluster, kind] = lane
-            self._spawn(lane.run(), f"lane {cluster.name} {kind}")
-        return lane
+            self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
+        return self._lanes[cluster, kind][0]
+
+    def _close_lanes(self, cluster: Key) -> None:
+        """Lanes of a cluster that no resource names any more go, so that memory follows the resources that exist."""
+        if self.store.get(cluster) is None and not self.store.members(cluster):
+            for kind in KINDS:
+                entry = self._lanes.pop((cluster, kind), None)
+                if entry is not None:
+                    entry[1].cancel()
 
     async def _work(self, keys: list[Key], cluster: Key, member: Member) -> None:
         """One batch of one kind of one cluster, gates to reports."""
         resources = [r for r in map(self.store.get, keys) if r is not None]
         try:
-            admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
-            works = [a for a in admitted if isinstance(a, Work)]
-            await self.reporter.write([a for a in admitted if isinstance(a, Report)])
-            connection = self.connections.get(cluster)
-            if works and connection is not None:
-                reports = await member.reconcile(works, connection, self._view)
-                await self.reporter.write(reports)
-                self._notice_outage(cluster, reports)
+            await self._batch(resources, cluster, member)
         except KubernetesError as error:
             log.warning("batch of %s put off: %s", cluster, error.message)
             for key in keys:
                 self._later(key, random.uniform(1.0, 3.0))  # noqa: S311 -- jitter
-        except Exception:
-            # a defect in one batch must not end the lane: it is logged whole, and its resources are tried again later
+        except Exception as error:
+            # a defect that one resource brings out must neither end the lane nor hold up its neighbours
             log.exception("batch of %s failed: %s", cluster, ", ".join(map(str, keys[:5])))
-            for key in keys:
-                self._later(key, random.uniform(20.0, 40.0))  # noqa: S311 -- jitter
+            if len(resources) == 1:
+                await self.reporter.write(resources, [_defect(resources[0], error, self.now())])
+                return
+            half = len(keys) // 2
+            await self._work(keys[:half], cluster, member)
+            await self._work(keys[half:], cluster, member)
 
-    def _notice_outage(self, cluster: Key, reports: Sequence[Report]) -> None:
-        """A batch that met an outage makes its KafkaCluster look at once, so that the outage is reported there."""
-        if any(is_outage(report) for report in reports):
-            self.wake([cluster])
+    async def _batch(self, resources: Sequence[Resource], cluster: Key, member: Member) -> None:
+        admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
+        works = [a for a in admitted if isinstance(a, Work)]
+        await self.reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
+        connection = self.connections.get(cluster)
+        if works and connection is not None:
+            reports = await member.reconcile(works, connection, self._view)
+            await self.reporter.write(resources, reports)
+            if any(is_outage(report) for report in reports):
+                self.wake([cluster])  # the KafkaCluster tells of it at once, and for all
 
     async def _look_at_cluster(self, key: Key) -> None:
         resource = self.store.get(key)
@@ -223,11 +234,11 @@ class Engine:
             log.warning("%s put off: %s", key, error.message)
             self._later(key, random.uniform(1.0, 3.0))  # noqa: S311 -- jitter
             return
-        except Exception:
+        except Exception as error:
             log.exception("%s failed", key)
-            self._later(key, random.uniform(20.0, 40.0))  # noqa: S311 -- jitter
+            await self.reporter.write([resource], [_defect(resource, error, self.now())])
             return
-        await self.reporter.write([look.report])
+        await self.reporter.write([resource], [look.report])
         if look.members_affected:
             self.wake(self.store.members(key))
         self._keep_resyncing(key)
@@ -275,10 +286,11 @@ class Engine:
             for key in before - {r.key for r in found}:
                 self.gone(key)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self.health.tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.health.tasks.discard(task)
@@ -287,6 +299,16 @@ class Engine:
             self.health.failed = error
             if self.health.on_failure is not None:
                 self.health.on_failure()
+
+
+def _defect(resource: Resource, error: Exception, now: str) -> Report:
+    """The report of a resource that brought out a defect of kafkade: its type only, for a text could hold anything."""
+    trouble = KafkadeError(
+        f"an error in kafkade itself ({type(error).__name__}): see the operator's log; tried again later"
+    )
+    return Report(
+        resource.key, next_status(resource.status, resource.generation, Outcome.failed(trouble), now), retry="backoff"
+    )
 
 
 def _trigger(resource: Resource) -> tuple[object, ...]:

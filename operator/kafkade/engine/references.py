@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
@@ -81,8 +82,13 @@ class References:
                     self._apply(scope, what, objects)
             except KubernetesError as error:
                 log.warning("watch of %s in %s: %s; again in %.0f s", plural, namespace, error.message, pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 30.0)
+            except Exception:
+                # a watch that ended for good would leave yesterday's Secret in use: log it whole and go on
+                log.exception("watch of %s in %s failed; again in %.0f s", plural, namespace, pause)
+            else:
+                continue
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+            pause = min(pause * 2, 30.0)
 
     def _apply(self, scope: Scope, what: str, objects: list[Mapping[str, Any]]) -> None:
         plural, namespace, _ = scope

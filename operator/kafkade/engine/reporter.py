@@ -51,17 +51,21 @@ class Reporter:
         self._now = now
         self._backoff = Backoff()
 
-    async def write(self, reports: Sequence[Report]) -> None:
-        """Write all reports, side by side; a failed write is tried again with the resource's next look."""
-        await asyncio.gather(*(self._write(report) for report in reports))
+    async def write(self, resources: Sequence[Resource], reports: Sequence[Report]) -> None:
+        """Write all reports, side by side; a failed write is tried again with the resource's next look.
+
+        ``resources``: as they were looked at. What was found of one that has been deleted and made anew since is dropped.
+        """
+        looked_at = {resource.key: resource.uid for resource in resources}
+        await asyncio.gather(*(self._write(report, looked_at[report.key]) for report in reports))
 
     def forget(self, key: Key) -> None:
         """A resource is gone."""
         self._backoff.reset(key)
 
-    async def _write(self, report: Report) -> None:
+    async def _write(self, report: Report, uid: str) -> None:
         resource = self._store.get(report.key)
-        if resource is None:
+        if resource is None or resource.uid != uid:
             return
         try:
             await self._apply(report, resource)
@@ -100,7 +104,7 @@ class Reporter:
         try:
             await self._kube.post_event(resource, event, self._now())
         except KubernetesError as error:
-            log.warning("%s: Event %s not posted: %s", resource.key, event.reason, error.message)
+            log.warning("%s: Event %s not posted (%s): %s", resource.key, event.reason, error.message, event.message)
 
     def _log(self, report: Report) -> None:
         ready = condition(report.status or {}, "Ready") or {}

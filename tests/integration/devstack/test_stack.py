@@ -25,12 +25,12 @@ def registry() -> Iterator[Registry]:
 
 
 def call(registry: Registry, path: str, body: object = None) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - loopback
+    request = urllib.request.Request(
         registry.url + path,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
 
@@ -58,8 +58,8 @@ def test_a_schema_is_registered_and_survives_a_restart(registry: Registry) -> No
 def test_schemas_can_be_deleted(registry: Registry) -> None:
     call(registry, "/subjects/short-value/versions", {"schema": '"string"'})
     for path in ("/subjects/short-value", "/subjects/short-value?permanent=true"):
-        request = urllib.request.Request(registry.url + path, method="DELETE")  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+        request = urllib.request.Request(registry.url + path, method="DELETE")
+        with urllib.request.urlopen(request, timeout=10) as response:
             assert json.load(response) == [1]
     assert "short-value" not in call(registry, "/subjects?deleted=true")
 

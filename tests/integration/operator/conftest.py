@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.kafka import KafkaView
-from support.kubernetes import Kubectl, manifest
-from support.operator import OperatorProcess
 
 from kafkade.devstack import golang
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.registry import Registry
+from support.kafka import KafkaView
+from support.kubernetes import Kubectl, manifest
+from support.operator import OperatorProcess
 
 ROOT = Path(__file__).parents[3]
 

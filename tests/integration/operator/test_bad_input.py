@@ -11,9 +11,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from support import snapshot
-from support.kafka import KafkaView, until
-from support.kubernetes import Kubectl, condition, current, manifest, ready
 
 from integration.operator.bad_resources import (
     GROWN_BY_HAND,
@@ -33,11 +30,17 @@ from kafkade.api import errors
 from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.registry import Registry
+from support import snapshot
+from support.kafka import KafkaView, until
+from support.kubernetes import Kubectl, condition, current, manifest, ready
 
 OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 CASES = (*TOPICS, *SCHEMAS, *CLUSTERS)
 REFUSED = [case for case in CASES if case.reason is None]
 STALLED = [case for case in CASES if case.reason is not None]
+
+ALONE = "test=alone"
+"""Label of the bad resources that have nothing good behind them."""
 
 SETTLED = 30.0
 """Seconds that a resource gets to be told what is wrong with it."""
@@ -69,11 +72,12 @@ class Pit:
         """The resource as of the last list."""
         return self._seen.get((case.kind, case.namespace, case.resource))
 
-    def look(self) -> None:
-        """List everything: one list serves all cases."""
+    def look(self) -> int:
+        """List everything, since one list serves all cases; how many resources of kafkade there are in these namespaces."""
         kinds = "kafkaclusters,kafkatopics,kafkaschemas,events"
         items = json.loads(self.kubectl.run("get", kinds, "-A", "-o", "json").stdout)["items"]
         self._seen = {(i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items}
+        return sum(kind != "Event" and namespace in (HOME, GUEST, STRANGER) for kind, namespace, _ in self._seen)
 
     def events(self, case: Bad) -> list[Object]:
         """Events of the resource, as of the last list."""
@@ -82,8 +86,9 @@ class Pit:
         return [e for e in found if _about(e) == about]
 
     def apply(self, case: Bad, spec: Object) -> Object:
-        """The manifest of a case with addresses filled in."""
-        return manifest(case.kind, case.resource, filled(spec, self.addresses), case.namespace)
+        """The manifest of a case with addresses filled in; labelled unless it was good before."""
+        labels = {} if case.good is not None else {"labels": dict([ALONE.split("=")])}
+        return manifest(case.kind, case.resource, filled(spec, self.addresses), case.namespace, **labels)
 
 
 def _about(event: Object) -> tuple[str, str, str]:
@@ -98,8 +103,6 @@ class _NotFound(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -135,7 +138,10 @@ def pit(base: Base, web_server: str) -> Iterator[Pit]:
         pit.before = pit.snapshot()
         kubectl.apply(*(pit.apply(case, case.spec) for case in STALLED))
         yield pit
-        kubectl.run("delete", "namespace", GUEST, STRANGER, HOME, "--timeout=60s")
+        for namespace in (HOME, GUEST, STRANGER):
+            kubectl.clear(namespace)
+        until(lambda: pit.look() == 0, "nothing is stuck", timeout=60)
+        kubectl.run("delete", "namespace", GUEST, STRANGER, HOME, "--wait=false")
 
 
 def _credentials(kafka: Kafka) -> dict[str, str]:
@@ -223,9 +229,9 @@ def _settled(pit: Pit, case: Bad) -> Object:
     deadline = time.monotonic() + SETTLED
     while True:
         found = pit.object(case)
-        if found is not None and current(found) and condition(found)["reason"] == case.reason:
-            if case.silent or any(e["reason"] == case.reason for e in pit.events(case)):
-                return found
+        told = case.silent or any(e["reason"] == case.reason for e in pit.events(case))
+        if told and found is not None and current(found) and condition(found)["reason"] == case.reason:
+            return found
         if time.monotonic() > deadline:
             assert found is not None, "it was never made"
             return found
@@ -269,15 +275,8 @@ def _writes(pit: Pit) -> list[str]:
 def test_deleting_bad_resources_deletes_nothing_else(pit: Pit) -> None:
     """Also where deletionPolicy says Delete and the name is that of somebody else's topic or subject."""
     gone = [case for case in STALLED if case.good is None]
-    for kind, plural in (
-        ("KafkaTopic", "kafkatopics"),
-        ("KafkaSchema", "kafkaschemas"),
-        ("KafkaCluster", "kafkaclusters"),
-    ):
-        for namespace in (HOME, GUEST, STRANGER):
-            names = [case.resource for case in gone if (case.kind, case.namespace) == (kind, namespace)]
-            if names:
-                pit.kubectl.run("-n", namespace, "delete", plural, *names, "--wait=false")
+    for namespace in (HOME, GUEST, STRANGER):
+        pit.kubectl.clear(namespace, selector=ALONE)
     until(lambda: _left(pit, gone) == [], "all are gone", timeout=60)
     pit.assert_untouched()
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from confluent_kafka import Producer
+
 from integration.operator.conftest import World
 from support.kafka import until
 from support.kubernetes import condition, manifest, ready

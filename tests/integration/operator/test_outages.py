@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
-from support.kafka import KafkaView, until
-from support.kubernetes import Kubectl, condition, manifest, ready
-from support.snapshot import of_registry
-from support.stack import Stack, own_stack, secret
 
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.registry import Registry
+from support.kafka import KafkaView, until
+from support.kubernetes import KINDS, Kubectl, condition, manifest, ready
+from support.snapshot import of_registry
+from support.stack import Stack, own_stack, secret
 
 SCHEMA = json.dumps({"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}]})
 WIDER = json.dumps(
@@ -112,9 +112,20 @@ def open_shop(ground: Ground, name: str, topics: int = 3, **cluster: Any) -> Sho
 
 
 def close_shop(ground: Ground, shop: Shop) -> None:
-    """Delete the namespace and whatever it made."""
-    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
+    """Delete everything in it; what it made in Kafka goes too."""
+    empty(shop)
     assert not [t for t in ground.view.topics() if t.startswith(f"{shop.namespace}-")]
+
+
+def empty(shop: Shop) -> None:
+    """Delete everything in it."""
+    shop.kubectl.clear(shop.namespace)
+    until(lambda: vacant(shop), "all are gone")
+
+
+def vacant(shop: Shop) -> bool:
+    """Whether no resource of kafkade is left in it."""
+    return not any(list(shop.kubectl.list(kind)) for kind in KINDS)
 
 
 def reasons(shop: Shop, kind: str, name: str) -> list[str]:
@@ -181,12 +192,13 @@ def test_what_cannot_be_cleaned_up_is_let_go_with_its_cluster(ground: Ground) ->
         until(lambda: shop.kubectl.get("KafkaTopic", shop.names[0]) is None, "it is let go", timeout=15)
         for name in shop.names[:2]:
             assert "ClusterGone" in reasons(shop, "KafkaTopic", name), "never silently"
-        ground.stack.kubectl.run("delete", "namespace", other.namespace, "--timeout=60s")
+        ground.stack.kubectl.run("delete", "namespace", other.namespace, "--wait=false")
+        until(lambda: vacant(other), "all of it is let go", timeout=60)
     finally:
         ground.kafka.start_broker(1)
     left = set(shop.names) | set(other.names)
     until(lambda: left <= ground.view.topics(), "nothing was deleted in Kafka")
-    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
+    empty(shop)
     ground.view.delete(*left)
 
 
@@ -271,7 +283,7 @@ def test_the_api_server_away_and_every_change_after_it_is_seen(ground: Ground) -
     )
     assert ground.stack.operator.pid == pid
     assert ground.stack.operator.running
-    ground.stack.kubectl.run("delete", "namespace", ns, "--timeout=60s")
+    close_shop(ground, Shop(kubectl, names))
 
 
 def test_a_cluster_deleted_alone_lets_its_topics_be(ground: Ground) -> None:
@@ -293,8 +305,7 @@ def test_a_cluster_deleted_alone_lets_its_topics_be(ground: Ground) -> None:
     for name in names:
         found = kubectl.wait_ready("KafkaTopic", name)
         assert found["status"]["topicId"] == ids[name]
-    ground.stack.kubectl.run("delete", "namespace", shop.namespace, "--timeout=60s")
-    assert not set(names) & ground.view.topics()
+    close_shop(ground, shop)
 
 
 def test_a_namespace_deleted_takes_topics_and_subjects_with_it(ground: Ground) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from integration.operator.conftest import ROOT, World
+from kafkade.devstack import golang
+from kafkade.devstack.kubernetes import ControlPlane
 from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
-
-from kafkade.devstack import golang
-from kafkade.devstack.kubernetes import ControlPlane
 
 REF = {"name": "shared", "namespace": "infra"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.kafka import until
-from support.kubernetes import condition, manifest, ready
 
 from integration.operator.conftest import World
+from support.kafka import until
+from support.kubernetes import condition, manifest, ready
 
 Make = Callable[..., str]
 

@@ -6,9 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from support.kubernetes import manifest
-
 from integration.operator.conftest import World
+from support.kubernetes import manifest
 
 OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 KAFKA_WRITES = {
