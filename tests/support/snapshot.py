@@ -43,7 +43,7 @@ def of_kafka(view: KafkaView) -> Snapshot:
 def of_registry(url: str) -> Snapshot:
     """Each subject's versions with their texts and ids, its level and its mode, deleted ones included; and the registry's own."""
     place = urlsplit(url)
-    connection = HTTPConnection(str(place.hostname), place.port, timeout=20)
+    connection = HTTPConnection(str(place.hostname), place.port, timeout=5)
     try:
         return _of_registry(connection, place.path)
     finally:
@@ -51,10 +51,17 @@ def of_registry(url: str) -> Snapshot:
 
 
 def _of_registry(connection: HTTPConnection, base: str) -> Snapshot:
-    def ask(path: str) -> Any:
-        connection.request("GET", base + path)
-        with connection.getresponse() as response:
-            text = response.read()
+    def ask(path: str, tries: int = 4) -> Any:
+        try:
+            connection.request("GET", base + path)
+            with connection.getresponse() as response:
+                text = response.read()
+        except TimeoutError:
+            # Apicurio 3.3.3 leaves a request unanswered now and then
+            connection.close()
+            if tries == 1:
+                raise
+            return ask(path, tries - 1)
         if response.status == 404:
             return None
         assert response.status == 200, f"{path}: {response.status} {text!r}"

@@ -81,7 +81,8 @@ def _known(cause: Cause, principal: str = "the principal") -> KafkadeError | Non
     """The error for a cause that speaks for itself."""
     for fragment, make, message in _CAUSES:
         if fragment in cause.text:
-            return make(f"{message} (librdkafka: {cause.said})")
+            # the rest of the text differs by the moment at which librdkafka notices; the provider's answer is worth it
+            return make(f"{message} (librdkafka: {cause.said})" if cause.concerns_all else message)
     if cause.code in (ForeignError._AUTHENTICATION, ForeignError.SASL_AUTHENTICATION_FAILED):
         return AuthenticationFailed(
             f"the brokers refused the login of {principal}: check the Secret that spec.sasl names, and spec.sasl.mechanism"

@@ -69,6 +69,10 @@ class Gates:
         again: Literal["backoff"] | float | None = "backoff" if isinstance(error, KubernetesError) else retry
         return Report(resource.key, status, transition_events(resource.status, status), again)
 
+    def _waiting(self, resource: Resource, error: KafkadeError, retry: float) -> Report:
+        """The report of a deletion that waits for its cluster: told once."""
+        return Report(resource.key, retry=retry) if _told(resource, error) else self.failed(resource, error, retry)
+
     async def grant(self, resource: Resource, cluster: Resource) -> Grant:
         """What the cluster lets the resource's namespace use. Raises NotAllowed, InvalidSpec, KubernetesError."""
         try:
@@ -121,7 +125,7 @@ class Gates:
         elif await self.namespaces.terminating(resource.key.namespace):
             if resource.key.namespace == cluster.key.namespace:
                 # it goes as well in a moment, and its Secrets went first: it may still have a connection
-                return self.failed(resource, error, retry=1.0)
+                return self._waiting(resource, error, retry=1.0)
             why = f"namespace {resource.key.namespace} is being deleted and {cluster.key} cannot be reached"
         patience = _patience(cluster)
         since = (condition(cluster.status, "Ready") or {}).get("lastTransitionTime") or self.now()
@@ -129,7 +133,7 @@ class Gates:
         if why is None and waited >= patience:
             why = f"{cluster.key} has been unreachable for longer than spec.finalizerReleaseAfter"
         if why is None:
-            return self.failed(resource, error, retry=max(1.0, patience - waited))
+            return self._waiting(resource, error, retry=max(1.0, patience - waited))
         message = f"{why} ({error.reason}): nothing is deleted in Kafka or the registry, the resource is let go"
         return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
 

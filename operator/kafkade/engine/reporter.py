@@ -121,12 +121,14 @@ def is_outage(report: Report) -> bool:
 
 
 def _outage_of_neighbour(report: Report, resource: Resource) -> bool:
-    """A resource that was as declared says nothing of its cluster's outage: the KafkaCluster does."""
+    """A resource that was as declared says nothing of its cluster's outage: the KafkaCluster does.
+
+    Neither when its spec changed since: what is reported here is of the spec before, and the new one gets its own look.
+    """
     before = condition(resource.status, "Ready") or {}
     return (
         is_outage(report)
         and resource.key.kind != CLUSTER
-        and resource.deleted is None
         and before.get("status") == "True"
-        and resource.status.get("observedGeneration") == resource.generation
+        and resource.status.get("observedGeneration") == (report.status or {}).get("observedGeneration")
     )

@@ -81,6 +81,7 @@ def _register(registry: kopf.OperatorRegistry, engine: Engine, options: Options,
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: Any) -> None:
         await engine.stop()
+        stop.set()  # or Kopf waits five seconds for its own task that waits for this flag
 
     @kopf.on.probe(registry=registry, id="resources")
     async def resources(**_: Any) -> int:

@@ -132,7 +132,8 @@ def _map(value: dict[str, Any], length: int) -> dict[str, Any]:
 
 
 _MAKERS: dict[str, Callable[[dict[str, Any], Any], tuple[Any, Any]]] = {
-    "minLength": lambda node, value: (_text(node, value[:1], node["minLength"]) if "pattern" not in node else None, ""),
+    # a letter rather than a part of the example, which need not be a regular expression where one is asked for
+    "minLength": lambda node, _value: ("a" * node["minLength"] if "pattern" not in node else None, ""),
     "maxLength": lambda node, value: (
         _text(node, value, node["maxLength"]),
         _text(node, value, node["maxLength"] + 1),

@@ -301,7 +301,12 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
     try:
         await asyncio.to_thread(three.stop_broker, other)
         key = (name, 0)
-        assert await admin.reassign({key: (home, other)}) == {key: None}
+        try:
+            answer = await admin.reassign({key: (home, other)})
+        except ClusterUnreachable:
+            # librdkafka waits for a controller that it still takes to be the stopped broker; the next try starts afresh
+            answer = await admin.reassign({key: (home, other)})
+        assert answer == {key: None}
         moves = await admin.reassignments([name])
         assert (set(moves[key].replicas), moves[key].adding, moves[key].removing) == ({home, other}, (other,), ())
         assert (await admin.health()).under_replicated >= 1

@@ -186,14 +186,14 @@ def test_what_cannot_be_cleaned_up_is_let_go_with_its_cluster(ground: Ground) ->
         shop.kubectl.delete("KafkaTopic", shop.names[0], wait=False)
         time.sleep(2 * RESYNC)
         assert shop.kubectl.get("KafkaTopic", shop.names[0]) is not None, "it waits for Kafka"
-        shop.kubectl.run(
-            "-n", shop.namespace, "delete", "kafkacluster/main", f"kafkatopic/{shop.names[1]}", "--timeout=30s"
-        )
-        until(lambda: shop.kubectl.get("KafkaTopic", shop.names[0]) is None, "it is let go", timeout=15)
+        going = ("kafkacluster/main", f"kafkatopic/{shop.names[0]}", f"kafkatopic/{shop.names[1]}")
+        shop.kubectl.run("-n", shop.namespace, "delete", *going, "--wait=false")
+        ground.stack.kubectl.run("delete", "namespace", other.namespace, "--wait=false")
+        for each in going:
+            until(lambda each=each: not shop.kubectl.get(*each.split("/")), f"{each} is let go")
         for name in shop.names[:2]:
             assert "ClusterGone" in reasons(shop, "KafkaTopic", name), "never silently"
-        ground.stack.kubectl.run("delete", "namespace", other.namespace, "--wait=false")
-        until(lambda: vacant(other), "all of it is let go", timeout=60)
+        until(lambda: vacant(other), "all of it is let go")
     finally:
         ground.kafka.start_broker(1)
     left = set(shop.names) | set(other.names)

@@ -242,9 +242,8 @@ def test_rights_that_are_missing_are_named_and_taken_once_granted(secured: Secur
 
 def test_broker_settings_are_set_repaired_and_taken_back(secured: Secured) -> None:
     def spec(**config: Any) -> None:
-        secured.cluster(
-            "brokers", secured.kafka.sasl_plaintext_bootstrap, sasl=sasl("SCRAM-SHA-512"), brokerConfig=config
-        )
+        fields = {"brokerConfig": config} if config else {}
+        secured.cluster("brokers", secured.kafka.sasl_plaintext_bootstrap, sasl=sasl("SCRAM-SHA-512"), **fields)
 
     spec(**{"message.max.bytes": 2_000_000, "log.cleaner.threads": 2})
     found = secured.kubectl.wait_ready("KafkaCluster", "brokers")

@@ -27,5 +27,6 @@ def test_same(key: str, left: str | None, right: str | None, expected: bool, rea
 
 def test_unknown_keys_are_explained() -> None:
     assert "did you mean retention.ms?" in unknown_key_message("retention.mss")
+    assert "did you mean retention.ms?" in unknown_key_message("log.retention.ms"), "a broker's name of its default"
     assert "message.timestamp.before.max.ms" in unknown_key_message("message.timestamp.difference.max.ms")
     assert "see Kafka's topic settings" in unknown_key_message("zzzzzz")
