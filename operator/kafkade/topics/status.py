@@ -46,12 +46,10 @@ def report(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, 
             # a resource that never held the topic lets it be, and must not look as if it did
             fields = {"topicName": desired.name}
         return failed(resource, error, now, fields)
-    outcome, retry = _outcome(resource, desired, facts, plan, done, fields)
+    outcome, retry = _outcome(desired, facts, plan, done, fields)
     status = next_status(resource.status, resource.generation, outcome, now, fields)
     events = (*plan.events, *transition_events(resource.status, status))
-    return Report(
-        resource.key, status, _without_doubles(resource, plan, events), retry, release=_releases(resource, desired)
-    )
+    return Report(resource.key, status, _without_doubles(resource, events), retry, release=_releases(resource, desired))
 
 
 def _releases(resource: Resource, desired: Desired) -> bool:
@@ -59,7 +57,7 @@ def _releases(resource: Resource, desired: Desired) -> bool:
     return FINALIZER in resource.finalizers and desired.deletion is DeletionPolicy.RETAIN
 
 
-def _without_doubles(resource: Resource, plan: Plan, events: tuple[Event, ...]) -> tuple[Event, ...]:
+def _without_doubles(resource: Resource, events: tuple[Event, ...]) -> tuple[Event, ...]:
     """Drop naming warnings and Observe's drift that an unchanged spec was told of before."""
     known = resource.status.get("observedGeneration") == resource.generation
     return tuple(e for e in events if not (known and e.reason == "NamingWarning"))
@@ -137,7 +135,7 @@ def _reassignment(resource: Resource, facts: TopicFacts, done: Acted) -> dict[st
 
 
 def _outcome(
-    resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, done: Acted, fields: Mapping[str, Any]
+    desired: Desired, facts: TopicFacts, plan: Plan, done: Acted, fields: Mapping[str, Any]
 ) -> tuple[Outcome, Literal["backoff"] | float | None]:
     if desired.observe_only:
         return _observed(desired, facts, plan), None
