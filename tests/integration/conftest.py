@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from kafkade.devstack.kubernetes import ControlPlane
-
-CRDS = Path(__file__).parents[2] / "crds"
+from support.stack import install_crds
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +20,5 @@ def control_plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def crds_installed(control_plane: ControlPlane) -> ControlPlane:
     """The same, with the committed CRDs served."""
-    control_plane.kubectl("apply", "--server-side", "-f", CRDS)
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS)
+    install_crds(control_plane)
     return control_plane

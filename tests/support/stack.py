@@ -40,16 +40,26 @@ class Stack:
         return Kubectl(self.kubectl.binary, self.kubectl.kubeconfig, name)
 
 
+def install_crds(control_plane: ControlPlane) -> None:
+    """The committed CRDs, served."""
+    control_plane.kubectl("apply", "--server-side", "-f", ROOT / "crds")
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
+
+
+def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
+    """Rights and admission as the README says; a kubectl of the admin's and the operator's own kubeconfig."""
+    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+    for part in ("rbac/cluster-wide.yaml", "admission"):
+        kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / part))
+    return kubectl, control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+
+
 @contextmanager
 def own_stack(log: Path, args: Sequence[str] = ("--all-namespaces",)) -> Iterator[Stack]:
     """Install kafkade as the README says on a new API server and run the operator with the rights of deploy/rbac."""
     with ControlPlane(audit=True) as control_plane:
-        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
-        kubectl.run("apply", "--server-side", "-f", str(ROOT / "crds"))
-        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
-        for part in ("rbac/cluster-wide.yaml", "admission"):
-            kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / part))
-        kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+        install_crds(control_plane)
+        kubectl, kubeconfig = install_operator(control_plane)
         with OperatorProcess(kubeconfig, log, args) as operator:
             yield Stack(control_plane, kubectl, operator)
 

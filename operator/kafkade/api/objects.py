@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 from kafkade.api import GROUP
 
+CONFLICT_RETRY = 0.2
+"""Seconds until a resource that changed under our hands is looked at again: `Report.retry` after an ApiConflict."""
+
 
 class Key(NamedTuple):
     """Names one custom resource: ``KafkaTopic shop/user-events``."""

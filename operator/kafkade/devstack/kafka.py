@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from . import jolokia, maven, parallel, progress
 from .certificates import CertificateAuthority
@@ -29,6 +27,7 @@ from .kafka_config import (
     to_properties,
     write_logging,
 )
+from .part import Part
 from .ports import HOST, accepts, free_port, release
 from .process import Process
 from .workdir import WorkDir
@@ -46,7 +45,7 @@ def prepare(version: str, *, metrics: bool = False) -> None:
         jolokia.agent()
 
 
-class Kafka:
+class Kafka(Part):
     """Brokers that are also controllers, numbered from 1.
 
     ``security`` adds listeners with TLS, with client certificates and with SASL; ``authorizer``
@@ -170,18 +169,6 @@ class Kafka:
         if self._work is not None:
             self._work.remove()
             self._work = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     # --- single brokers ------------------------------------------------------------------------
 

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from . import golang, progress
 from .errors import DevStackError
 from .kubernetes import ControlPlane, run_kubectl
+from .part import Part
 from .workdir import WorkDir
 
 CHOICE_VARIABLE = "KAFKADE_CONTROL_PLANE"
@@ -62,7 +62,7 @@ def choose_cluster(*, audit: bool = False, runner: Runner = run) -> Cluster:
     return ControlPlane(audit=audit)
 
 
-class KindCluster:
+class KindCluster(Part):
     """A cluster of its own name, deleted on ``stop()``; the user's kubeconfig is not touched."""
 
     def __init__(self, *, runner: Runner = run, program: Path | None = None) -> None:
@@ -117,15 +117,3 @@ class KindCluster:
                 f"`kind {' '.join(words)}` failed: {(done.stderr or done.stdout).strip()}\n"
                 f"Without Docker the stack runs too: set {CHOICE_VARIABLE}=local."
             )
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()

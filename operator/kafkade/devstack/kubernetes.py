@@ -10,14 +10,13 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from . import audit, golang, kubernetes_config, loopback, progress
 from .audit import AuditEvent
 from .certificates import CertificateAuthority
 from .errors import DevStackError
 from .kubernetes_config import Settings
+from .part import Part
 from .ports import accepts, free_port, release
 from .process import Process
 from .workdir import WorkDir
@@ -35,7 +34,7 @@ def prepare() -> None:
     golang.binaries(golang.KUBERNETES)
 
 
-class ControlPlane:
+class ControlPlane(Part):
     """A cluster's API on loopback; ``audit`` keeps a log of the requests it took."""
 
     def __init__(self, *, audit: bool = False, api_server_flags: Sequence[str] = ()) -> None:
@@ -136,18 +135,6 @@ class ControlPlane:
         server = self._processes["kube-apiserver"]
         server.start()
         server.wait_until(self._ready, _START_TIMEOUT)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     # --- before the start ----------------------------------------------------------------------
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from . import cache, loopback, maven, progress
 from .errors import DevStackError
 from .java import QUICK_START, find_java
+from .part import Part
 from .ports import HOST, free_port, release
 from .process import Process
 from .workdir import WorkDir
@@ -32,7 +31,7 @@ def _unpack(folder: Path) -> None:
     archive.unlink()  # it is half of what the cache would hold, and not needed again
 
 
-class Registry:
+class Registry(Part):
     """A registry on loopback with its own database, or one that keeps its schemas in Kafka."""
 
     def __init__(self, *, kafka_sql: str | None = None) -> None:
@@ -87,18 +86,6 @@ class Registry:
         if self._work is not None:
             self._work.remove()
             self._work = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _make_process(self, app: Path, folder: Path) -> Process:
         environment = {

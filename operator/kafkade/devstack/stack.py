@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from types import TracebackType
-from typing import Protocol, Self
 
 from . import parallel
 from .kafka import Kafka
 from .kind import Cluster
+from .part import Part
 from .registry import Registry
 
 
-class Part(Protocol):
-    """Anything that can be started and stopped."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-class Stack:
+class Stack(Part):
     """Any of a Kafka cluster, a registry and a Kubernetes cluster.
 
     If one part does not start, the others are stopped and its error is raised.
@@ -38,8 +29,8 @@ class Stack:
         self.control_plane = control_plane
 
     @property
-    def _parts(self) -> list[Part]:
-        parts: list[Part | None] = [self.kafka, self.registry, self.control_plane]
+    def _parts(self) -> list[Kafka | Registry | Cluster]:
+        parts: list[Kafka | Registry | Cluster | None] = [self.kafka, self.registry, self.control_plane]
         return [part for part in parts if part is not None]
 
     def start(self) -> None:
@@ -55,15 +46,3 @@ class Stack:
         with contextlib.ExitStack() as stops:
             for part in self._parts:
                 stops.callback(part.stop)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()

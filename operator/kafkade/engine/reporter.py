@@ -10,7 +10,7 @@ from kafkade.api import FINALIZER
 from kafkade.api.conditions import condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
-from kafkade.api.objects import Event, Key, Report, Resource
+from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.backoff import Backoff
 from kafkade.engine.store import Store
@@ -28,9 +28,6 @@ OUTAGE_REASONS = frozenset(
     }
 )
 """Trouble of a whole cluster: KafkaCluster's status reports it once; its resources that were as declared stay silent."""
-
-CONFLICT_RETRY = 0.2
-"""Seconds until a resource that changed under our hands is looked at again."""
 
 
 class Reporter:

@@ -49,7 +49,7 @@ async def act(client: RegistryClient, wanted: Desired, facts: SubjectFacts, plan
                     await _take_level(client, step.subject, keep_others=step.keep_others)
                     done.level_unset = True
                 case Register():
-                    await _register(client, step, wanted, facts, done)
+                    await _register(client, step, wanted, done)
                 case DeleteSubject():
                     await _delete(client, step)
                     done.deleted = True
@@ -98,7 +98,7 @@ async def _put_back(client: RegistryClient, plan: Plan, facts: SubjectFacts, don
             done.error = type(error)(f"{why}; putting the compatibility level back failed: {error.message}")
 
 
-async def _register(client: RegistryClient, step: Register, wanted: Desired, facts: SubjectFacts, done: Acted) -> None:
+async def _register(client: RegistryClient, step: Register, wanted: Desired, done: Acted) -> None:
     schema_id = await client.register(step.subject, step.body, step.normalize)
     found = await client.lookup(step.subject, step.body, step.normalize)
     if found is None:

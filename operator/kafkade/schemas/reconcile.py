@@ -10,7 +10,7 @@ from kafkade.api import FINALIZER
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, IncompatibleSchema, InvalidSpec, KafkadeError
 from kafkade.api.kinds import SCHEMA
-from kafkade.api.objects import Key, Report
+from kafkade.api.objects import CONFLICT_RETRY, Key, Report
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
 from kafkade.clients.registry import Reference, Registered
@@ -24,9 +24,6 @@ from kafkade.schemas.status import conflict, failed, report
 from kafkade.schemas.subjects import schema_keys
 
 SchemaWork = Work[KafkaSchemaSpec]
-
-CONFLICT_RETRY = 0.2
-"""Seconds until a resource that changed under our hands is looked at again."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from kafkade.api import FINALIZER
@@ -56,7 +56,7 @@ def report(
     fields = _fields(wanted, facts, plan, done, held, resource)
     if error is not None:
         return failed(resource, error, now, fields), None
-    outcome = _observed(wanted, facts, plan) if wanted.observe_only else _done(wanted, facts, held)
+    outcome = _observed(wanted, facts, plan) if wanted.observe_only else Outcome.done(_as_declared(wanted, facts, held))
     status = next_status(resource.status, resource.generation, outcome, now, fields)
     release = FINALIZER in resource.finalizers and wanted.deletion is SchemaDeletionPolicy.RETAIN
     events = (*plan.events, *transition_events(resource.status, status))
@@ -97,7 +97,7 @@ def _level_set(wanted: Desired, facts: SubjectFacts, done: Acted, old: Mapping[s
 
 def _drift(wanted: Desired, plan: Plan, done: Acted) -> list[dict[str, Any]] | None:
     if wanted.observe_only:
-        found = [d.as_status(repaired=False) for d in (*plan.drift, *_planned(plan, plan.drift))]
+        found = [d.as_status(repaired=False) for d in (*plan.drift, *_planned(plan))]
         return found or None
     repaired = {"compatibility": done.level_set is not None, "version": done.registered is not None, "latest": False}
     return [d.as_status(repaired=repaired[d.field]) for d in plan.drift] or None
@@ -110,9 +110,9 @@ def _drift_before(resource: Resource) -> list[dict[str, Any]] | None:
     return [d for d in resource.status.get("drift") or () if d.get("repaired")] or None
 
 
-def _planned(plan: Plan, known: Sequence[DriftFound]) -> list[DriftFound]:
-    """What Observe would change, as differences."""
-    fields = {d.field for d in known}
+def _planned(plan: Plan) -> list[DriftFound]:
+    """What Observe would change, as differences, where it is no drift already."""
+    fields = {d.field for d in plan.drift}
     found = []
     for step in plan.steps:
         field = "compatibility" if isinstance(step, SetCompatibility | UnsetCompatibility) else "version"
@@ -133,10 +133,6 @@ def _observed(wanted: Desired, facts: SubjectFacts, plan: Plan) -> Outcome:
         message = f"subject {wanted.subject} differs; managementPolicy is Observe, so this is not done: {todo}"
         return Outcome("False", reconciling=False, stalled=False, reason="Observed", message=message)
     return Outcome.done(f"{_as_declared(wanted, facts, facts.found)}; managementPolicy is Observe", "Observed")
-
-
-def _done(wanted: Desired, facts: SubjectFacts, held: Registered | None) -> Outcome:
-    return Outcome.done(_as_declared(wanted, facts, held))
 
 
 def _as_declared(wanted: Desired, facts: SubjectFacts, held: Registered | None) -> str:

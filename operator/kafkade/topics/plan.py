@@ -112,7 +112,7 @@ def _plan_keeping(resource: Resource, desired: Desired, facts: TopicFacts, polic
             " resources (deleting this one leaves the topic alone)"
         )
     if facts.description is None:
-        return _plan_creation(resource, desired, policy, warnings)
+        return _plan_creation(resource, desired, warnings)
     steps: list[Step] = []
     events = list(warnings)
     if not desired.observe_only and not owns(resource, facts):
@@ -164,7 +164,7 @@ def _lowest(facts: TopicFacts) -> int:
     return min((len(p.replicas) for p in facts.description.partitions), default=0) if facts.description else 0
 
 
-def _plan_creation(resource: Resource, desired: Desired, policy: Policy, warnings: list[Event]) -> Plan:
+def _plan_creation(resource: Resource, desired: Desired, warnings: list[Event]) -> Plan:
     create = Create(NewTopic(desired.name, desired.new_partitions, desired.new_replication_factor, desired.config))
     record = recorded_id(resource)
     if record is None:

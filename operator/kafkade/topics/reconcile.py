@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError, TopicAlreadyExists
-from kafkade.api.objects import Report, Resource
+from kafkade.api.objects import CONFLICT_RETRY, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
@@ -20,9 +20,6 @@ from kafkade.topics.plan import Policy, plan
 from kafkade.topics.status import failed, report
 
 log = logging.getLogger("kafkade.topics")
-
-CONFLICT_RETRY = 0.2
-"""Seconds until a resource that changed under our hands is looked at again."""
 
 METADATA_LAG = 1.0
 """Seconds after which every live broker is taken to know of a topic."""

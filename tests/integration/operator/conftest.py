@@ -5,21 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kafkade.devstack import golang
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.registry import Registry
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, manifest
 from support.operator import OperatorProcess
-
-ROOT = Path(__file__).parents[3]
-
+from support.stack import install_operator
 
 MAIN_VERSION = "4.1.1"
 OTHER_VERSIONS = ("3.5.2", "3.9.1", "4.4.0")
@@ -56,18 +52,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("world", versions, indirect=True, scope="session")
 
 
-def install(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
-    """Rights and admission as the README says; the kubeconfig of the operator's ServiceAccount."""
-    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
-    for part in ("rbac/cluster-wide.yaml", "admission"):
-        kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / part))
-    return kubectl, control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
-
-
 @pytest.fixture(scope="session")
 def base(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """An API server with an audit log, a registry, and the operator with the rights of deploy/rbac."""
-    kubectl, kubeconfig = install(crds_installed)
+    kubectl, kubeconfig = install_operator(crds_installed)
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     with Registry() as registry, OperatorProcess(kubeconfig, log) as operator:
         yield Base(crds_installed, kubectl, registry, operator)

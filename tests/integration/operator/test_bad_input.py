@@ -33,8 +33,8 @@ from kafkade.devstack.registry import Registry
 from support import snapshot
 from support.kafka import KafkaView, until
 from support.kubernetes import Kubectl, condition, current, manifest, ready
+from support.stack import OPERATOR
 
-OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 CASES = (*TOPICS, *SCHEMAS, *CLUSTERS)
 REFUSED = [case for case in CASES if case.reason is None]
 STALLED = [case for case in CASES if case.reason is not None]

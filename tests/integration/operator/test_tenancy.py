@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from integration.operator.conftest import ROOT, World
+from integration.operator.conftest import World
 from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import ControlPlane
 from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
+from support.stack import ROOT
 
 REF = {"name": "shared", "namespace": "infra"}
 

@@ -9,6 +9,7 @@ import pytest
 from integration.operator.conftest import World
 from support.kafka import until
 from support.kubernetes import condition, manifest, ready
+from support.stack import ROOT
 
 Make = Callable[..., str]
 
@@ -205,8 +206,6 @@ def test_deletion_protection_holds_in_the_api_server_and_in_the_operator(
         until(lambda: world.kubectl.get("KafkaTopic", name) is None, "gone")
         until(lambda: not world.view.exists(name), "the topic is gone")
     finally:
-        from integration.operator.conftest import ROOT
-
         world.kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / "admission"))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from integration.operator.conftest import World
 from support.kubernetes import manifest
+from support.stack import OPERATOR
 
-OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 KAFKA_WRITES = {
     "CreateTopics",
     "DeleteTopics",
