@@ -133,14 +133,18 @@ class KafkaAdmin:
         """Ids, partitions, replicas; UnknownTopic for a name that is no topic. One request, and no topic is made by it."""
         wanted = list(dict.fromkeys(names))
         answers = await self._many(
-            wanted, lambda a: a.describe_topics(TopicCollection(wanted), request_timeout=self._timeout)
+            wanted,
+            lambda a: a.describe_topics(TopicCollection(wanted), request_timeout=self._timeout),
+            repeatable=True,
         )
         return {name: self._result(_DESCRIBE, name, answers[name], _description) for name in wanted}
 
     async def topic_configs(self, names: Collection[str]) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
         """All settings of topics, defaults included: one DescribeConfigs."""
         wanted = [ck.ConfigResource(ck.ResourceType.TOPIC, name) for name in dict.fromkeys(names)]
-        answers = await self._many(wanted, lambda a: a.describe_configs(wanted, request_timeout=self._timeout))
+        answers = await self._many(
+            wanted, lambda a: a.describe_configs(wanted, request_timeout=self._timeout), repeatable=True
+        )
         return {r.name: self._result(_CONFIGS, r.name, answers[r], _entries) for r in wanted}
 
     async def create_topics(self, topics: Sequence[NewTopic]) -> ByTopic:
@@ -239,8 +243,14 @@ class KafkaAdmin:
         """For requests that only one certain broker can answer, which may well be down."""
         return min(self._timeout, _SINGLE_BROKER_TIMEOUT)
 
-    async def _many(self, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[Any, Any]]) -> dict[Any, Any]:
-        return await self._link.call(start) if wanted else {}
+    async def _many(
+        self,
+        wanted: Sequence[Any],
+        start: Callable[[AdminClient], Mapping[Any, Any]],
+        *,
+        repeatable: bool = False,
+    ) -> dict[Any, Any]:
+        return await self._link.call(start, repeatable=repeatable) if wanted else {}
 
     async def _way_is_clear(self) -> None:
         """Raises the reason when no broker can be talked to."""
@@ -249,7 +259,7 @@ class KafkaAdmin:
 
     async def _describe(self) -> Any:
         start: Start[str] = lambda admin: {"": admin.describe_cluster(request_timeout=self._timeout)}  # noqa: E731
-        answer = (await self._link.call(start))[""]
+        answer = (await self._link.call(start, repeatable=True))[""]
         error = self._refusal(_CLUSTER, "", answer)
         if error is not None:
             raise error

@@ -61,6 +61,7 @@ class _Client:
         self.down_since: float | None = None
         self.users = 0
         self.used = False
+        self.served = False
         self.retired = False
         config = librdkafka_config(security, timeout) | {"error_cb": self._error}
         try:
@@ -121,14 +122,28 @@ class Link:
         """When a broker answered last, on time.monotonic's clock."""
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="kafkade-librdkafka")
 
-    async def call(self, start: Start[K]) -> dict[K, Any | ForeignError]:
+    async def call(self, start: Start[K], *, repeatable: bool = False) -> dict[K, Any | ForeignError]:
         """Start a request and await all its futures: by key the result, or the broker's error for that key alone.
+
+        librdkafka waits in vain for a controller that was stopped, although other brokers are up and any would do. A
+        ``repeatable`` request that runs out of time like that is started once more, by a fresh client.
 
         Raises:
             ClusterUnreachable, AuthenticationFailed, TLSFailed: no broker answered, with the cause.
             InvalidSpec: librdkafka refuses the settings.
         """
         client = await self._acquire()
+        promising = repeatable and client.served
+        try:
+            return await self._ask(client, start)
+        except ClusterUnreachable as error:
+            if not promising or client.down_since is not None:
+                raise
+            log.debug("%s; asking again on new connections", error.message)
+        return await self._ask(await self._acquire(), start)
+
+    async def _ask(self, client: _Client, start: Start[K]) -> dict[K, Any | ForeignError]:
+        """Ask an acquired client and release it; it is retired when it fails."""
         try:
             assert client.admin is not None  # noqa: S101 -- an acquired client is not destroyed before its release
             futures = start(client.admin)
@@ -136,6 +151,7 @@ class Link:
             answers = {key: _answer(future) for key, future in futures.items()}
             self._check(answers, client)
             client.forget()
+            client.served = True
             self.answered_at = time.monotonic()
         except KafkadeError:
             self._retire(client)
