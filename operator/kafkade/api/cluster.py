@@ -10,16 +10,15 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from kafkade.api.common import (
-    OPEN_MAP,
     Bool,
     Condition,
-    ConfigValue,
     DnsName,
     Drift,
     Duration,
     Int,
     Managed,
     Model,
+    Settings,
     cel,
     rules,
 )
@@ -185,9 +184,8 @@ class TopicDefaults(Model):
 
     partitions: Int = Field(default=3, ge=1, le=100_000, description="Default 3.")
     replication_factor: Int = Field(default=3, ge=1, le=32_767, description="Default 3.")
-    config: dict[str, ConfigValue] = Field(
+    config: Settings = Field(
         default_factory=dict,
-        json_schema_extra=dict(OPEN_MAP),
         description="Topic settings; a topic's own spec.config wins key by key.",
     )
     deletion_policy: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Default Delete.")
@@ -320,9 +318,8 @@ class KafkaClusterSpec(Managed):
         ),
     )
     schema_registry: SchemaRegistry | None = Field(default=None, description="The schema registry of this cluster.")
-    broker_config: dict[str, ConfigValue] = Field(
+    broker_config: Settings = Field(
         default_factory=dict,
-        json_schema_extra=dict(OPEN_MAP),
         description="Cluster-wide dynamic broker settings (KIP-226), kept as declared; settings that need a restart are refused.",
     )
     topic_defaults: TopicDefaults = Field(default_factory=TopicDefaults, description="Defaults for topics.")

@@ -76,8 +76,18 @@ ConfigValue = Annotated[
 ]
 """A Kafka setting: string, integer or boolean; Kafka itself only knows strings."""
 
-OPEN_MAP: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-"""CRD schema of a map whose values have several types, which structural schemas cannot say otherwise."""
+_OPEN_MAP: dict[str, Any] = {"type": "object", "nullable": True, "x-kubernetes-preserve-unknown-fields": True}
+"""CRD schema of a map whose values have several types, which structural schemas cannot say otherwise.
+
+Nullable: a server-side apply of ``{}`` by the manager of all its keys leaves null, which would be refused otherwise.
+"""
+
+Settings = Annotated[
+    dict[str, ConfigValue],
+    BeforeValidator(lambda value: {} if value is None else value),
+    Field(json_schema_extra=dict(_OPEN_MAP)),
+]
+"""Kafka settings by name; null is no settings."""
 
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h))+$", max_length=32)]
 """A Go-style duration: 500ms, 30s, 2m, 1h30m, 24h."""

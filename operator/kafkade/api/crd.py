@@ -49,6 +49,7 @@ _COPIED = frozenset(
         "minItems",
         "minLength",
         "minProperties",
+        "nullable",
         "pattern",
         "required",
         "type",

@@ -7,14 +7,13 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from kafkade.api.common import (
-    OPEN_MAP,
     ClusterRef,
     Condition,
-    ConfigValue,
     Drift,
     Int,
     Managed,
     Model,
+    Settings,
     cel,
     rules,
 )
@@ -78,9 +77,8 @@ class KafkaTopicSpec(Managed):
         le=32_767,
         description="Number of replicas; a change moves partitions; default by the cluster, else 3.",
     )
-    config: dict[str, ConfigValue] = Field(
+    config: Settings = Field(
         default_factory=dict,
-        json_schema_extra=dict(OPEN_MAP),
         description="Topic settings (string, integer or boolean). Only keys named here or in the cluster's topicDefaults are managed.",
     )
     deletion_policy: DeletionPolicy | None = Field(

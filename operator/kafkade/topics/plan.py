@@ -288,7 +288,7 @@ def _drift(resource: Resource, desired: Desired, facts: TopicFacts) -> tuple[Dri
     for item in differences:
         key = item.field.removeprefix("config[").removesuffix("]")
         # a changed cluster default differs too, and that is no drift
-        is_default_change = item.field.startswith("config[") and key not in resource.spec.get("config", {})
+        is_default_change = item.field.startswith("config[") and key not in (resource.spec.get("config") or {})
         if not is_default_change or same(key, kept.get(key), item.expected):
             result.append(item)
     return tuple(result)

@@ -12,6 +12,7 @@ import yaml
 from integration.api.client import Api
 from integration.api.examples import EXAMPLES, MINIMAL
 from kafkade.api import API_VERSION
+from kafkade.api.common import parse
 from kafkade.api.crd import crds
 from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import ControlPlane
@@ -125,6 +126,32 @@ def test_a_misspelt_field_is_refused(api: Api, kind: str) -> None:
 def test_settings_keep_their_types(api: Api, config: dict[str, Any], reason: str) -> None:
     with api.stored("KafkaTopic", MINIMAL["KafkaTopic"] | {"config": config}) as stored:
         assert stored["spec"]["config"] == config, reason
+
+
+EMPTIED: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "a topic's settings": ("KafkaTopic", {"config": {"retention.ms": 1}}, {"config": {}}),
+    "a broker's settings": ("KafkaCluster", {"brokerConfig": {"message.max.bytes": 1}}, {"brokerConfig": {}}),
+    "the defaults of topics": (
+        "KafkaCluster",
+        {"topicDefaults": {"config": {"retention.ms": 1}}},
+        {"topicDefaults": {"config": {}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EMPTIED)
+def test_the_last_setting_can_be_given_up_by_server_side_apply(api: Api, case: str) -> None:
+    """As Argo CD and Flux do with a chart's ``config: {}``; the API server leaves null where the manager had all keys."""
+    kind, before, after = EMPTIED[case]
+    with api.stored(kind, MINIMAL[kind]) as stored:
+        name = stored["metadata"]["name"]
+        for change in (before, after):
+            body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": MINIMAL[kind] | change}
+            options = {"fieldManager": "gitops", "force": "true", "fieldValidation": "Strict"}
+            answer = api.call("PATCH", api.path(kind, name), body, "application/apply-patch+yaml", **options)
+            assert answer.status == 200, answer.message
+        left = parse(KINDS[kind].spec, answer.body["spec"])
+    assert left == parse(KINDS[kind].spec, MINIMAL[kind])
 
 
 @pytest.mark.parametrize(("kind", "spec"), [(kind, spec) for kind in KINDS for spec in EXAMPLES[kind]])

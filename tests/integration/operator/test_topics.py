@@ -63,6 +63,15 @@ def test_a_setting_made_by_hand_and_never_declared_is_left_alone(world: World, t
     assert world.view.config(name) == {"retention.ms": "2000", "segment.ms": "600000"}
 
 
+def test_a_topic_whose_last_setting_is_taken_out_is_back_at_the_defaults(world: World, topic: Make) -> None:
+    name = topic(config={"retention.ms": 60000})
+    world.kubectl.wait_ready("KafkaTopic", name)
+    topic(name, config={})
+    world.kubectl.wait_ready("KafkaTopic", name)
+    assert world.view.config(name) == {}
+    assert "config" not in world.kubectl.wait_ready("KafkaTopic", name)["status"]
+
+
 @pytest.mark.core
 def test_settings_changed_by_hand_are_repaired_and_told(world: World, topic: Make) -> None:
     name = topic(config={"retention.ms": 60000})

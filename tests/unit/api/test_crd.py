@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import ConfigDict, Field
 
-from kafkade.api.common import OPEN_MAP, ConfigValue, Int, Model, cel, rules
+from kafkade.api.common import Int, Model, Settings, cel, rules
 from kafkade.api.crd import UnsupportedType, crd, crds, structural
 from kafkade.api.kinds import KINDS
 
@@ -60,7 +60,7 @@ class Sample(Model):
         default_factory=list, description="d"
     )
     labels: dict[str, Annotated[str, Field(max_length=2)]] = Field(default_factory=dict, max_length=3, description="d")
-    open: dict[str, ConfigValue] = Field(default_factory=dict, json_schema_extra=dict(OPEN_MAP), description="d")
+    open: Settings = Field(default_factory=dict, description="d")
     title: str | None = Field(default=None, description="a field that is called like a keyword")
     default: str | None = Field(default=None, description="another one")
 
@@ -127,7 +127,7 @@ A_RULE = {"rule": "self.a != ''", "message": "a is empty"}
         ),
         pytest.param(
             "open",
-            {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "description": "d"},
+            {"type": "object", "nullable": True, "x-kubernetes-preserve-unknown-fields": True, "description": "d"},
             id="a map of several types keeps no union",
         ),
         pytest.param("title", {"type": "string", "description": "a field that is called like a keyword"}, id="title"),
