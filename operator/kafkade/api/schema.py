@@ -163,6 +163,15 @@ class KafkaSchemaSpec(Managed):
                 "has(self.topicRef) == has(oldSelf.topicRef) && (!has(self.topicRef) || self.topicRef == oldSelf.topicRef)",
                 "topicRef is immutable: the subject's name comes from it",
             ),
+            cel(
+                "(has(self.part) ? self.part : 'value') == (has(oldSelf.part) ? oldSelf.part : 'value')",
+                "part is immutable: the subject's name comes from it",
+            ),
+            cel(
+                "(has(self.namingStrategy) ? self.namingStrategy : 'TopicName')"
+                " == (has(oldSelf.namingStrategy) ? oldSelf.namingStrategy : 'TopicName')",
+                "namingStrategy is immutable: the subject's name comes from it",
+            ),
         )
     )
     cluster_ref: ClusterRef = Field(description="The KafkaCluster whose registry it is; immutable.")
@@ -173,10 +182,10 @@ class KafkaSchemaSpec(Managed):
         default=None, description="The KafkaTopic whose records this schema describes; immutable."
     )
     part: Literal["key", "value"] | None = Field(
-        default=None, description="With topicRef: key or value; default value."
+        default=None, description="With topicRef: key or value; default value; immutable."
     )
     naming_strategy: NamingStrategy | None = Field(
-        default=None, description="With topicRef: how the subject is named; default TopicName."
+        default=None, description="With topicRef: how the subject is named; default TopicName; immutable."
     )
     schema_type: SchemaType = Field(default=SchemaType.AVRO, description="AVRO (default), JSON or PROTOBUF.")
     schema_: SchemaText | None = Field(default=None, alias="schema", description="The schema's text.")

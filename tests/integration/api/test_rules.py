@@ -35,6 +35,8 @@ NAME_FIXED = "topicName is immutable"
 GROW = "partitions can only grow"
 SUBJECT_FIXED = "subject is immutable"
 TOPIC_REF_FIXED = "topicRef is immutable"
+PART_FIXED = "part is immutable"
+NAMING_FIXED = "namingStrategy is immutable"
 
 
 class Case(NamedTuple):
@@ -228,6 +230,13 @@ CHANGED = [
     schema_change("another topic", ORDERS, USERS, TOPIC_REF_FIXED),
     schema_change("from subject to topic", {}, ORDERS, SUBJECT_FIXED),
     schema_change("from topic to subject", ORDERS, {}, TOPIC_REF_FIXED),
+    schema_change("the default part by its name", ORDERS, ORDERS | {"part": "value"}),
+    schema_change("another part", ORDERS | {"part": "value"}, ORDERS | {"part": "key"}, PART_FIXED),
+    schema_change("another part than the default", ORDERS, ORDERS | {"part": "key"}, PART_FIXED),
+    schema_change("the key's part left out", ORDERS | {"part": "key"}, ORDERS, PART_FIXED),
+    schema_change("the default naming by its name", ORDERS, ORDERS | {"namingStrategy": "TopicName"}),
+    schema_change("another naming", ORDERS, ORDERS | {"namingStrategy": "RecordName"}, NAMING_FIXED),
+    schema_change("the naming left out", ORDERS | {"namingStrategy": "TopicRecordName"}, ORDERS, NAMING_FIXED),
 ]
 
 
