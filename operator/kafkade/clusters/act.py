@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kafkade.api.errors import InvalidConfig
 from kafkade.api.plan import Step
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
@@ -25,4 +26,10 @@ async def act(kafka: KafkaAdmin, steps: Sequence[Step]) -> None:
                 changes[key] = None
             case _:
                 raise TypeError(f"not a step of a cluster's plan: {step!r}")
-    await kafka.alter_default_broker_configs(changes)
+    try:
+        await kafka.alter_default_broker_configs(changes)
+    except InvalidConfig as error:
+        if any(key in error.message for key in changes):
+            raise
+        # the text of an exception inside the broker, for example "/ by zero"
+        raise InvalidConfig(f"brokerConfig {', '.join(changes)}: {error.message}") from error

@@ -192,6 +192,13 @@ BROKER = (
         "abc",
         brokerConfig={"message.max.bytes": "abc"},
     ),
+    bad(
+        "broker-setting-that-fails-inside-the-broker",
+        "InvalidConfig",
+        "log.cleaner.threads",
+        "by zero",
+        brokerConfig={"log.cleaner.threads": 0},
+    ),
     bad("broker-setting-negative", "InvalidConfig", "message.max.bytes", "-1", brokerConfig={"message.max.bytes": -1}),
     bad(
         "broker-good-and-bad-settings",
