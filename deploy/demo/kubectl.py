@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kafkade.devstack.kubernetes import kubectl_environment
+
 Resource = Mapping[str, Any]
 Test = Callable[[Resource], bool]
 
@@ -41,8 +43,8 @@ class Kubectl:
         """Run it. Raises KubectlFailed."""
         words = [str(argument) for argument in arguments]
         done = subprocess.run(
-            [str(self._program), f"--kubeconfig={self._kubeconfig}", *words],
-            env={**os.environ, "KUBECTL_KUBERC": "false"},
+            [str(self._program), *words],
+            env=os.environ | kubectl_environment(self._kubeconfig),
             input=stdin,
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ import pytest
 from kafkade.devstack import golang
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
-from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.kubernetes import ControlPlane, kubectl_environment
 from kafkade.devstack.registry import Registry
 from kafkade.devstack.stack import Stack
 from support.kafka import KafkaView
@@ -72,5 +72,4 @@ def _reader(folder: Path, kafka: Kafka, registry: Registry, kubectl: Kubectl) ->
     (folder / "client.pem").write_text(kafka.client_cert_pem)
     (folder / "client-key.pem").write_text(kafka.client_key_pem)
     (tools / "kubectl").symlink_to(kubectl.binary)
-    environment = {"KUBECONFIG": str(kubectl.kubeconfig), "KUBECTL_KUBERC": "false"}
-    return Reader(folder, addresses(kafka, registry), environment, tools)
+    return Reader(folder, addresses(kafka, registry), kubectl_environment(kubectl.kubeconfig), tools)

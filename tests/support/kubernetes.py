@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import yaml
+
+from kafkade.devstack.kubernetes import kubectl_environment
 
 KINDS = {"KafkaCluster": "kafkaclusters", "KafkaTopic": "kafkatopics", "KafkaSchema": "kafkaschemas"}
 
@@ -36,7 +39,8 @@ class Kubectl:
     def run(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run it; with ``check`` a failure raises with what it printed."""
         done = subprocess.run(
-            [str(self.binary), f"--kubeconfig={self.kubeconfig}", *args],
+            [str(self.binary), *args],
+            env=os.environ | kubectl_environment(self.kubeconfig),
             input=stdin,
             capture_output=True,
             text=True,

@@ -178,19 +178,23 @@ class ControlPlane(Part):
         return True
 
 
+def kubectl_environment(kubeconfig: Path) -> dict[str, str]:
+    """What kubectl is to find in its environment, so that it knows this cluster alone and leaves nothing at home."""
+    return {
+        "KUBECONFIG": str(kubeconfig),
+        # the user's own preferences are for the user's own clusters
+        "KUBECTL_KUBERC": "false",
+        # what it caches goes with the cluster; a later one at the same port would meet it
+        "KUBECACHEDIR": str(kubeconfig.parent / "cache"),
+    }
+
+
 def run_kubectl(program: Path, kubeconfig: Path, arguments: Sequence[str | Path], stdin: str | None = None) -> str:
     """Run a kubectl; what it complains about becomes the error."""
     words = [str(word) for word in arguments]
     done = subprocess.run(
-        # what it caches goes with the cluster
-        [
-            program,
-            f"--kubeconfig={kubeconfig}",
-            f"--cache-dir={kubeconfig.parent / 'cache'}",
-            *words,
-        ],
-        # the user's own preferences are for the user's own clusters
-        env=os.environ | {"KUBECTL_KUBERC": "false"},
+        [program, *words],
+        env=os.environ | kubectl_environment(kubeconfig),
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,

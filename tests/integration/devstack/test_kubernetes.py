@@ -24,6 +24,14 @@ def test_it_says_its_version(cluster: ControlPlane) -> None:
     assert version["serverVersion"]["gitVersion"] == version["clientVersion"]["gitVersion"] == "v1.35.4"
 
 
+def test_kubectl_leaves_nothing_at_home(cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECACHEDIR", raising=False)
+    cluster.kubectl("get", "namespaces")
+    assert not list(tmp_path.iterdir())
+    assert (cluster.kubeconfig.parent / "cache").is_dir(), "what it found out about the API is kept beside its cluster"
+
+
 def test_writes_are_counted(cluster: ControlPlane) -> None:
     cluster.kubectl("create", "configmap", "counted", "-n", NAMESPACE)
     cluster.kubectl("label", "configmap", "counted", "a=b", "-n", NAMESPACE)
