@@ -22,7 +22,7 @@ from kafkade.api.errors import KafkadeError, NotSupportedByCluster
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
-from kafkade.clients.kafka_link import Link, Start
+from kafkade.clients.kafka_link import Link
 from kafkade.clients.kafka_python import KafkaPython
 from kafkade.clients.model import (
     BrokerNode,
@@ -43,7 +43,6 @@ log = logging.getLogger("kafkade.kafka")
 T = TypeVar("T")
 ByTopic = dict[str, KafkadeError | None]
 
-_CLUSTER = Action("describe", "the cluster", "Describe")
 _CREATE = Action("create", "topic", "Create")
 _DESCRIBE = Action("describe", "topic", "Describe")
 _CONFIGS = Action("read the settings of", "topic", "DescribeConfigs")
@@ -55,6 +54,9 @@ _ALTER_BROKER = Action("change the settings of", "broker", "AlterConfigs")
 
 _AUXILIARY_TIMEOUT = 5.0
 """Seconds for what a status can do without: the active controller and the feature levels."""
+
+_ANY_TOPIC = TopicCollection(["__cluster_metadata"])
+"""A name that no user gives to a topic. Metadata that asks for a topic always has something to answer."""
 
 _SINGLE_BROKER_TIMEOUT = 5.0
 _FRESH = 1.0
@@ -78,6 +80,7 @@ class KafkaAdmin:
         self._link = Link(security, timeout)
         self._python = KafkaPython(security, timeout, self._way_is_clear)
         self._controller: int | None = None
+        self._racks: dict[int, str | None] = {}
 
     def __repr__(self) -> str:
         return f"KafkaAdmin({self._security!r})"
@@ -88,33 +91,29 @@ class KafkaAdmin:
         await self._python.close()
 
     async def describe_cluster(self) -> ClusterDescription:
-        """DescribeCluster, with the active controller from DescribeQuorum.
+        """Brokers and counts from one Metadata request over all topics that the principal may describe.
 
-        KRaft brokers name a random broker as the controller (KIP-500: requests for the controller go through any
-        broker), so their answer counts only where there is no quorum to ask. When the quorum cannot be asked this
-        time, the controller last seen is kept; None when it was never seen.
+        librdkafka's own DescribeCluster would end the process where a broker that just started knows of no broker yet
+        (rdkafka_admin.c, rd_kafka_DescribeClusterResponse_parse: an answer without brokers leaves no result, which is
+        asserted). KRaft brokers name a random broker as the controller (KIP-500: requests for the controller go
+        through any broker), so their answer counts only where there is no quorum to ask. When the quorum or the racks
+        cannot be asked this time, what was last seen is kept; None when nothing was ever seen.
         """
-        answer = await self._describe()
-        brokers = tuple(BrokerNode(n.id, n.host, n.port, n.rack) for n in sorted(answer.nodes, key=lambda n: n.id))
+        await self._reach()
+        metadata = await self._link.call_blocking(lambda admin: admin.list_topics(timeout=self._timeout))
         try:
             async with asyncio.timeout(_AUXILIARY_TIMEOUT):
+                self._racks |= await self._python.racks()
                 self._controller = await self._python.controller()
         except NotSupportedByCluster:
-            self._controller = answer.controller.id if answer.controller is not None else None
+            self._controller = metadata.controller_id if metadata.controller_id >= 0 else None
         except (KafkadeError, TimeoutError) as error:
-            log.debug("the active controller of %s is not known: %s", self._security.bootstrap, error)
-        return ClusterDescription(answer.cluster_id, self._controller, brokers)
-
-    async def health(self) -> Health:
-        """Counts over all topics that the principal may describe, from one Metadata request."""
-        metadata = await self._link.call_blocking(lambda admin: admin.list_topics(timeout=self._timeout))
-        partitions = [p for topic in metadata.topics.values() for p in topic.partitions.values()]
-        return Health(
-            topics=len(metadata.topics),
-            partitions=len(partitions),
-            under_replicated=sum(len(p.isrs) < len(p.replicas) for p in partitions),
-            offline=sum(p.leader < 0 for p in partitions),
+            log.debug("racks and the active controller of %s are not known: %s", self._security.bootstrap, error)
+        brokers = tuple(
+            BrokerNode(b.id, b.host, b.port, self._racks.get(b.id))
+            for b in sorted(metadata.brokers.values(), key=lambda b: b.id)
         )
+        return ClusterDescription(metadata.cluster_id, self._controller, brokers, _health(metadata))
 
     async def features(self) -> Mapping[str, int | str]:
         """Finalized feature levels; metadata.version by its name (``4.1-IV1``). Empty where they cannot be had."""
@@ -255,15 +254,13 @@ class KafkaAdmin:
     async def _way_is_clear(self) -> None:
         """Raises the reason when no broker can be talked to."""
         if time.monotonic() - self._link.answered_at > _FRESH:
-            await self._describe()
+            await self._reach()
 
-    async def _describe(self) -> Any:
-        start: Start[str] = lambda admin: {"": admin.describe_cluster(request_timeout=self._timeout)}  # noqa: E731
-        answer = (await self._link.call(start, repeatable=True))[""]
-        error = self._refusal(_CLUSTER, "", answer)
-        if error is not None:
-            raise error
-        return answer
+    async def _reach(self) -> None:
+        """Ask for next to nothing, whatever the answer is; raises the reason when no broker can be talked to."""
+        await self._link.call(
+            lambda admin: admin.describe_topics(_ANY_TOPIC, request_timeout=self._timeout), repeatable=True
+        )
 
     async def _change(
         self, action: Action, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[str, Any]]
@@ -279,6 +276,16 @@ class KafkaAdmin:
     def _result(self, action: Action, name: str, answer: Any, read: Callable[[Any], T]) -> T | KafkadeError:
         error = self._refusal(action, name, answer)
         return read(answer) if error is None else error
+
+
+def _health(metadata: Any) -> Health:
+    partitions = [p for topic in metadata.topics.values() for p in topic.partitions.values()]
+    return Health(
+        topics=len(metadata.topics),
+        partitions=len(partitions),
+        under_replicated=sum(len(p.isrs) < len(p.replicas) for p in partitions),
+        offline=sum(p.leader < 0 for p in partitions),
+    )
 
 
 def _description(found: Any) -> TopicDescription:

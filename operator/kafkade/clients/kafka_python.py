@@ -17,7 +17,7 @@ from kafka import errors as foreign
 from kafka.admin import ConfigResourceType
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
-from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigsRequest
+from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
 from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
@@ -72,7 +72,7 @@ _ALTER_DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs
 _REASSIGN = Action("reassign", "topic", "Alter")
 _REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
 _MOVES = Action("list the reassignments of", "the cluster", "Describe")
-_QUORUM = Action("describe", "the cluster", "Describe")
+_DESCRIBE = Action("describe", "the cluster", "Describe")
 
 
 class KafkaPython:
@@ -93,11 +93,18 @@ class KafkaPython:
 
     async def controller(self) -> int | None:
         """Node id of the active controller, from DescribeQuorum; None where no leader is elected or brokers are too old."""
-        return await self._run(_QUORUM, _quorum_leader)
+        return await self._run(_DESCRIBE, _quorum_leader)
+
+    async def racks(self) -> dict[int, str | None]:
+        """Each broker's rack, by node id, from DescribeCluster (KIP-700)."""
+        request = DescribeClusterRequest(include_cluster_authorized_operations=False, max_version=0)
+        response = await self._send(_DESCRIBE, request)
+        self._raise_for(_DESCRIBE, response)
+        return {broker.broker_id: broker.rack for broker in response.brokers}
 
     async def features(self) -> dict[str, int]:
         """Finalized feature levels (KIP-584) by name."""
-        answer = await self._run(_QUORUM, lambda client: client.describe_features())
+        answer = await self._run(_DESCRIBE, lambda client: client.describe_features())
         return {name: int(entry["finalized"][1]) for name, entry in answer.items() if "finalized" in entry}
 
     async def reassign(

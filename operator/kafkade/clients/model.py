@@ -49,21 +49,12 @@ class TopicDescription:
 
 @dataclass(frozen=True, slots=True)
 class BrokerNode:
-    """A broker as DescribeCluster shows it."""
+    """A broker: its node id, and where clients reach it."""
 
     id: int
     host: str
     port: int
     rack: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterDescription:
-    """DescribeCluster's answer."""
-
-    cluster_id: str
-    controller: int | None
-    brokers: tuple[BrokerNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +65,16 @@ class Health:
     partitions: int
     under_replicated: int
     offline: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDescription:
+    """A cluster's id, the node id of its active controller, its brokers by node id, and how its partitions are."""
+
+    cluster_id: str
+    controller: int | None
+    brokers: tuple[BrokerNode, ...]
+    health: Health
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, KafkaRequestFailed
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.model import ClusterDescription, ConfigEntry, Health
+from kafkade.clients.model import ClusterDescription, ConfigEntry
 from kafkade.clients.registry import RegistryClient, RegistryProbe
 
 
@@ -25,7 +25,6 @@ class ClusterFacts:
     """What Kafka and the registry say."""
 
     description: ClusterDescription
-    health: Health
     features: Mapping[str, int | str] = field(default_factory=dict)
     """Finalized feature levels; empty when they are not known."""
     settings: BrokerSettings | KafkadeError | None = None
@@ -44,10 +43,9 @@ async def observe(kafka: KafkaAdmin, registry: RegistryClient | None, *, with_se
     probing = None if registry is None else asyncio.ensure_future(_probe(registry))
     try:
         description = await kafka.describe_cluster()
-        health = await kafka.health()
         features = await kafka.features()
         settings = await _settings(kafka, description) if with_settings else None
-        return ClusterFacts(description, health, features, settings, await probing if probing is not None else None)
+        return ClusterFacts(description, features, settings, await probing if probing is not None else None)
     finally:
         if probing is not None and not probing.done():
             probing.cancel()

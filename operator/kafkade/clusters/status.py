@@ -51,7 +51,7 @@ def report(
 
 def summary(facts: ClusterFacts) -> str:
     """``3 brokers, 12 topics, 40 partitions``, and what is wrong with those."""
-    health = facts.health
+    health = facts.description.health
     parts = [
         _count(len(facts.description.brokers), "broker"),
         _count(health.topics, "topic"),
@@ -81,7 +81,7 @@ def unsupported(features: Mapping[str, int | str]) -> list[str]:
 
 
 def _seen(facts: ClusterFacts) -> dict[str, Any]:
-    health = facts.health
+    health = facts.description.health
     brokers = [
         {"id": b.id, "host": b.host, "port": b.port} | ({} if b.rack is None else {"rack": b.rack})
         for b in sorted(facts.description.brokers, key=lambda b: b.id)

@@ -92,15 +92,15 @@ async def test_describe_cluster(admin: KafkaAdmin, three: Kafka) -> None:
 
 
 async def test_health_counts_new_topics(admin: KafkaAdmin, name: str) -> None:
-    before = await admin.health()
+    before = (await admin.describe_cluster()).health
     await make(admin, NewTopic(name, 4, 3))
 
     async def counted() -> bool:
-        now = await admin.health()
+        now = (await admin.describe_cluster()).health
         return (now.topics, now.partitions) == (before.topics + 1, before.partitions + 4)
 
     await until(counted, "one topic and four partitions more")
-    assert (await admin.health()).offline == 0
+    assert (await admin.describe_cluster()).health.offline == 0
     await admin.delete_topics([name])
 
 
@@ -313,7 +313,7 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
         assert await admin.reassign({key: (home, other)}) == {key: None}
         moves = await admin.reassignments([name])
         assert (set(moves[key].replicas), moves[key].adding, moves[key].removing) == ({home, other}, (other,), ())
-        assert (await admin.health()).under_replicated >= 1
+        assert (await admin.describe_cluster()).health.under_replicated >= 1
         with pytest.raises(KafkaRequestFailed, match="not up"):
             await admin.alter_broker_configs(other, {THROTTLE: "1"})
         assert await admin.reassign({key: None}) == {key: None}
@@ -369,7 +369,7 @@ async def test_one_request_for_many_topics(admin: KafkaAdmin, name: str, three: 
         "CreatePartitions": lambda: admin.create_partitions(dict.fromkeys(names, 2)),
         "DeleteTopics": lambda: admin.delete_topics(names),
     }
-    await admin.health()  # librdkafka's own requests of a new connection are made
+    await admin.describe_cluster()  # librdkafka's own requests of a new connection are made
     for api, request in requests.items():
         before = three.request_counts()
         await request()
@@ -409,7 +409,7 @@ async def test_the_event_loop_is_never_blocked(admin: KafkaAdmin, name: str) -> 
     names = [f"{name}-{n}" for n in range(1000)]
     answers = await admin.create_topics([NewTopic(n, 1, 1) for n in names])
     assert not any(answers.values())
-    await admin.health()
+    await admin.describe_cluster()
     await admin.default_broker_configs()
     await admin.delete_topics(names)
     ticker.cancel()
@@ -423,7 +423,6 @@ async def test_a_closed_client_leaves_no_threads(three: Kafka) -> None:
     for _ in range(3):
         admin = KafkaAdmin(Security(three.bootstrap))
         await admin.describe_cluster()
-        await admin.health()
         await admin.close()
 
     async def ended() -> bool:
@@ -437,7 +436,6 @@ async def test_closed_under_running_requests(three: Kafka, name: str) -> None:
     admin = KafkaAdmin(Security(three.bootstrap))
     await admin.describe_cluster()
     requests = [
-        admin.health(),
         admin.create_topics([NewTopic(name, 1, 1)]),
         admin.default_broker_configs(),
         admin.describe_cluster(),
@@ -447,7 +445,7 @@ async def test_closed_under_running_requests(three: Kafka, name: str) -> None:
     await admin.close()
     answers = await asyncio.gather(*running, return_exceptions=True)
     assert [a for a in answers if isinstance(a, BaseException) and not isinstance(a, ClusterUnreachable)] == []
-    for request in (admin.describe_cluster, admin.health, admin.default_broker_configs):
+    for request in (admin.describe_cluster, admin.default_broker_configs):
         with pytest.raises(ClusterUnreachable, match="is closed"):
             await request()
     assert await admin.features() == {}

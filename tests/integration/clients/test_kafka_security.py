@@ -178,7 +178,7 @@ async def test_refused(refusal: Refusal, secured: Kafka, caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG)
     admin = KafkaAdmin(refusal.security(secured))
     threads = threading.active_count()
-    requests = (admin.describe_cluster, admin.describe_cluster, admin.default_broker_configs, admin.health)
+    requests = (admin.describe_cluster, admin.describe_cluster, admin.default_broker_configs)
     for request in requests:
         started = time.monotonic()
         with pytest.raises(refusal.error) as caught:

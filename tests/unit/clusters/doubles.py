@@ -67,11 +67,7 @@ class FakeKafka:
 
     async def describe_cluster(self) -> ClusterDescription:
         self._called("describe_cluster")
-        return ClusterDescription("kraft-id", 2, BROKERS)
-
-    async def health(self) -> Health:
-        self._called("health")
-        return self.health_now
+        return ClusterDescription("kraft-id", 2, BROKERS, self.health_now)
 
     async def features(self) -> Mapping[str, int | str]:
         self._called("features")

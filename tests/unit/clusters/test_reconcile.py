@@ -130,7 +130,7 @@ async def test_broker_settings_are_asked_for_only_when_needed() -> None:
     """A principal that keeps no brokerConfig needs no right to read it."""
     kafka = FakeKafka()
     await look(resource(), kafka)
-    assert kafka.calls == ["describe_cluster", "health", "features", "nothing to alter"]
+    assert kafka.calls == ["describe_cluster", "features", "nothing to alter"]
 
 
 async def test_a_setting_is_set_changed_and_taken_back() -> None:

@@ -1,0 +1,40 @@
+"""A broker that just started and knows of no broker yet, itself included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kafkade.api.errors import ClusterUnreachable
+from kafkade.clients.kafka import KafkaAdmin, Security
+from support.fake_broker import JustStarted
+
+
+@pytest.mark.parametrize("lucid", range(3))
+async def test_it_is_not_reachable_yet(lucid: int) -> None:
+    with JustStarted(lucid) as broker:
+        admin = KafkaAdmin(Security(broker.bootstrap), timeout=2)
+        started = time.monotonic()
+        with pytest.raises(ClusterUnreachable, match=broker.bootstrap):
+            await admin.describe_cluster()
+        assert time.monotonic() - started < 10
+        await admin.close()
+
+
+def test_librdkafka_itself_ends_the_process_over_it() -> None:
+    """Why DescribeCluster is not left to librdkafka. Once this fails, it can be."""
+    script = """if True:
+        import sys
+        from confluent_kafka.admin import AdminClient
+        admin = AdminClient({"bootstrap.servers": sys.argv[1], "log_level": 0})
+        admin.describe_cluster(request_timeout=5).result(5)
+    """
+    with JustStarted(lucid=1) as broker:
+        ended = subprocess.run(
+            [sys.executable, "-c", script, broker.bootstrap], capture_output=True, text=True, timeout=60
+        )
+    assert "rko_result" in ended.stderr
+    assert ended.returncode == -6
