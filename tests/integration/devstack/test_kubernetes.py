@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkade.devstack import ControlPlane, DevStackError
+from kafkade.devstack import ControlPlane, DevStackError, cache
 
 NAMESPACE = "devstack"
 
@@ -25,6 +25,8 @@ def test_it_says_its_version(cluster: ControlPlane) -> None:
 
 
 def test_kubectl_leaves_nothing_at_home(cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # without it kubectl itself would be looked for, and built, in the new home
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.root().parent))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECACHEDIR", raising=False)
     cluster.kubectl("get", "namespaces")

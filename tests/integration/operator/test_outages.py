@@ -106,8 +106,9 @@ def open_shop(ground: Ground, name: str, topics: int = 3, **cluster: Any) -> Sho
     for each in names:
         kubectl.wait_ready("KafkaTopic", each)
         kubectl.wait_ready("KafkaSchema", each)
-    count = len(ground.view.admin.list_topics(timeout=20).topics)
-    kubectl.wait_for("KafkaCluster", "main", lambda o: o["status"].get("topics") == count, "counted its topics")
+    found = ground.view.admin.list_topics(timeout=20).topics.values()
+    counts = {"topics": len(found), "partitions": sum(len(topic.partitions) for topic in found), "offlinePartitions": 0}
+    kubectl.wait_for("KafkaCluster", "main", lambda o: counts.items() <= o["status"].items(), "counted its topics")
     return Shop(kubectl, names)
 
 

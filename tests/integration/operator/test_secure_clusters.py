@@ -247,8 +247,9 @@ def test_broker_settings_are_set_repaired_and_taken_back(secured: Secured) -> No
 
     spec(**{"message.max.bytes": 2_000_000, "log.cleaner.threads": 2})
     found = secured.kubectl.wait_ready("KafkaCluster", "brokers")
-    assert _defaults(secured) == {"message.max.bytes": "2000000", "log.cleaner.threads": "2"}
-    assert found["status"]["brokerConfig"] == _defaults(secured)
+    declared = {"message.max.bytes": "2000000", "log.cleaner.threads": "2"}
+    assert found["status"]["brokerConfig"] == declared
+    until(lambda: _defaults(secured) == declared, "the broker, which heard of it, runs with it")
 
     _kafka_configs(secured.kafka, "message.max.bytes=1,log.retention.ms=5000000")
     until(lambda: _defaults(secured).get("message.max.bytes") == "2000000", "the setting is repaired", timeout=10)
