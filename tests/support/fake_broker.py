@@ -7,12 +7,9 @@ import struct
 import threading
 from typing import Any
 
-from kafka.protocol.admin import DescribeClusterRequest
 from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse
 
-API_VERSIONS, METADATA, DESCRIBE_CLUSTER = (
-    request.API_KEY for request in (ApiVersionsRequest, MetadataRequest, DescribeClusterRequest)
-)
+API_VERSIONS, METADATA = ApiVersionsRequest.API_KEY, MetadataRequest.API_KEY
 LIMITS = {API_VERSIONS: 3, METADATA: 12}
 """Highest versions that it takes."""
 
@@ -49,12 +46,10 @@ class JustStarted(socketserver.ThreadingTCPServer):
             keys = [(key, 0, limit, {}) for key, limit in LIMITS.items()]
             return ApiVersionsResponse(error_code=0, api_keys=keys, throttle_time_ms=0, version=version)
         asked = MetadataRequest.decode(body, version=version).topics
-        host, port = self.server_address
-        itself = (
-            []
-            if self.lucid <= 0
-            else [MetadataResponse.MetadataResponseBroker(node_id=1, host=host, port=port, rack=None)]
-        )
+        itself = []
+        if self.lucid > 0:
+            host, port = self.server_address
+            itself = [MetadataResponse.MetadataResponseBroker(node_id=1, host=host, port=port, rack=None)]
         self.lucid -= not asked
         unknown = [
             MetadataResponse.MetadataResponseTopic(

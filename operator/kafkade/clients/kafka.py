@@ -53,7 +53,7 @@ _BROKER_CONFIGS = Action("read the settings of", "broker", "DescribeConfigs")
 _ALTER_BROKER = Action("change the settings of", "broker", "AlterConfigs")
 
 _AUXILIARY_TIMEOUT = 5.0
-"""Seconds for what a status can do without: the active controller and the feature levels."""
+"""Seconds for what a status can do without: the racks, the active controller and the feature levels."""
 
 _ANY_TOPIC = TopicCollection(["__cluster_metadata"])
 """A name that no user gives to a topic. Metadata that asks for a topic always has something to answer."""

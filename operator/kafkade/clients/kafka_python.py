@@ -1,4 +1,4 @@
-"""What only kafka-python has: reassignments, the quorum's leader, feature levels and the default broker's settings.
+"""What only kafka-python has, or has without danger: reassignments, racks, the quorum, features, the default broker's settings.
 
 kafka-python blocks and runs threads of its own, so its client is made when needed, called in one worker thread, and
 closed when idle.
