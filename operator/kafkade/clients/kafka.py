@@ -14,15 +14,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError as ForeignError
-from confluent_kafka import TopicCollection
+from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka import admin as ck
 from confluent_kafka.admin import AdminClient
 
-from kafkade.api.errors import KafkadeError, NotSupportedByCluster
+from kafkade.api.errors import ClusterUnreachable, KafkadeError, NotSupportedByCluster
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
-from kafkade.clients.kafka_link import Link
+from kafkade.clients.kafka_link import DOWN_GRACE, Link
 from kafkade.clients.kafka_python import KafkaPython
 from kafkade.clients.model import (
     BrokerNode,
@@ -57,6 +57,9 @@ _AUXILIARY_TIMEOUT = 5.0
 
 _ANY_TOPIC = TopicCollection(["__cluster_metadata"])
 """A name that no user gives to a topic. Metadata that asks for a topic always has something to answer."""
+
+_PAUSE = 0.5
+"""Seconds between two looks for a broker that is up."""
 
 _SINGLE_BROKER_TIMEOUT = 5.0
 _FRESH = 1.0
@@ -100,7 +103,7 @@ class KafkaAdmin:
         cannot be asked this time, what was last seen is kept; None when nothing was ever seen.
         """
         await self._reach()
-        metadata = await self._link.call_blocking(lambda admin: admin.list_topics(timeout=self._timeout))
+        metadata = await self._metadata()
         try:
             async with asyncio.timeout(_AUXILIARY_TIMEOUT):
                 self._racks |= await self._python.racks()
@@ -114,6 +117,27 @@ class KafkaAdmin:
             for b in sorted(metadata.brokers.values(), key=lambda b: b.id)
         )
         return ClusterDescription(metadata.cluster_id, self._controller, brokers, _health(metadata))
+
+    async def _metadata(self) -> Any:
+        """Metadata of all topics, from a cluster that has brokers.
+
+        A KRaft broker that starts or is being shut down names no broker at all, itself included. That is over in a
+        moment, with an answer or without one, so it is asked again for a while.
+
+        Raises:
+            ClusterUnreachable: no broker is up, or none answers. Other KafkadeErrors as everywhere.
+        """
+        started = time.monotonic()
+        while True:
+            metadata = await self._link.call_blocking(lambda admin: _list_topics(admin, self._timeout))
+            if metadata is not None and metadata.brokers:
+                return metadata
+            if time.monotonic() - started > DOWN_GRACE:
+                raise ClusterUnreachable(
+                    f"{self._security.bootstrap} answers, but knows of no broker that is up, itself included:"
+                    " look into the brokers' logs if this lasts"
+                )
+            await asyncio.sleep(_PAUSE)
 
     async def features(self) -> Mapping[str, int | str]:
         """Finalized feature levels; metadata.version by its name (``4.1-IV1``). Empty where they cannot be had."""
@@ -276,6 +300,16 @@ class KafkaAdmin:
     def _result(self, action: Action, name: str, answer: Any, read: Callable[[Any], T]) -> T | KafkadeError:
         error = self._refusal(action, name, answer)
         return read(answer) if error is None else error
+
+
+def _list_topics(admin: AdminClient, timeout: float) -> Any:
+    """None: a broker answered that it knows of no broker and no topic, which librdkafka takes for half an answer."""
+    try:
+        return admin.list_topics(timeout=timeout)
+    except KafkaException as error:
+        if error.args[0].code() == ForeignError._PARTIAL:
+            return None
+        raise
 
 
 def _health(metadata: Any) -> Health:

@@ -25,7 +25,7 @@ _OIDC_FAILED = "Failed to acquire SASL OAUTHBEARER token"
 
 
 _VOLATILE = re.compile(
-    r" \(after \d+ms in state [A-Z_]+\)|, \d+ identical error\(s\) suppressed"
+    r" \(after \d+ms in state [A-Z_]+(, \d+ identical error\(s\) suppressed)?\)"
     r"|^(?:\w+://)?[^ ]+?/\w+: |Connect to ipv[46]#\S+ failed: "
 )
 """What differs from try to try: how long it took, how often it was said, and which broker happened to be asked."""

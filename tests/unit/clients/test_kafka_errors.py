@@ -183,6 +183,21 @@ def test_way(security: Security, cause: Cause | None, kind: type[KafkadeError], 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Connection refused",
+        "Connect to ipv4#127.0.0.1:9092 failed: Connection refused",
+        "kafka:9092/1: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+        "sasl_ssl://kafka:9092/bootstrap: Connect to ipv6#[::1]:9092 failed: Connection refused"
+        " (after 12ms in state CONNECT, 3 identical error(s) suppressed)",
+    ],
+)
+def test_the_same_trouble_has_the_same_words(text: str) -> None:
+    error = way_error(Cause(TRANSPORT, text), PLAIN, 3.2)
+    assert error.message == "no broker at kafka:9092 can be reached: Connection refused"
+
+
+@pytest.mark.parametrize(
     ("cause", "fatal"),
     [
         pytest.param(Cause(LOGIN_FAILED, "Authentication failed"), True, id="wrong password"),

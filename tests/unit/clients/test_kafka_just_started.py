@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -21,6 +22,25 @@ async def test_it_is_not_reachable_yet(lucid: int) -> None:
         with pytest.raises(ClusterUnreachable, match=broker.bootstrap):
             await admin.describe_cluster()
         assert time.monotonic() - started < 10
+        await admin.close()
+
+
+async def test_it_is_asked_again_for_a_while() -> None:
+    with JustStarted(lucid=1) as broker:
+        admin = KafkaAdmin(Security(broker.bootstrap), timeout=2)
+        described = asyncio.create_task(admin.describe_cluster())
+        await asyncio.sleep(1)
+        assert not described.done()
+        broker.lucid = 1_000_000
+        assert [b.id for b in (await described).brokers] == [1]
+        await admin.close()
+
+
+async def test_it_is_told_in_its_own_words_if_it_lasts() -> None:
+    with JustStarted(lucid=1) as broker:
+        admin = KafkaAdmin(Security(broker.bootstrap), timeout=2)
+        with pytest.raises(ClusterUnreachable, match="knows of no broker that is up"):
+            await admin.describe_cluster()
         await admin.close()
 
 
