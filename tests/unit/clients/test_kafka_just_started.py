@@ -13,6 +13,8 @@ from kafkade.api.errors import ClusterUnreachable
 from kafkade.clients.kafka import KafkaAdmin, Security
 from support.fake_broker import JustStarted
 
+ALWAYS = 1_000_000
+
 
 @pytest.mark.parametrize("lucid", range(3))
 async def test_it_is_not_reachable_yet(lucid: int) -> None:
@@ -26,19 +28,23 @@ async def test_it_is_not_reachable_yet(lucid: int) -> None:
 
 
 async def test_it_is_asked_again_for_a_while() -> None:
-    with JustStarted(lucid=1) as broker:
-        admin = KafkaAdmin(Security(broker.bootstrap), timeout=2)
+    with JustStarted(ALWAYS) as broker:
+        admin = KafkaAdmin(Security(broker.bootstrap), timeout=5)
+        await admin.describe_cluster()
+        broker.lucid = 0
         described = asyncio.create_task(admin.describe_cluster())
         await asyncio.sleep(1)
         assert not described.done()
-        broker.lucid = 1_000_000
+        broker.lucid = ALWAYS
         assert [b.id for b in (await described).brokers] == [1]
         await admin.close()
 
 
 async def test_it_is_told_in_its_own_words_if_it_lasts() -> None:
-    with JustStarted(lucid=1) as broker:
-        admin = KafkaAdmin(Security(broker.bootstrap), timeout=2)
+    with JustStarted(ALWAYS) as broker:
+        admin = KafkaAdmin(Security(broker.bootstrap), timeout=5)
+        await admin.describe_cluster()
+        broker.lucid = 0
         with pytest.raises(ClusterUnreachable, match="knows of no broker that is up"):
             await admin.describe_cluster()
         await admin.close()
