@@ -6,6 +6,8 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -27,27 +29,30 @@ async def test_it_is_not_reachable_yet(lucid: int) -> None:
         await admin.close()
 
 
-async def test_it_is_asked_again_for_a_while() -> None:
+@asynccontextmanager
+async def forgetful() -> AsyncIterator[tuple[JustStarted, KafkaAdmin]]:
+    """A broker that was described once, and knows of no broker any more."""
     with JustStarted(ALWAYS) as broker:
         admin = KafkaAdmin(Security(broker.bootstrap), timeout=5)
         await admin.describe_cluster()
         broker.lucid = 0
+        yield broker, admin
+        await admin.close()
+
+
+async def test_it_is_asked_again_for_a_while() -> None:
+    async with forgetful() as (broker, admin):
         described = asyncio.create_task(admin.describe_cluster())
         await asyncio.sleep(1)
         assert not described.done()
         broker.lucid = ALWAYS
         assert [b.id for b in (await described).brokers] == [1]
-        await admin.close()
 
 
 async def test_it_is_told_in_its_own_words_if_it_lasts() -> None:
-    with JustStarted(ALWAYS) as broker:
-        admin = KafkaAdmin(Security(broker.bootstrap), timeout=5)
-        await admin.describe_cluster()
-        broker.lucid = 0
+    async with forgetful() as (_, admin):
         with pytest.raises(ClusterUnreachable, match="knows of no broker that is up"):
             await admin.describe_cluster()
-        await admin.close()
 
 
 def test_librdkafka_itself_ends_the_process_over_it() -> None:
