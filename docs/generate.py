@@ -16,6 +16,7 @@ from typing import Any
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
+from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Made by docs/generate.py; change the types in operator/kafkade/api instead. -->\n"
@@ -25,6 +26,7 @@ GOOD_REASONS: Mapping[str, str] = {
     "Observed": "managementPolicy is Observe: Ready says whether everything is as declared; nothing is changed.",
     "Paused": "spec.paused is true: nothing is checked or changed. Ready is Unknown.",
     "Reassigning": "Replicas move to other brokers; the topic serves meanwhile and status.reassignment shows how far it is.",
+    "WaitingForTopics": "A KafkaDLQPolicy waits for KafkaTopics that it made, or that somebody wrote for it.",
     "Deleting": "A KafkaCluster in deletion waits for resources of it that are in deletion as well, since they need its"
     " connection.",
 }
@@ -43,9 +45,18 @@ EVENT_REASONS: Mapping[str, str] = {
     "Kept": "The resource went and nothing was deleted outside, because its cluster does not let its namespace in.",
     "ClusterGone": "The resource went and nothing was deleted outside, because its KafkaCluster is gone or could not be"
     " reached: see concepts/deletion.md for the rule.",
+    "DeadLettersKept": "A topic left a KafkaDLQPolicy whose deletionPolicy is Delete; it stays in Kafka all the same.",
     "NamingWarning": "The topic's name breaks a naming policy whose mode is Warn.",
 }
 """Reasons of Events beyond those of the conditions."""
+
+ALERT_REASONS: Mapping[str, str] = {
+    "DepthExceeded": "More dead letters wait in a topic than spec.alert.depth.",
+    "AgeExceeded": "The oldest dead letter of a topic is older than spec.alert.age.",
+    "GrowthExceeded": "Dead letters come to a topic faster than spec.alert.growthPerMinute.",
+    "WithinLimits": "No limit of spec.alert is passed.",
+}
+"""Reasons of a KafkaDLQPolicy's condition Alert."""
 
 _AREAS = {
     "SpecError": "What was declared cannot be done",
@@ -60,6 +71,7 @@ def pages() -> dict[str, str]:
     """The text of each page by its file name."""
     result = {f"{kind.kind.lower()}.md": kind_page(kind) for kind in KINDS.values()}
     result["reasons.md"] = reasons_page()
+    result[SCHEMA_FILE] = json_schema_text()
     return result
 
 
@@ -156,6 +168,14 @@ def reasons_page() -> str:
         "| reason | meaning |",
         "|---|---|",
         *(f"| `{reason}` | {_cell(text)} |" for reason, text in EVENT_REASONS.items()),
+        "",
+        "## The condition Alert of a KafkaDLQPolicy",
+        "",
+        "True while a limit is passed; an Event has the reason too when that begins or ends.",
+        "",
+        "| reason | meaning |",
+        "|---|---|",
+        *(f"| `{reason}` | {_cell(text)} |" for reason, text in ALERT_REASONS.items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -12,6 +12,9 @@ from types import ModuleType
 
 import pytest
 
+from kafkade.dlq.alert import REASONS, WITHIN_LIMITS
+from kafkade.dlq.plan import WAITING
+
 from .book import ROOT, blocks
 from .conftest import Shop
 
@@ -100,10 +103,11 @@ def texts(call: ast.Call, position: int, keyword: str) -> Iterator[str]:
 
 def test_every_reason_of_the_code_is_documented_and_no_other() -> None:
     made = generator()
-    outcomes = {"Reconciled", "Paused"}  # the defaults of Outcome.done and Outcome.paused
+    outcomes = {"Reconciled", "Paused", WAITING}  # the defaults of Outcome.done and Outcome.paused, and a constant
     for name, position in (("Outcome", 3), ("Outcome.done", 1), ("Outcome.progressing", 0)):
         for call in calls(name):
             outcomes.update(texts(call, position, "reason"))
     assert outcomes == set(made.GOOD_REASONS)
     events = {reason for call in calls("Event") for reason in texts(call, 1, "reason")}
     assert events == set(made.EVENT_REASONS)
+    assert set(made.ALERT_REASONS) == {*REASONS, WITHIN_LIMITS}

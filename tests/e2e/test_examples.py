@@ -52,7 +52,9 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
     if "shop" in request.fixturenames:
         shop: Shop = request.getfixturevalue("shop")
         if shop.kafka.topics():
-            shop.kubectl.run("delete", "kafkaschemas,kafkatopics,kafkaclusters", "--all", "-A", "--timeout=60s")
+            shop.kubectl.run(
+                "delete", "kafkadlqpolicies,kafkaschemas,kafkatopics,kafkaclusters", "--all", "-A", "--timeout=60s"
+            )
             if left := shop.kafka.topics():
                 shop.kafka.delete(*left)
 
@@ -129,6 +131,19 @@ def check_defaults(shop: Shop) -> None:
     assert resource(shop, ("KafkaCluster", "analytics", "main"))["status"]["brokerConfig"] == declared
 
 
+def check_policy(shop: Shop) -> None:
+    sources = {"order-events": 6, "payment-events": 3}
+    assert shop.kafka.topics() == {*sources, "raw-metrics", *(f"{name}.dlq" for name in sources)}
+    for name, partitions in sources.items():
+        assert shop.kafka.partitions(f"{name}.dlq") == partitions
+        assert shop.kafka.config(f"{name}.dlq")["retention.ms"] == "1209600000"
+    found = shop.kubectl.get("configmaps", "orders-dlq", "orders")
+    assert found is not None
+    told = json.loads(found["data"]["policy.json"])
+    assert (told["retry"]["maxAttempts"], told["delaysMs"]) == (3, [100, 200])
+    assert set(told["topics"]) == set(sources)
+
+
 LEGACY = frozenset({"legacy-clicks", "legacy-views", "legacy-searches", "legacy-carts"})
 NAMING = "name it <service>-<what>, in lower case"
 
@@ -194,6 +209,19 @@ TABLE = (
         (("KafkaCluster", "analytics", "main"), *topics("analytics", "raw-metrics", "processed-metrics")),
         {("KafkaTopic", "analytics", "misspelt-setting"): ("InvalidConfig", "did you mean retention.ms?")},
         check=check_defaults,
+    ),
+    Example(
+        "08-dead-letters",
+        (
+            ("KafkaCluster", "orders", "main"),
+            *topics(
+                "orders", "order-events", "payment-events", "raw-metrics", "order-events.dlq", "payment-events.dlq"
+            ),
+            ("KafkaDLQPolicy", "orders", "orders"),
+        ),
+        {("KafkaDLQPolicy", "orders", "too-late"): ("PolicyConflict", "KafkaDLQPolicy orders/orders is older")},
+        check=check_policy,
+        leaves=frozenset({"order-events.dlq", "payment-events.dlq"}),
     ),
 )
 

@@ -15,7 +15,12 @@ import yaml
 
 from kafkade.devstack.kubernetes import kubectl_environment
 
-KINDS = {"KafkaCluster": "kafkaclusters", "KafkaTopic": "kafkatopics", "KafkaSchema": "kafkaschemas"}
+KINDS = {
+    "KafkaCluster": "kafkaclusters",
+    "KafkaTopic": "kafkatopics",
+    "KafkaSchema": "kafkaschemas",
+    "KafkaDLQPolicy": "kafkadlqpolicies",
+}
 
 
 def manifest(kind: str, name: str, spec: Mapping[str, Any], namespace: str = "shop", **meta: Any) -> dict[str, Any]:
@@ -99,7 +104,7 @@ class Kubectl:
     def clear(self, namespace: str, selector: str | None = None) -> None:
         """Ask for the deletion of all resources of kafkade; one request a kind, where kubectl would take five a second."""
         query = f"?labelSelector={quote(selector)}" if selector else ""
-        for plural in ("kafkatopics", "kafkaschemas", "kafkaclusters"):
+        for plural in ("kafkadlqpolicies", "kafkatopics", "kafkaschemas", "kafkaclusters"):
             self.run("delete", "--raw", f"/apis/kafkade.io/v1alpha1/namespaces/{namespace}/{plural}{query}")
 
     def events(self, name: str, namespace: str | None = None) -> list[dict[str, Any]]:

@@ -55,6 +55,9 @@ Int = Annotated[int, Strict()]
 
 Bool = Annotated[bool, Strict()]
 
+Number = Annotated[float, Strict()]
+"""A number with or without a fraction; "2.0" is a text."""
+
 
 def _config_value(value: object) -> object:
     """One clause for a wrong value, where a union of types would give one for each of them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from kafkade.api.common import Model
 from kafkade.api.objects import Key, Resource
@@ -42,6 +42,38 @@ class Context(Protocol):
 
     def dependants(self, key: Key) -> Iterable[Key]:
         """Resources whose spec names ``key`` (schemas that reference a schema or hang on a topic)."""
+        ...
+
+    def members(self, cluster: Key, kind: str) -> list[Resource]:
+        """All resources of a kind that belong to a KafkaCluster."""
+        ...
+
+    def grant(self, resource: Resource) -> Grant | None:
+        """What a resource's namespace may use of its cluster; None when it is not let in."""
+        ...
+
+    def inherited_labels(self, owner: Resource) -> Mapping[str, str]:
+        """Labels that a resource made for ``owner`` must carry, or this operator would not see it."""
+        ...
+
+    async def create(self, owner: Resource, key: Key, labels: Mapping[str, str], spec: Mapping[str, Any]) -> None:
+        """Make a resource that belongs to ``owner`` and goes with it. Raises ApiConflict when there is one of this name."""
+        ...
+
+    async def replace_spec(self, resource: Resource, spec: Mapping[str, Any]) -> None:
+        """Give a resource that kafkade made another spec. Raises ApiNotFound when it is gone."""
+        ...
+
+    async def delete(self, resource: Resource) -> None:
+        """Delete a resource that kafkade made, this very one. It may be gone already."""
+        ...
+
+    async def keep_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
+        """Make the ConfigMap of ``owner`` hold just ``data``; whether that took a write.
+
+        Raises:
+            ConfigMapConflict: there is one of this name that does not belong to ``owner``.
+        """
         ...
 
     async def config_map_value(self, asker: Key, name: str, key: str) -> str:

@@ -9,6 +9,7 @@
     │   ├── TopicConflict           SubjectConflict
     │   ├── AdoptionRefused         PartitionShrinkRefused  TopicDeletionDisabled  DeletionProtected
     │   ├── IncompatibleSchema      ReferenceCycle
+    │   ├── DeadLetterLoop          PolicyConflict  TooFewPartitions  ConfigMapConflict
     │   └── NotSupportedByCluster
     ├── DependencyError             retryable: something that another resource must bring
     │   ├── ClusterNotFound         ClusterNotReady  SecretNotFound  ConfigMapNotFound
@@ -136,6 +137,30 @@ class ReferenceCycle(SpecError):
     """KafkaSchemas reference each other in a circle."""
 
     reason = "ReferenceCycle"
+
+
+class DeadLetterLoop(SpecError):
+    """A dead-letter or retry topic is asked to have a dead-letter topic of its own."""
+
+    reason = "DeadLetterLoop"
+
+
+class PolicyConflict(SpecError):
+    """An older KafkaDLQPolicy is for this topic."""
+
+    reason = "PolicyConflict"
+
+
+class TooFewPartitions(SpecError):
+    """A dead-letter topic that a KafkaTopic declares has fewer partitions than its source."""
+
+    reason = "TooFewPartitions"
+
+
+class ConfigMapConflict(SpecError):
+    """There is a ConfigMap of this name already, and kafkade did not make it."""
+
+    reason = "ConfigMapConflict"
 
 
 class NotSupportedByCluster(SpecError):

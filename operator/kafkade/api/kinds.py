@@ -8,12 +8,14 @@ from typing import Literal
 
 from kafkade.api.cluster import KafkaClusterSpec, KafkaClusterStatus
 from kafkade.api.common import Model, cel
+from kafkade.api.dlq import KafkaDLQPolicySpec, KafkaDLQPolicyStatus
 from kafkade.api.schema import KafkaSchemaSpec, KafkaSchemaStatus
 from kafkade.api.topic import MAX_TOPIC_NAME, KafkaTopicSpec, KafkaTopicStatus
 
 CLUSTER = "KafkaCluster"
 TOPIC = "KafkaTopic"
 SCHEMA = "KafkaSchema"
+DLQ_POLICY = "KafkaDLQPolicy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,14 @@ _SCHEMA_COLUMNS = (
     Column("Compatibility", ".status.compatibility"),
     *_CONDITION,
 )
+_DLQ_POLICY_COLUMNS = (
+    Column("Cluster", ".spec.clusterRef.name"),
+    Column("Topics", ".status.matched", "integer"),
+    Column("Depth", ".status.depth", "integer"),
+    Column("Oldest", ".status.oldest", "date"),
+    Column("Alert", '.status.conditions[?(@.type=="Alert")].reason'),
+    *_CONDITION,
+)
 _TOPIC_RULES = (
     cel(
         f"has(self.spec.topicName) || size(self.metadata.name) <= {MAX_TOPIC_NAME}",
@@ -91,5 +101,13 @@ KINDS: dict[str, Kind] = {
         Kind(CLUSTER, "kafkaclusters", "kcl", KafkaClusterSpec, KafkaClusterStatus, _CLUSTER_COLUMNS),
         Kind(TOPIC, "kafkatopics", "ktop", KafkaTopicSpec, KafkaTopicStatus, _TOPIC_COLUMNS, _TOPIC_RULES),
         Kind(SCHEMA, "kafkaschemas", "ksch", KafkaSchemaSpec, KafkaSchemaStatus, _SCHEMA_COLUMNS),
+        Kind(
+            DLQ_POLICY,
+            "kafkadlqpolicies",
+            "kdlq",
+            KafkaDLQPolicySpec,
+            KafkaDLQPolicyStatus,
+            _DLQ_POLICY_COLUMNS,
+        ),
     )
 }

@@ -23,6 +23,13 @@ class Key(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
+class Owner(NamedTuple):
+    """Who controls a resource, from its ownerReferences."""
+
+    key: Key
+    uid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A custom resource as the API server last showed it. ``spec`` and ``status`` are the raw JSON objects."""
@@ -41,6 +48,8 @@ class Resource:
     """Those of the kafkade.io group only."""
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    owner: Owner | None = None
+    """The resource of kafkade's that made this one and keeps it."""
 
     @classmethod
     def from_body(cls, kind: str, body: Mapping[str, Any]) -> Resource:
@@ -58,7 +67,15 @@ class Resource:
             annotations={k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{GROUP}/")},
             spec=dict(body.get("spec") or {}),
             status=dict(body.get("status") or {}),
+            owner=_owner(meta),
         )
+
+
+def _owner(meta: Mapping[str, Any]) -> Owner | None:
+    for reference in meta.get("ownerReferences") or ():
+        if reference.get("controller") and str(reference.get("apiVersion")).startswith(f"{GROUP}/"):
+            return Owner(Key(reference["kind"], meta["namespace"], reference["name"]), reference["uid"])
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,14 @@ from kafkade.clients.kafka_python import KafkaPython
 from kafkade.clients.model import (
     BrokerNode,
     ClusterDescription,
+    Committed,
     ConfigEntry,
     ConfigSource,
     Health,
     NewTopic,
     Partition,
     PartitionMove,
+    PartitionOffsets,
     TopicDescription,
 )
 
@@ -161,6 +163,23 @@ class KafkaAdmin:
             repeatable=True,
         )
         return {name: self._result(_DESCRIBE, name, answers[name], _description) for name in wanted}
+
+    async def topics(self) -> dict[str, int]:
+        """All topics that the principal may describe, internal ones included, with their numbers of partitions."""
+        metadata = await self._link.call_blocking(lambda admin: admin.list_topics(timeout=self._timeout))
+        return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+    async def offsets(self, partitions: Mapping[str, Collection[int]]) -> dict[tuple[str, int], PartitionOffsets]:
+        """Where partitions begin and end, by topic and partition.
+
+        Raises:
+            UnknownTopic: one of them is not there. Other KafkadeErrors as everywhere.
+        """
+        return await self._python.offsets(partitions) if partitions else {}
+
+    async def committed(self, groups: Collection[str]) -> dict[str, dict[tuple[str, int], Committed]]:
+        """What groups have committed, by group, then by topic and partition; empty for one that does not exist."""
+        return await self._python.committed(groups) if groups else {}
 
     async def topic_configs(self, names: Collection[str]) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
         """All settings of topics, defaults included: one DescribeConfigs."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as foreign
-from kafka.admin import ConfigResourceType
+from kafka.admin import ConfigResourceType, OffsetSpec, OffsetTimestamp
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
@@ -24,7 +24,7 @@ from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_link import check_open
 from kafkade.clients.kafka_oauth import TokenProvider
-from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionMove
+from kafkade.clients.model import Committed, ConfigEntry, ConfigSource, PartitionMove, PartitionOffsets
 
 IDLE = 1.0
 """Seconds without a call after which the connections are closed: kept over a broker's end they are tried on and on."""
@@ -73,6 +73,8 @@ _REASSIGN = Action("reassign", "topic", "Alter")
 _REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
 _MOVES = Action("list the reassignments of", "the cluster", "Describe")
 _DESCRIBE = Action("describe", "the cluster", "Describe")
+_OFFSETS = Action("list the offsets of", "dead-letter topics", "Describe")
+_COMMITTED = Action("read the committed offsets of", "consumer groups", "Describe")
 
 
 class KafkaPython:
@@ -106,6 +108,30 @@ class KafkaPython:
         """Finalized feature levels (KIP-584) by name."""
         answer = await self._run(_DESCRIBE, lambda client: client.describe_features())
         return {name: int(entry["finalized"][1]) for name, entry in answer.items() if "finalized" in entry}
+
+    async def offsets(self, partitions: Mapping[str, Collection[int]]) -> dict[tuple[str, int], PartitionOffsets]:
+        """ListOffsets: where partitions begin and end, and the timestamp of their first record."""
+        wanted = [TopicPartition(name, number) for name, numbers in partitions.items() for number in numbers]
+        asked = [dict.fromkeys(wanted, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST, OffsetTimestamp(0))]
+        starts, ends, firsts = await self._run(
+            _OFFSETS, lambda client: [client.list_partition_offsets(specs) for specs in asked]
+        )
+        return {
+            (tp.topic, tp.partition): PartitionOffsets(starts[tp].offset, ends[tp].offset, _timestamp(firsts.get(tp)))
+            for tp in wanted
+        }
+
+    async def committed(self, groups: Collection[str]) -> dict[str, dict[tuple[str, int], Committed]]:
+        """OffsetFetch: what each group has committed, by topic and partition; nothing for a group that does not exist."""
+        answer = await self._run(_COMMITTED, lambda client: client.list_group_offsets(dict.fromkeys(groups)))
+        return {
+            group: {
+                (tp.topic, tp.partition): Committed(found.offset, found.metadata or "")
+                for tp, found in answer.get(group, {}).items()
+                if found.offset >= 0
+            }
+            for group in groups
+        }
 
     async def reassign(
         self, moves: Mapping[tuple[str, int], tuple[int, ...] | None]
@@ -249,6 +275,11 @@ class KafkaPython:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _timestamp(found: Any) -> int | None:
+    """ListOffsets answers -1 where no record has such a timestamp."""
+    return None if found is None or found.timestamp is None or found.timestamp < 0 else int(found.timestamp)
 
 
 def _quorum_leader(client: Any) -> int | None:

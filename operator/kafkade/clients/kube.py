@@ -11,7 +11,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, cast
 
 import aiohttp
@@ -127,6 +127,60 @@ class KubeClient:
             raise ApiConflict(error.message) from error
         return Resource.from_body(resource.key.kind, body)
 
+    async def create_resource(
+        self, owner: Resource, key: Key, labels: Mapping[str, str], spec: Mapping[str, Any]
+    ) -> Resource:
+        """Make a resource that belongs to ``owner``. Raises ApiConflict when there is one of this name already."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": key.kind,
+            "metadata": {"name": key.name, "labels": dict(labels), "ownerReferences": [_reference_to(owner)]},
+            "spec": spec,
+        }
+        return Resource.from_body(key.kind, await self._call("POST", _collection(key.kind, key.namespace), body))
+
+    async def replace_spec(self, resource: Resource, spec: Mapping[str, Any]) -> Resource:
+        """Replace the whole spec of this very object. Raises ApiConflict when another one has its name now."""
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": resource.uid},
+            {"op": "replace", "path": "/spec", "value": spec},
+        ]
+        try:
+            body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
+        except ApiInvalid as error:
+            if "test" in error.message:
+                raise ApiConflict(error.message) from error
+            raise
+        return Resource.from_body(resource.key.kind, body)
+
+    async def delete_resource(self, resource: Resource) -> None:
+        """Delete this very object; one that is gone is well. Raises ApiConflict when another one has its name now."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": resource.uid}}
+        with suppress(ApiNotFound):
+            await self._call("DELETE", _object(resource.key), options)
+
+    async def create_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
+        """Make a ConfigMap that belongs to ``owner``. Raises ApiConflict when there is one of this name already."""
+        labels = {"app.kubernetes.io/managed-by": "kafkade"}
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "labels": labels, "ownerReferences": [_reference_to(owner)]},
+            "data": data,
+        }
+        await self._call("POST", f"/api/v1/namespaces/{owner.key.namespace}/configmaps", body)
+
+    async def replace_config_map_data(self, namespace: str, name: str, uid: str, data: Mapping[str, str]) -> None:
+        """Replace what this very ConfigMap holds. Raises ApiConflict when another one has its name now."""
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/data", "value": data},
+        ]
+        try:
+            await self._call("PATCH", f"/api/v1/namespaces/{namespace}/configmaps/{name}", patch, _JSON_PATCH)
+        except ApiInvalid as error:
+            raise ApiConflict(error.message) from error
+
     async def post_event(self, resource: Resource, event: Event, now: str) -> None:
         """Post a core/v1 Event about a resource."""
         key = resource.key
@@ -230,6 +284,18 @@ async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> Ku
     busy = response.status == 429 or response.status >= 500
     kind = _ERRORS.get(response.status, ApiUnavailable if busy else KubernetesError)
     return kind(f"Kubernetes API, {method} {path}: {response.status} {message[:500]}")
+
+
+def _reference_to(owner: Resource) -> dict[str, Any]:
+    """Kubernetes deletes what has it once the owner is gone. blockOwnerDeletion would take a right on its finalizers."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": owner.key.kind,
+        "name": owner.key.name,
+        "uid": owner.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
 
 
 def _collection(kind: str, namespace: str | None) -> str:

@@ -78,6 +78,26 @@ class ClusterDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionOffsets:
+    """The offsets of a partition: its first record's, the one after its last, and the first record's timestamp.
+
+    ``first_timestamp`` is in milliseconds, None where the partition is empty or its records have none.
+    """
+
+    start: int
+    end: int
+    first_timestamp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a group committed for a partition: the next offset, and the text that came with it."""
+
+    offset: int
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewTopic:
     """A CreateTopics entry."""
 

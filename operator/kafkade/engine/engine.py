@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -14,10 +14,11 @@ from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import KafkadeError, KubernetesError
-from kafkade.api.kinds import CLUSTER, KINDS, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.clients.kube import KubeClient
+from kafkade.dlq.reconcile import Policies
 from kafkade.engine.connections import Connections
 from kafkade.engine.gates import Gates
 from kafkade.engine.lane import Lane
@@ -55,10 +56,13 @@ class Member:
     batch: int
 
 
-MEMBERS: Mapping[str, Member] = {
-    TOPIC: Member(reconcile_topics, 1000),
-    SCHEMA: Member(reconcile_schemas, 200),
-}
+def members() -> dict[str, Member]:
+    """The kinds that belong to a cluster; a policy remembers what it saw last, so each engine has its own."""
+    return {
+        TOPIC: Member(reconcile_topics, 1000),
+        SCHEMA: Member(reconcile_schemas, 200),
+        DLQ_POLICY: Member(Policies().reconcile, 20),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Engine:
         namespaces = Namespaces(kube)
         self.gates = Gates(self.store, self.connections, namespaces, self.now)
         self.ownership = Ownership(self.store, self.connections, namespaces)
-        self._view = View(kube, self.store, self.ownership, self.references, self.now)
+        self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
+        self._members = members()
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
@@ -139,10 +144,15 @@ class Engine:
             self.wake([resource.key])
             if before is None or before.spec != resource.spec:
                 self.wake(self._rivals(resource.key))
+        if before is None or _match(before) != _match(resource):
+            self.wake(self._policies(resource))
 
     def gone(self, key: Key) -> None:
         """A watch showed that a resource is no more: whoever waited for it gets a look."""
         waiting = [*self._rivals(key), *self.store.dependants(key)]
+        known = self.store.get(key)
+        if known is not None:
+            waiting += [policy for policy in self._policies(known) if policy != key]
         removed = self.store.remove(key)
         self.references.release(key)
         self.reporter.forget(key)
@@ -171,6 +181,13 @@ class Engine:
         if cluster is not None:
             self._lane(cluster, key.kind).later(key, delay)
 
+    def _policies(self, resource: Resource) -> Iterable[Key]:
+        """The policies that could match a topic, or share one with another policy."""
+        cluster = cluster_of(resource)
+        if cluster is None or resource.key.kind not in (TOPIC, DLQ_POLICY):
+            return ()
+        return self.store.members(cluster, DLQ_POLICY)
+
     def _rivals(self, key: Key) -> list[Key]:
         claim = self.store.claim(key)
         return [r.key for r in self.store.claimants(key.kind, claim) if r.key != key] if claim else []
@@ -180,7 +197,7 @@ class Engine:
             if kind == CLUSTER:
                 lane = Lane(lambda keys: self._look_at_cluster(keys[0]), limit=1, linger=0.0)
             else:
-                member = MEMBERS[kind]
+                member = self._members[kind]
                 lane = Lane(lambda keys: self._work(keys, cluster, member), limit=member.batch)
             self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
@@ -220,6 +237,7 @@ class Engine:
         if works and connection is not None:
             reports = await member.reconcile(works, connection, self._view)
             await self.reporter.write(resources, reports)
+            self.wake(_owners(resources, reports))
             if any(is_outage(report) for report in reports):
                 self.wake([cluster])  # the KafkaCluster tells of it at once, and for all
 
@@ -309,6 +327,21 @@ def _defect(resource: Resource, error: Exception, now: str) -> Report:
     return Report(
         resource.key, next_status(resource.status, resource.generation, Outcome.failed(trouble), now), retry="backoff"
     )
+
+
+def _owners(resources: Sequence[Resource], reports: Sequence[Report]) -> set[Key]:
+    """Who keeps a resource of which something new was reported: its own status tells of it."""
+    known = {resource.key: resource for resource in resources}
+    return {
+        owner.key
+        for report in reports
+        if (owner := known[report.key].owner) and report.status not in (None, known[report.key].status)
+    }
+
+
+def _match(resource: Resource) -> tuple[object, ...]:
+    """What of a resource can change which policy is for which topic."""
+    return (resource.uid, resource.spec, resource.labels, resource.deleted)
 
 
 def _trigger(resource: Resource) -> tuple[object, ...]:

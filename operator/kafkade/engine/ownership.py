@@ -8,7 +8,7 @@ from kafkade.api.common import parse
 from kafkade.api.errors import KafkadeError
 from kafkade.api.kinds import KINDS, TOPIC
 from kafkade.api.objects import Key, Resource
-from kafkade.api.policy import grant_for
+from kafkade.api.policy import Grant, grant_for
 from kafkade.engine.connections import Connections
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.store import Store, cluster_of
@@ -35,6 +35,19 @@ class Ownership:
         ]
         return min(others, key=_rank).key if others else None
 
+    def grant(self, resource: Resource) -> Grant | None:
+        """What the namespace of a resource may use of its cluster; None when the cluster does not let it in."""
+        key = cluster_of(resource)
+        cluster = self._store.get(key) if key else None
+        if cluster is None:
+            return None
+        namespace = resource.key.namespace
+        try:
+            spec = parse(KafkaClusterSpec, cluster.spec)
+            return grant_for(cluster.key, spec, namespace, self._namespaces.known_labels(namespace))
+        except KafkadeError:
+            return None
+
     def _same_kafka(self, left: Resource, right: Resource) -> bool:
         """The same KafkaCluster, or two whose brokers report one cluster id."""
         a, b = cluster_of(left), cluster_of(right)
@@ -45,21 +58,16 @@ class Ownership:
 
     def _entitled(self, other: Resource) -> bool:
         """A resource that its cluster does not let in, or that does not parse, holds nothing against others."""
-        key = cluster_of(other)
-        cluster = self._store.get(key) if key else None
-        if cluster is None:
+        key, grant = cluster_of(other), self.grant(other)
+        if key is None or grant is None:
             return False
         try:
             parse(KINDS[other.key.kind].spec, other.spec)
-            spec = parse(KafkaClusterSpec, cluster.spec)
-            grant = grant_for(
-                cluster.key, spec, other.key.namespace, self._namespaces.known_labels(other.key.namespace)
-            )
             name = self._store.claim(other.key) or ""
             if other.key.kind == TOPIC:
-                grant.check_topic(other.spec.get("topicName") or other.key.name, cluster.key)
+                grant.check_topic(other.spec.get("topicName") or other.key.name, key)
             else:
-                grant.check_subject(name, cluster.key)
+                grant.check_subject(name, key)
         except KafkadeError:
             return False
         return True

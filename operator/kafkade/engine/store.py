@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kafkade.api.kinds import CLUSTER
+from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
 
 K = TypeVar("K")
@@ -38,7 +38,7 @@ class Store:
     def __init__(self, indexers: Mapping[str, Indexer]) -> None:
         self._indexers = indexers
         self._resources: dict[Key, Resource] = {}
-        self._by_cluster: dict[Key, set[Key]] = defaultdict(set)
+        self._by_cluster: dict[tuple[Key, str], set[Key]] = defaultdict(set)
         self._by_reference: dict[Key, set[Key]] = defaultdict(set)
         self._by_claim: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._entries: dict[Key, tuple[Key | None, frozenset[Key], str | None]] = {}
@@ -76,9 +76,10 @@ class Store:
         self._unindex(key)
         return self._resources.pop(key, None)
 
-    def members(self, cluster: Key) -> frozenset[Key]:
-        """Resources of a cluster, the KafkaCluster itself not among them."""
-        return frozenset(k for k in self._by_cluster.get(cluster, ()) if k != cluster)
+    def members(self, cluster: Key, kind: str | None = None) -> frozenset[Key]:
+        """Resources of a cluster, of one kind or of all; the KafkaCluster itself is not among them."""
+        kinds = [kind] if kind is not None else [k for k in KINDS if k != CLUSTER]
+        return frozenset(key for each in kinds for key in self._by_cluster.get((cluster, each), ()))
 
     def dependants(self, key: Key) -> frozenset[Key]:
         """Resources whose spec names ``key``."""
@@ -102,7 +103,7 @@ class Store:
         claim = indexer.claim(resource) if indexer else None
         self._entries[key] = (cluster, references, claim)
         if cluster is not None:
-            self._by_cluster[cluster].add(key)
+            self._by_cluster[cluster, key.kind].add(key)
         for reference in references:
             self._by_reference[reference].add(key)
         if claim is not None:
@@ -111,7 +112,7 @@ class Store:
     def _unindex(self, key: Key) -> None:
         cluster, references, claim = self._entries.pop(key, (None, frozenset(), None))
         if cluster is not None:
-            _discard(self._by_cluster, cluster, key)
+            _discard(self._by_cluster, (cluster, key.kind), key)
         for reference in references:
             _discard(self._by_reference, reference, key)
         if claim is not None:

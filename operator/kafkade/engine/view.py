@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kafkade.api import FINALIZER
-from kafkade.api.errors import ConfigMapNotFound
+from kafkade.api.errors import ApiNotFound, ConfigMapConflict, ConfigMapNotFound
 from kafkade.api.objects import Key, Resource
+from kafkade.api.policy import Grant
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
@@ -23,6 +26,10 @@ class View:
     ownership: Ownership
     references: References
     clock: Callable[[], str]
+    seen: Callable[[Resource], None]
+    """Takes what a write answered, ahead of the watch."""
+    selector: str | None = None
+    """The label selector that this operator sees by."""
 
     def now(self) -> str:
         return self.clock()
@@ -35,6 +42,42 @@ class View:
 
     def dependants(self, key: Key) -> Iterable[Key]:
         return self.store.dependants(key)
+
+    def members(self, cluster: Key, kind: str) -> list[Resource]:
+        return [r for r in map(self.store.get, self.store.members(cluster, kind)) if r is not None]
+
+    def grant(self, resource: Resource) -> Grant | None:
+        return self.ownership.grant(resource)
+
+    def inherited_labels(self, owner: Resource) -> Mapping[str, str]:
+        selector = self.selector or ""
+        return {k: v for k, v in owner.labels.items() if re.search(rf"(?<![\w./-]){re.escape(k)}(?![\w./-])", selector)}
+
+    async def create(self, owner: Resource, key: Key, labels: Mapping[str, str], spec: Mapping[str, Any]) -> None:
+        self.seen(await self.kube.create_resource(owner, key, labels, spec))
+
+    async def replace_spec(self, resource: Resource, spec: Mapping[str, Any]) -> None:
+        self.seen(await self.kube.replace_spec(resource, spec))
+
+    async def delete(self, resource: Resource) -> None:
+        await self.kube.delete_resource(resource)
+
+    async def keep_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
+        namespace = owner.key.namespace
+        try:
+            found = await self.kube.get("configmaps", namespace, name)
+        except ApiNotFound:
+            await self.kube.create_config_map(owner, name, data)
+            return True
+        meta = found["metadata"]
+        if all(reference.get("uid") != owner.uid for reference in meta.get("ownerReferences") or ()):
+            raise ConfigMapConflict(
+                f"ConfigMap {namespace}/{name} exists and is not this policy's; delete it, or set spec.configMapName"
+            )
+        if found.get("data") == data:
+            return False
+        await self.kube.replace_config_map_data(namespace, name, meta["uid"], data)
+        return True
 
     async def config_map_value(self, asker: Key, name: str, key: str) -> str:
         data = await self.references.get("configmaps", asker.namespace, name, asker)

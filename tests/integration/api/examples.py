@@ -10,6 +10,7 @@ MINIMAL: dict[str, Spec] = {
     "KafkaCluster": {"bootstrapServers": "kafka:9092"},
     "KafkaTopic": {"clusterRef": {"name": "main"}},
     "KafkaSchema": {"clusterRef": {"name": "main"}, "subject": "orders-value", "schema": '"string"'},
+    "KafkaDLQPolicy": {"clusterRef": {"name": "main"}, "topics": ["user-events"]},
 }
 """The least that each kind takes."""
 
@@ -77,6 +78,36 @@ _TOPIC: Spec = {
     "deletionPolicy": "Retain",
     "adoptionPolicy": "Always",
 }
+_DLQ_POLICY: Spec = {
+    **_MANAGED,
+    "clusterRef": {"name": "main", "namespace": "kafka"},
+    "topics": ["user-events", "order-*"],
+    "topicSelector": {"matchLabels": {"dead-letters": "kept"}},
+    "suffix": ".dead",
+    "deadLetterTopics": {
+        "partitions": 6,
+        "replicationFactor": 3,
+        "retention": "336h",
+        "maxMessageBytesHeadroom": 100_000,
+        "config": {"compression.type": "zstd", "segment.bytes": 1_048_576, "preallocate": False},
+        "deletionPolicy": "Retain",
+    },
+    "retry": {
+        "maxAttempts": 3,
+        "strategy": "RetryTopics",
+        "backoff": {"initial": "100ms", "multiplier": 2.5, "maxDelay": "1m", "jitter": 0.25},
+        "suffix": ".again.",
+    },
+    "routes": [
+        {"exception": "DeserializationException", "action": "DEAD_LETTER"},
+        {"exception": "com.example.ProcessingException", "action": "RETRY"},
+        {"exception": "DuplicateException", "action": "SKIP"},
+        {"exception": "OutOfMemoryError", "action": "STOP"},
+    ],
+    "defaultAction": "RETRY",
+    "alert": {"depth": 100, "age": "24h", "growthPerMinute": 10},
+    "configMapName": "orders-dead-letters",
+}
 _RULE: Spec = {
     "name": "checkLen",
     "doc": "no empty names",
@@ -113,5 +144,6 @@ EXAMPLES: dict[str, list[Spec]] = {
     "KafkaCluster": [_CLUSTER_WITH_PASSWORDS, _CLUSTER_WITH_TOKENS],
     "KafkaTopic": [_TOPIC],
     "KafkaSchema": [_SCHEMA_OF_TOPIC, MINIMAL["KafkaSchema"]],
+    "KafkaDLQPolicy": [_DLQ_POLICY],
 }
 """Between them every field of a kind; where fields exclude each other it takes more than one."""

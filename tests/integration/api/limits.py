@@ -32,7 +32,7 @@ REFUSALS = {
 }
 """What the API server answers when a limit is broken."""
 
-_WRONG_TYPE = {"string": 7, "integer": "7", "boolean": "true", "object": "text", "array": "text"}
+_WRONG_TYPE = {"string": 7, "integer": "7", "number": "7", "boolean": "true", "object": "text", "array": "text"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,20 @@ MERGE = "application/merge-patch+json"
 
 Right = tuple[str, str, str]
 
+MAKES: set[Right] = {
+    ("kafkade.io", "kafkatopics", "create"),
+    ("kafkade.io", "kafkatopics", "delete"),
+    ("", "configmaps", "create"),
+    ("", "configmaps", "patch"),
+}
+"""For what a KafkaDLQPolicy keeps."""
+
 NAMESPACED: set[Right] = {
     *(("kafkade.io", kind.plural, verb) for kind in KINDS.values() for verb in (*READ, "patch")),
     *(("kafkade.io", f"{kind.plural}/status", "patch") for kind in KINDS.values()),
     *(("", resource, verb) for resource in ("secrets", "configmaps") for verb in READ),
     ("", "events", "create"),
+    *MAKES,
 }
 CLUSTER_WIDE = NAMESPACED | {("", "namespaces", "get")}
 
@@ -129,7 +138,7 @@ def _call(api: Api, verb: str, resource: str, name: str | None, namespace: str) 
     raise AssertionError(verb)
 
 
-OBJECTS = ("kafkaclusters", "kafkatopics", "kafkaschemas")
+OBJECTS = tuple(kind.plural for kind in KINDS.values())
 ALLOWED = [
     *(
         (verb, plural, name)
@@ -139,18 +148,24 @@ ALLOWED = [
     *(("patch", f"{plural}/status", "mine") for plural in OBJECTS),
     *((verb, plural, name) for plural in ("secrets", "configmaps") for verb, name in (("get", "mine"), ("list", None))),
     ("create", "events", None),
+    ("create", "kafkatopics", None),
+    ("delete", "kafkatopics", "mine"),
+    ("create", "configmaps", None),
+    ("patch", "configmaps", "mine"),
 ]
 DENIED = [
     *(
         (verb, plural, name)
         for plural in OBJECTS
         for verb, name in (("create", None), ("update", "mine"), ("delete", "mine"))
+        if ("kafkade.io", plural, verb) not in MAKES
     ),
     *((verb, f"{plural}/status", "mine") for plural in OBJECTS for verb in ("get", "update")),
     *(
         (verb, plural, name)
         for plural in ("secrets", "configmaps")
         for verb, name in (("create", None), ("update", "mine"), ("patch", "mine"), ("delete", "mine"))
+        if ("", plural, verb) not in MAKES
     ),
     ("get", "events", "mine"),
     ("patch", "events", "mine"),

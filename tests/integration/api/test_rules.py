@@ -15,6 +15,7 @@ from kafkade.api.kinds import KINDS
 CREDENTIALS = {"name": "kafka-user"}
 OAUTH = {"tokenEndpointUrl": "https://login.example/token", "clientSecretRef": {"name": "kafka-client"}}
 URL = "https://registry:8081"
+MAIN, OTHER, ELSEWHERE = {"name": "main"}, {"name": "other"}, {"name": "main", "namespace": "kafka"}
 LONG_NAME = "a" * 250
 
 BOTH_TLS = "insecureSkipVerify: true turns caSecretRef off"
@@ -37,6 +38,8 @@ SUBJECT_FIXED = "subject is immutable"
 TOPIC_REF_FIXED = "topicRef is immutable"
 PART_FIXED = "part is immutable"
 NAMING_FIXED = "namingStrategy is immutable"
+WHICH_TOPICS = "say which topics the policy is for"
+SUFFIX_FIXED = "suffix is immutable"
 
 
 class Case(NamedTuple):
@@ -59,6 +62,10 @@ def topic(id_: str, refused: str | None = None, name: str = "case", **fields: An
 
 def schema(id_: str, refused: str | None = None, **fields: Any) -> Case:
     return Case(f"schema: {id_}", "KafkaSchema", _schema(**fields), refused)
+
+
+def policy(id_: str, refused: str | None = None, **fields: Any) -> Case:
+    return Case(f"policy: {id_}", "KafkaDLQPolicy", {"clusterRef": MAIN, **fields}, refused)
 
 
 def _schema(**fields: Any) -> Spec:
@@ -167,6 +174,10 @@ CREATED = [
     schema("two texts", TEXT, schemaFrom={"configMapKeyRef": {"name": "schemas", "key": "a"}}),
     schema("part of a subject", PART, part="key"),
     schema("naming of a subject", PART, namingStrategy="TopicName"),
+    policy("topics", topics=["user-events", "order-*"]),
+    policy("a selector", topicSelector={"matchLabels": {"a": "b"}}),
+    policy("both", topics=["user-events"], topicSelector={"matchLabels": {"a": "b"}}),
+    policy("neither", WHICH_TOPICS),
 ]
 
 
@@ -197,11 +208,15 @@ def topic_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> 
     return Change(f"topic: {id_}", "KafkaTopic", base | old, base | new, refused)
 
 
+def policy_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
+    base = MINIMAL["KafkaDLQPolicy"]
+    return Change(f"policy: {id_}", "KafkaDLQPolicy", base | old, base | new, refused)
+
+
 def schema_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
     return Change(f"schema: {id_}", "KafkaSchema", _schema(**old), _schema(**new), refused)
 
 
-MAIN, OTHER, ELSEWHERE = {"name": "main"}, {"name": "other"}, {"name": "main", "namespace": "kafka"}
 ORDERS = {"subject": None, "topicRef": {"name": "orders"}}
 USERS = {"subject": None, "topicRef": {"name": "users"}}
 
@@ -236,6 +251,12 @@ CHANGED = [
     schema_change("the key's part left out", ORDERS | {"part": "key"}, ORDERS, PART_FIXED),
     schema_change("the default naming by its name", ORDERS, ORDERS | {"namingStrategy": "TopicName"}),
     schema_change("another naming", ORDERS, ORDERS | {"namingStrategy": "RecordName"}, NAMING_FIXED),
+    policy_change("other topics, other limits", {}, {"topics": ["*"], "alert": {"depth": 1}}),
+    policy_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
+    policy_change("the default suffix by its name", {}, {"suffix": ".dlq"}),
+    policy_change("another suffix", {"suffix": ".dead"}, {"suffix": ".dlq"}, SUFFIX_FIXED),
+    policy_change("another suffix than the default", {}, {"suffix": ".dead"}, SUFFIX_FIXED),
+    policy_change("the suffix left out", {"suffix": ".dead"}, {}, SUFFIX_FIXED),
     schema_change("the naming left out", ORDERS | {"namingStrategy": "TopicRecordName"}, ORDERS, NAMING_FIXED),
 ]
 

@@ -1,0 +1,56 @@
+"""Facts for a batch of policies: the cluster's topics, the sources' limits, and how many dead letters wait."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from kafkade.api.errors import KafkadeError
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.dlq.depth import Depth, depth
+from kafkade.dlq.desired import SourceFacts
+from kafkade.dlq.redrive.ledger import group_of
+
+log = logging.getLogger("kafkade.dlq")
+
+MAX_MESSAGE_BYTES = "max.message.bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class DepthFacts:
+    """Depths by dead-letter topic; ``error``: why they are not known this time."""
+
+    depths: Mapping[str, Depth] = field(default_factory=dict)
+    error: KafkadeError | None = None
+
+
+async def sources(kafka: KafkaAdmin, partitions: Mapping[str, int], names: Collection[str]) -> dict[str, SourceFacts]:
+    """Facts about those of the ``names`` that are topics.
+
+    Raises:
+        KafkaError: no answer at all.
+    """
+    present = [name for name in names if name in partitions]
+    configs = await kafka.topic_configs(present)
+    facts = {}
+    for name in present:
+        found = configs[name]
+        value = None if isinstance(found, KafkadeError) else (e.value if (e := found.get(MAX_MESSAGE_BYTES)) else None)
+        facts[name] = SourceFacts(partitions[name], int(value) if value is not None and value.isdigit() else None)
+    return facts
+
+
+async def depths(kafka: KafkaAdmin, partitions: Mapping[str, int], names: Collection[str]) -> DepthFacts:
+    """How many dead letters wait in those of the ``names`` that are topics.
+
+    A missing right must not keep the topics from being kept, so an error is a fact here.
+    """
+    present = [name for name in names if partitions.get(name)]
+    try:
+        offsets = await kafka.offsets({name: range(partitions[name]) for name in present})
+        committed = await kafka.committed([group_of(name) for name in present])
+        return DepthFacts({n: depth(n, offsets, committed.get(group_of(n), {})) for n in present})
+    except KafkadeError as error:
+        log.info("dead letters are not counted this time: %s", error.message)
+        return DepthFacts(error=error)

@@ -1,0 +1,1 @@
+"""Put dead letters back, each exactly once for readers of committed records."""
