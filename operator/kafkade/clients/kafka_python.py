@@ -126,7 +126,8 @@ class KafkaPython:
         answer = await self._run(_COMMITTED, lambda client: client.list_group_offsets(dict.fromkeys(groups)))
         return {
             group: {
-                (tp.topic, tp.partition): Committed(found.offset, found.metadata or "")
+                # confluent_kafka commits metadata with a NUL at its end
+                (tp.topic, tp.partition): Committed(found.offset, (found.metadata or "").rstrip("\0"))
                 for tp, found in answer.get(group, {}).items()
                 if found.offset >= 0
             }

@@ -140,7 +140,8 @@ def _names_provider(spec: KafkaDLQPolicySpec) -> list[str]:
     never = _java_classes(spec, retried=False)
     fatal = [
         "@Override protected void manageNonBlockingFatalExceptions(List<Class<? extends Throwable>> classes) {",
-        *_indent(f"classes.add({name});" for name in never),
+        # Spring's own are in it already, and it does not start with one twice
+        *_indent(f"if (!classes.contains({name})) classes.add({name});" for name in never),
         "}",
     ]
     body = [

@@ -68,10 +68,15 @@ def limits(kind: str, schema: dict[str, Any]) -> list[Limit]:
                     None if kept is None else _replaced(example, path, kept),
                     _replaced(example, where, broken),
                     _written(where),
-                    REFUSALS[keyword].format(limit=node.get(keyword)),
+                    REFUSALS[keyword].format(limit=_shown(node.get(keyword))),
                 )
                 found.setdefault((limit.field, keyword), limit)
     return list(found.values())
+
+
+def _shown(limit: Any) -> Any:
+    """A limit as the API server writes it: 1.0 is 1."""
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def fields(schema: dict[str, Any], spec: Spec) -> Iterator[tuple[str, Path, dict[str, Any], Any]]:

@@ -206,6 +206,24 @@ COLUMNS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
             "COMPATIBILITY": "FULL",
         },
     ),
+    "KafkaDLQPolicy": (
+        "kdlq",
+        # a time that is to come has no age, which is the same every day
+        {
+            "matched": 2,
+            "depth": 7,
+            "oldest": "2130-01-01T00:00:00Z",
+            "conditions": [*READY, {**READY[0], "type": "Alert", "reason": "DepthExceeded"}],
+        },
+        {
+            "NAME": "seen",
+            "CLUSTER": "main",
+            "TOPICS": "2",
+            "DEPTH": "7",
+            "OLDEST": "<invalid>",
+            "ALERT": "DepthExceeded",
+        },
+    ),
 }
 CONDITION = {"READY": "False", "REASON": "ClusterUnreachable", "MESSAGE": "connection refused"}
 WIDE = {"BOOTSTRAP", "ID", "MESSAGE"}

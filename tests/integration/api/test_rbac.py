@@ -19,6 +19,8 @@ from kafkade.devstack.kubernetes import ControlPlane
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
 READ = ("get", "list", "watch")
+CORE = {"configmaps": "ConfigMap"}
+"""Kinds whose names are not the plural with a capital."""
 MERGE = "application/merge-patch+json"
 
 Right = tuple[str, str, str]
@@ -115,7 +117,9 @@ def _call(api: Api, verb: str, resource: str, name: str | None, namespace: str) 
     root = f"/apis/{API_VERSION}" if ours else "/api/v1"
     scope = "" if plural in ("namespaces", "nodes") else f"/namespaces/{namespace}"
     path = f"{root}{scope}/{plural}" + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
-    kind = next((k.kind for k in KINDS.values() if k.plural == plural), plural.removesuffix("s").capitalize())
+    kind = next(
+        (k.kind for k in KINDS.values() if k.plural == plural), CORE.get(plural, plural.removesuffix("s").capitalize())
+    )
     body = {
         "apiVersion": API_VERSION if ours else "v1",
         "kind": kind,

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 
 from integration.operator.conftest import World
+from kafkade.dlq.redrive.ledger import Ledger, group_of
 from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest, ready
 
@@ -152,6 +153,22 @@ def test_dead_letters_are_counted_and_called_out(world: World, topic: Make, poli
     policy(name, topics=[source], alert={"depth": 100})
     world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: condition(o, "Alert")["status"] == "False", "it is off")
     assert [e for e in world.kubectl.events(name) if e["reason"] == "WithinLimits"]
+
+
+def test_what_was_put_back_does_not_count(world: World, topic: Make, policy: Make) -> None:
+    """As the ledger says: all below its offset, and the ranges in its metadata."""
+    source = topic(partitions=1)
+    dlq = f"{source}.dlq"
+    name = policy(f"{source}-policy", topics=[source])
+    world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    dead_letters(world, dlq, 8)
+    world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: o["status"].get("depth") == 8, "counted")
+    ledger = Ledger(2, [(4, 6)])
+    done = TopicPartition(dlq, 0, ledger.base, ledger.metadata())
+    request = ConsumerGroupTopicPartitions(group_of(dlq), [done])
+    world.view.admin.alter_consumer_group_offsets([request])[group_of(dlq)].result(20)
+    found = world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: o["status"].get("depth") == 4, "counted anew")
+    assert "oldest" not in found["status"], "the first record is not among those that wait"
 
 
 def test_old_dead_letters_are_called_out(world: World, topic: Make, policy: Make) -> None:

@@ -93,14 +93,21 @@ def test_retry_topics() -> None:
         {"topic": "user-events.retry.1", "delayMs": 100},
         {"topic": "user-events.retry.2", "delayMs": 200},
     ]
-    assert yaml.safe_load(data["spring.yaml"])["spring"]["kafka"]["retry"]["topic"] == {
-        "enabled": True,
-        "attempts": 3,
-        "backoff": {"delay": "100ms", "multiplier": 2.0, "max-delay": "60000ms", "jitter": "50ms"},
+    assert yaml.safe_load(data["spring.yaml"])["spring"]["kafka"] == {
+        "retry": {
+            "topic": {
+                "enabled": True,
+                "attempts": 3,
+                "backoff": {"delay": "100ms", "multiplier": 2.0, "max-delay": "60000ms", "jitter": "50ms"},
+            }
+        }
     }
     assert '".dlq"' in data["spring.yaml"]
     assert '".retry."' in data["spring.yaml"]
-    assert "classes.add(DeserializationException.class);" in data["spring.yaml"]
+    assert (
+        "if (!classes.contains(DeserializationException.class)) classes.add(DeserializationException.class);"
+        in data["spring.yaml"]
+    )
 
 
 def test_equal_input_gives_equal_bytes() -> None:
