@@ -133,7 +133,8 @@ def check_defaults(shop: Shop) -> None:
 
 def check_policy(shop: Shop) -> None:
     sources = {"order-events": 6, "payment-events": 3}
-    assert shop.kafka.topics() == {*sources, "raw-metrics", *(f"{name}.dlq" for name in sources)}
+    there = {*sources, "raw-metrics", *(f"{name}.dlq" for name in sources)}
+    until(lambda: shop.kafka.topics() == there, "every broker knows of the topics, and of no others")
     for name, partitions in sources.items():
         assert shop.kafka.partitions(f"{name}.dlq") == partitions
         assert shop.kafka.config(f"{name}.dlq")["retention.ms"] == "1209600000"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,15 +19,16 @@ Make = Callable[..., str]
 
 
 @pytest.fixture
-def policy(world: World) -> Make:
-    """Apply a KafkaDLQPolicy and return its name."""
+def policy(world: World) -> Iterator[Make]:
+    """Apply a KafkaDLQPolicy and return its name; they all go with the test, since each looks at all topics."""
 
     def make(name: str, namespace: str | None = None, **spec: Any) -> str:
         where = namespace or world.kubectl.namespace
         world.kubectl.apply(manifest("KafkaDLQPolicy", name, {"clusterRef": {"name": "main"}, **spec}, where))
         return name
 
-    return make
+    yield make
+    world.kubectl.run("-n", world.kubectl.namespace, "delete", "kafkadlqpolicies", "--all", "--timeout=60s")
 
 
 def dead_letters(world: World, topic: str, count: int, timestamp: int | None = None) -> None:
