@@ -157,14 +157,61 @@ class Alert(Model):
     )
 
 
-class KafkaDLQPolicySpec(Managed):
-    """Dead letters of some topics of a KafkaCluster."""
+DEFAULT_GROUP_PREFIX = "dlq."
+"""What a share group's dead-letter topic starts with. It is the default of the brokers'
+errors.deadletterqueue.topic.name.prefix (KIP-1191), and they refuse other names."""
+
+
+class ShareGroup(Model):
+    """A share group whose broker writes dead letters (KIP-1191, Kafka 4.4 with share.version 2).
+
+    The group has one dead-letter topic, whatever topics it reads. The fields are settings of the group in Kafka (resource
+    type GROUP), named in their descriptions.
+    """
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             cel(
-                "has(self.topics) || has(self.topicSelector)",
-                "say which topics the policy is for: give topics, topicSelector or both",
+                "!has(self.deadLetterTopic) || !self.deadLetterTopic.startsWith('__')",
+                "deadLetterTopic: brokers refuse a name that starts with __ as a share group's dead-letter topic",
+            ),
+            cel(
+                f"has(self.deadLetterTopic) || size(self.group) <= {MAX_TOPIC_NAME - len(DEFAULT_GROUP_PREFIX)}"
+                " && self.group.matches('^[a-zA-Z0-9._-]+$')",
+                "no topic can be named after this group: give deadLetterTopic",
+            ),
+        )
+    )
+    group: Annotated[str, Field(min_length=1, max_length=MAX_TOPIC_NAME)] = Field(description="The group's id.")
+    dead_letter_topic: (
+        Annotated[str, Field(min_length=1, max_length=MAX_TOPIC_NAME, pattern=r"^[a-zA-Z0-9._-]+$")] | None
+    ) = Field(
+        default=None,
+        description="errors.deadletterqueue.topic.name; default dlq.<group>. It starts with the brokers'"
+        " errors.deadletterqueue.topic.name.prefix, which is dlq. unless they say otherwise.",
+    )
+    copy_record: Bool = Field(
+        default=False,
+        description="errors.deadletterqueue.copy.record.enable: whether a dead letter has the record's key and value; default"
+        " false, and then it only says where the record is.",
+    )
+    max_attempts: Int | None = Field(
+        default=None,
+        ge=2,
+        le=10,
+        description="share.delivery.count.limit (KIP-1240): deliveries of a record until it is a dead letter; default by"
+        " the brokers' group.share.delivery.count.limit, which is 5 unless they say otherwise.",
+    )
+
+
+class KafkaDLQPolicySpec(Managed):
+    """Dead letters of some topics and share groups of a KafkaCluster."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "has(self.topics) || has(self.topicSelector) || has(self.shareGroups)",
+                "say which topics the policy is for: give topics, topicSelector or both, or shareGroups",
             ),
             cel(
                 "self.clusterRef == oldSelf.clusterRef",
@@ -197,6 +244,16 @@ class KafkaDLQPolicySpec(Managed):
     default_action: ErrorAction = Field(
         default=ErrorAction.RETRY, description="What happens on an exception without a route; default RETRY."
     )
+    share_groups: Annotated[
+        list[ShareGroup],
+        Field(
+            max_length=64, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["group"]}
+        ),
+    ] = Field(
+        default_factory=list,
+        description="Share groups whose dead letters the brokers write (KIP-1191, Kafka 4.4 with share.version 2). A group"
+        " has one policy: the older one keeps it.",
+    )
     alert: Alert = Field(default_factory=Alert, description="When to call for help; absent: never.")
     config_map_name: DnsName | None = Field(
         default=None, description="Name of the ConfigMap that applications mount; default <name>-dlq."
@@ -218,6 +275,23 @@ class PolicyTopic(Model):
     )
 
 
+class PolicyShareGroup(Model):
+    """One share group of the policy, with what came of it."""
+
+    group: str = Field(description="The group's id.")
+    dead_letter_topic: str = Field(description="Its dead-letter topic.")
+    ready: Bool = Field(description="Whether its topic is there and its settings are as declared.")
+    reason: str | None = Field(default=None, description="Why not.")
+    message: str | None = Field(default=None, description="The cause and the way out.")
+    config: dict[str, str] | None = Field(
+        default=None, description="Settings of the group that kafkade has set, and takes back when the group leaves."
+    )
+    depth: Int | None = Field(default=None, description="Dead letters not put back yet, when status was last written.")
+    oldest: str | None = Field(
+        default=None, description="Timestamp of the oldest of them.", json_schema_extra={"format": "date-time"}
+    )
+
+
 class KafkaDLQPolicyStatus(Model):
     """What kafkade last saw and made for the policy."""
 
@@ -225,10 +299,12 @@ class KafkaDLQPolicyStatus(Model):
     conditions: list[Condition] = Field(default_factory=list, description="Ready, Reconciling, Stalled, Alert.")
     matched: Int | None = Field(default=None, description="Number of source topics.")
     depth: Int | None = Field(
-        default=None, description="Dead letters of all topics not put back yet, when status was last written."
+        default=None,
+        description="Dead letters of all topics and share groups not put back yet, when status was last written.",
     )
     oldest: str | None = Field(
         default=None, description="Timestamp of the oldest of them.", json_schema_extra={"format": "date-time"}
     )
     topics: list[PolicyTopic] | None = Field(default=None, description="The source topics, by name.")
+    share_groups: list[PolicyShareGroup] | None = Field(default=None, description="The share groups, by id.")
     config_map: str | None = Field(default=None, description="The ConfigMap that applications mount.")

@@ -51,6 +51,8 @@ _CONFIGS = Action("read the settings of", "topic", "DescribeConfigs")
 _ALTER_CONFIGS = Action("change the settings of", "topic", "AlterConfigs")
 _PARTITIONS = Action("add partitions to", "topic", "Alter")
 _DELETE = Action("delete", "topic", "Delete")
+_GROUP_CONFIGS = Action("read the settings of", "group", "DescribeConfigs")
+_ALTER_GROUP = Action("change the settings of", "group", "AlterConfigs")
 _BROKER_CONFIGS = Action("read the settings of", "broker", "DescribeConfigs")
 _ALTER_BROKER = Action("change the settings of", "broker", "AlterConfigs")
 
@@ -73,6 +75,7 @@ _SOURCES = {
     ck.ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value: ConfigSource.DEFAULT_BROKER,
     ck.ConfigSource.STATIC_BROKER_CONFIG.value: ConfigSource.STATIC_BROKER,
     ck.ConfigSource.DEFAULT_CONFIG.value: ConfigSource.DEFAULT,
+    ck.ConfigSource.GROUP_CONFIG.value: ConfigSource.GROUP,
 }
 
 
@@ -89,6 +92,11 @@ class KafkaAdmin:
 
     def __repr__(self) -> str:
         return f"KafkaAdmin({self._security!r})"
+
+    @property
+    def security(self) -> Security:
+        """How the brokers are reached: for clients of the same cluster that are no admin clients."""
+        return self._security
 
     async def close(self) -> None:
         """Close all connections once running requests have their answers; new requests get ClusterUnreachable."""
@@ -181,6 +189,13 @@ class KafkaAdmin:
         """What groups have committed, by group, then by topic and partition; empty for one that does not exist."""
         return await self._python.committed(groups) if groups else {}
 
+    async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
+        """Delete consumer groups with their offsets; by group, what kept it from being deleted.
+
+        By kafka-python: librdkafka's requests to coordinators can end the process.
+        """
+        return await self._python.delete_groups(groups) if groups else {}
+
     async def topic_configs(self, names: Collection[str]) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
         """All settings of topics, defaults included: one DescribeConfigs."""
         wanted = [ck.ConfigResource(ck.ResourceType.TOPIC, name) for name in dict.fromkeys(names)]
@@ -209,12 +224,24 @@ class KafkaAdmin:
 
         A topic without changes is not asked for and answered with None.
         """
-        wanted = [_alteration(ck.ResourceType.TOPIC, name, keys) for name, keys in changes.items() if keys]
-        answers = await self._many(wanted, lambda a: a.incremental_alter_configs(wanted, request_timeout=self._timeout))
-        results: ByTopic = dict.fromkeys(changes)
-        for resource in wanted:
-            results[resource.name] = self._refusal(_ALTER_CONFIGS, resource.name, answers[resource])
-        return results
+        return await self._alter(_ALTER_CONFIGS, ck.ResourceType.TOPIC, changes)
+
+    async def group_configs(self, names: Collection[str]) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
+        """All settings of groups, defaults included: one DescribeConfigs (KIP-1043). A group need not exist."""
+        wanted = [ck.ConfigResource(ck.ResourceType.GROUP, name) for name in dict.fromkeys(names)]
+        answers = await self._many(
+            wanted, lambda a: a.describe_configs(wanted, request_timeout=self._timeout), repeatable=True
+        )
+        return {r.name: self._result(_GROUP_CONFIGS, r.name, answers[r], _entries) for r in wanted}
+
+    async def alter_group_configs(
+        self, changes: Mapping[str, Mapping[str, str | None]]
+    ) -> dict[str, KafkadeError | None]:
+        """One IncrementalAlterConfigs; None takes a group's own value away. By group, what kept it from being changed.
+
+        What is set holds also for a group that nobody has joined yet, and stays when the last member leaves.
+        """
+        return await self._alter(_ALTER_GROUP, ck.ResourceType.GROUP, changes)
 
     async def broker_configs(self, broker: int) -> Mapping[str, ConfigEntry]:
         """All settings of one broker, as it runs with them.
@@ -274,6 +301,14 @@ class KafkaAdmin:
     async def moving(self) -> bool:
         """Whether any partition of the cluster moves right now."""
         return await self._python.moving()
+
+    async def _alter(self, action: Action, kind: Any, changes: Mapping[str, Mapping[str, str | None]]) -> ByTopic:
+        wanted = [_alteration(kind, name, keys) for name, keys in changes.items() if keys]
+        answers = await self._many(wanted, lambda a: a.incremental_alter_configs(wanted, request_timeout=self._timeout))
+        results: ByTopic = dict.fromkeys(changes)
+        for resource in wanted:
+            results[resource.name] = self._refusal(action, resource.name, answers[resource])
+        return results
 
     @property
     def _timeouts(self) -> dict[str, float]:

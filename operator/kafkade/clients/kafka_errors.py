@@ -40,8 +40,8 @@ _BY_CODE: dict[int, tuple[Make, str]] = {
 }
 """Code -> error class and the way out, which is appended to the broker's own text."""
 
-_TOPIC_DENIED, _CLUSTER_DENIED = 29, 31
-_DENIED = frozenset({_TOPIC_DENIED, _CLUSTER_DENIED})
+_TOPIC_DENIED, _GROUP_DENIED, _CLUSTER_DENIED = 29, 30, 31
+_DENIED = frozenset({_TOPIC_DENIED, _GROUP_DENIED, _CLUSTER_DENIED})
 
 _LOGIN = frozenset({33, 34, 58})
 """UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED."""
@@ -68,7 +68,7 @@ def answer_error(action: Action, name: str, code: int, text: str, principal: str
     """A broker's error answer for one resource. ``text`` is the broker's own message."""
     target, text = action.of(name), text.strip().removeprefix("Broker: ").rstrip(".")
     if code in _DENIED:
-        where = target if code == _TOPIC_DENIED else "the cluster"
+        where = "the cluster" if code == _CLUSTER_DENIED else target
         return AuthorizationFailed(
             f"{target}: {principal} may not {action.verb} {target}: grant it {action.acl} on {where} (a Kafka ACL)"
         )

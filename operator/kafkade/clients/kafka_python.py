@@ -75,6 +75,7 @@ _MOVES = Action("list the reassignments of", "the cluster", "Describe")
 _DESCRIBE = Action("describe", "the cluster", "Describe")
 _OFFSETS = Action("list the offsets of", "dead-letter topics", "Describe")
 _COMMITTED = Action("read the committed offsets of", "consumer groups", "Describe")
+_DELETE_GROUPS = Action("delete", "group", "Delete")
 
 
 class KafkaPython:
@@ -133,6 +134,18 @@ class KafkaPython:
             }
             for group in groups
         }
+
+    async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
+        """DeleteGroups: by group, what kept it from being deleted. One that does not exist is well."""
+        answer = await self._run(_DELETE_GROUPS, lambda client: client.delete_groups(list(groups)))
+        return {group: self._kept(group, answer.get(group, "OK")) for group in groups}
+
+    def _kept(self, group: str, answer: str) -> KafkadeError | None:
+        """kafka-python answers with the name of its own class of error."""
+        error: Any = getattr(foreign, answer, foreign.UnknownError)
+        if answer == "OK" or error is foreign.GroupIdNotFoundError:
+            return None
+        return answer_error(_DELETE_GROUPS, group, error.errno, answer, self._security.principal)
 
     async def reassign(
         self, moves: Mapping[tuple[str, int], tuple[int, ...] | None]

@@ -15,12 +15,13 @@ class ConfigSource(StrEnum):
     DEFAULT_BROKER = "DYNAMIC_DEFAULT_BROKER_CONFIG"
     STATIC_BROKER = "STATIC_BROKER_CONFIG"
     DEFAULT = "DEFAULT_CONFIG"
+    GROUP = "GROUP_CONFIG"
     OTHER = "OTHER"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigEntry:
-    """One setting of a topic or broker as DescribeConfigs shows it. ``value`` is None for sensitive settings."""
+    """One setting of a topic, broker or group as DescribeConfigs shows it. ``value`` is None for sensitive settings."""
 
     value: str | None
     source: ConfigSource

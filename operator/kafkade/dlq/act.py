@@ -24,14 +24,16 @@ from kafkade.api.errors import (
 from kafkade.api.objects import Event, Resource
 from kafkade.api.topic import DeletionPolicy
 from kafkade.dlq.desired import LABEL, Child, label_value
-from kafkade.dlq.plan import PolicyPlan
+from kafkade.dlq.plan import Kept, PolicyPlan
+from kafkade.dlq.share.plan import GroupPlan
 
 
 @dataclass(slots=True)
 class Acted:
-    """What became of a plan: errors by source topic, one of the whole, and what is worth an Event."""
+    """What became of a plan: errors by source topic and by share group, one of the whole, and what is worth an Event."""
 
     errors: dict[str, KafkadeError] = field(default_factory=dict)
+    group_errors: dict[str, KafkadeError] = field(default_factory=dict)
     error: KafkadeError | None = None
     conflict: bool = False
     """Something moved under our hands: look again soon."""
@@ -40,8 +42,8 @@ class Acted:
     events: list[Event] = field(default_factory=list)
 
 
-async def act(policy: Resource, plan: PolicyPlan, context: Context) -> Acted:
-    """Carry out a plan.
+async def act(policy: Resource, plan: PolicyPlan, groups: GroupPlan, context: Context) -> Acted:
+    """Carry out a plan, but for the settings of share groups.
 
     Raises:
         ApiUnavailable: the Kubernetes API cannot be reached; what was done so far stays done.
@@ -49,18 +51,29 @@ async def act(policy: Resource, plan: PolicyPlan, context: Context) -> Acted:
     done = Acted()
     labels = {**context.inherited_labels(policy), LABEL: label_value(policy.key.name)}
     for entry in plan.entries:
-        topic = entry.topics.topic
-        await asyncio.gather(
-            *(_create(policy, topic, child, labels, done, context) for child in entry.create),
-            *(_change(topic, old, child, done, context) for old, child in entry.change),
-        )
+        if error := await _keep(policy, entry, labels, done, context):
+            done.errors[entry.topics.topic] = error
+    for group in groups.entries:
+        if error := await _keep(policy, group, labels, done, context):
+            done.group_errors[group.group] = error
     await asyncio.gather(*(_let_go(resource, done, context) for resource in plan.leaving))
     return done
 
 
+async def _keep(
+    policy: Resource, entry: Kept, labels: Mapping[str, str], done: Acted, context: Context
+) -> KafkadeError | None:
+    """Make and change KafkaTopics; returns what keeps one of them from being as declared."""
+    errors = await asyncio.gather(
+        *(_create(policy, child, labels, done, context) for child in entry.create),
+        *(_change(old, child, done, context) for old, child in entry.change),
+    )
+    return next((error for error in errors if error is not None), None)
+
+
 async def _create(
-    policy: Resource, topic: str, child: Child, labels: Mapping[str, str], done: Acted, context: Context
-) -> None:
+    policy: Resource, child: Child, labels: Mapping[str, str], done: Acted, context: Context
+) -> KafkadeError | None:
     try:
         await context.create(policy, child.key, labels, child.spec)
     except ApiConflict:
@@ -70,20 +83,22 @@ async def _create(
         elif found.deleted:
             done.in_deletion = True
         else:
-            done.errors[topic] = TopicConflict(
+            return TopicConflict(
                 f"{child.key} is wanted for topic {child.topic} and exists for another purpose; give it another name"
             )
     except (ApiInvalid, ApiForbidden) as error:
-        done.errors[topic] = _explained(child, error)
+        return _explained(child, error)
+    return None
 
 
-async def _change(topic: str, old: Resource, child: Child, done: Acted, context: Context) -> None:
+async def _change(old: Resource, child: Child, done: Acted, context: Context) -> KafkadeError | None:
     try:
         await context.replace_spec(old, child.spec)
     except (ApiConflict, ApiNotFound):
         done.conflict = True
     except (ApiInvalid, ApiForbidden) as error:
-        done.errors[topic] = _explained(child, error)
+        return _explained(child, error)
+    return None
 
 
 def _explained(child: Child, error: ApiInvalid | ApiForbidden) -> KafkadeError:

@@ -13,6 +13,7 @@ from kafkade.api.kinds import DLQ_POLICY
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import DLQ_SUFFIX, INTERNAL_TOPICS, Grant
 from kafkade.dlq.naming import is_own
+from kafkade.dlq.share.desired import dead_letter_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class World:
             return False
         if any(r.owner is not None and r.owner.key.kind == DLQ_POLICY for r in self.resources.get(name, ())):
             return False
-        return not any(is_own(name, rule.spec) for rule in self.rules)
+        return not any(is_own(name, rule.spec) or _of_group(name, rule) for rule in self.rules)
 
 
 def matched(rule: Rule, world: World) -> list[str]:
@@ -76,7 +77,7 @@ def matched(rule: Rule, world: World) -> list[str]:
     """
     for name in rule.names:
         _check(name, rule, world)
-        rule.grant.check_topic(name, _cluster(rule))
+        rule.grant.check_topic(name, cluster_of(rule))
     found = set(rule.names)
     patterns = [text for text in rule.spec.topics or () if _is_pattern(text)]
     known = {*world.topics, *world.resources}
@@ -124,7 +125,13 @@ def _allowed(name: str, grant: Grant) -> bool:
     return grant.topic_prefixes is None or name.startswith(grant.topic_prefixes)
 
 
-def _cluster(rule: Rule) -> Key:
+def _of_group(name: str, rule: Rule) -> bool:
+    """Whether a share group of the policy has its dead letters there."""
+    return _allowed(name, rule.grant) and any(name == dead_letter_topic(group) for group in rule.spec.share_groups)
+
+
+def cluster_of(rule: Rule) -> Key:
+    """The KafkaCluster of a policy."""
     ref = rule.spec.cluster_ref
     return Key("KafkaCluster", ref.namespace or rule.key.namespace, ref.name)
 

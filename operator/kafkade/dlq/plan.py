@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from kafkade.api.conditions import condition
 from kafkade.api.dlq import KafkaDLQPolicySpec
@@ -20,20 +21,20 @@ from kafkade.dlq.desired import Child, SourceFacts, children
 from kafkade.dlq.match import Rule, World, holder
 from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import check_names, source_topics
+from kafkade.dlq.share.desired import dead_letter_topic
 
 WAITING = "WaitingForTopics"
 """Reason of a policy whose KafkaTopics are not as declared yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One source topic of the policy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Something that a policy keeps KafkaTopics for.
 
     ``create`` and ``change`` are what its KafkaTopics need; ``error`` keeps it from being ready, ``waits`` says what a
     KafkaTopic of it has not finished yet.
     """
 
-    topics: SourceTopics
     create: tuple[Child, ...] = ()
     change: tuple[tuple[Resource, Child], ...] = ()
     error: KafkadeError | None = None
@@ -44,9 +45,24 @@ class Entry:
     """Whether that KafkaTopic waits for somebody to change something."""
 
     @property
-    def ready(self) -> bool:
+    def finished(self) -> bool:
         """Whether all its topics are there, as declared."""
         return self.error is None and self.waits is None and not self.create and not self.change
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Kept):
+    """One source topic of the policy."""
+
+    topics: SourceTopics
+
+    @property
+    def ready(self) -> bool:
+        """Whether all its topics are there, as declared."""
+        return self.finished
+
+
+K = TypeVar("K", bound=Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +86,12 @@ class Facts:
 def plan(resource: Resource, rule: Rule, topics: Sequence[str], facts: Facts) -> PolicyPlan:
     """The plan for a policy that is for ``topics``."""
     entries = []
-    kept: set[str] = set()
+    names = {dead_letter_topic(group) for group in rule.spec.share_groups}
     for name in topics:
         entry = _entry(resource, rule, name, facts)
         entries.append(entry)
-        kept |= {entry.topics.dead_letter_topic, *entry.topics.retry_topics}
-    leaving = tuple(found for name, found in sorted(facts.made.items()) if name not in kept)
+        names |= {entry.topics.dead_letter_topic, *entry.topics.retry_topics}
+    leaving = tuple(found for name, found in sorted(facts.made.items()) if name not in names)
     return PolicyPlan(tuple(entries), leaving)
 
 
@@ -89,19 +105,24 @@ def _entry(resource: Resource, rule: Rule, name: str, facts: Facts) -> Entry:
             )
         check_names([names])
         source = _source(name, names, facts)
-        given = {
-            n: found for n in (names.dead_letter_topic, *names.retry_topics) if (found := _given(n, resource, facts))
+        others = {
+            n: found for n in (names.dead_letter_topic, *names.retry_topics) if (found := given(n, resource, facts))
         }
-        _check_given(names, given, source, rule.spec)
+        _check_given(names, others, source, rule.spec)
         wanted = children(resource.key.namespace, rule.spec, names, source, {n: r.spec for n, r in facts.made.items()})
         _check_growth(rule.spec, facts.made.get(names.dead_letter_topic))
     except KafkadeError as error:
         return Entry(names, error=error)
-    own = [child for child in wanted if child.topic not in given]
+    return kept(Entry(names), wanted, others, facts)
+
+
+def kept(entry: K, wanted: Sequence[Child], others: Mapping[str, Resource], facts: Facts) -> K:
+    """The entry with what its KafkaTopics need. ``others``: KafkaTopics, by topic name, that somebody else wrote."""
+    own = [child for child in wanted if child.topic not in others]
     create = tuple(child for child in own if child.topic not in facts.made)
     change = tuple((made, child) for child in own if (made := facts.made.get(child.topic)) and made.spec != child.spec)
-    entry = Entry(names, create, change)
-    states = [*given.values(), *(facts.made[c.topic] for c in own if c.topic in facts.made)]
+    entry = replace(entry, create=create, change=change)
+    states = [*others.values(), *(facts.made[c.topic] for c in own if c.topic in facts.made)]
     return next((told for state in states if (told := _unfinished(entry, state))), entry)
 
 
@@ -119,7 +140,7 @@ def _source(name: str, names: SourceTopics, facts: Facts) -> SourceFacts:
     raise TopicNotFound(f"topic {name} does not exist in Kafka yet; its dead-letter topic is made once it does")
 
 
-def _given(name: str, resource: Resource, facts: Facts) -> Resource | None:
+def given(name: str, resource: Resource, facts: Facts) -> Resource | None:
     """A KafkaTopic that somebody else wrote for this topic: it is used, and no second one is made."""
     for found in facts.world.resources.get(name, ()):
         by_policy = found.owner is not None and found.owner.key.kind == DLQ_POLICY
@@ -129,9 +150,9 @@ def _given(name: str, resource: Resource, facts: Facts) -> Resource | None:
 
 
 def _check_given(
-    names: SourceTopics, given: Mapping[str, Resource], source: SourceFacts, spec: KafkaDLQPolicySpec
+    names: SourceTopics, others: Mapping[str, Resource], source: SourceFacts, spec: KafkaDLQPolicySpec
 ) -> None:
-    found = given.get(names.dead_letter_topic)
+    found = others.get(names.dead_letter_topic)
     if found is None:
         return
     has = found.status.get("partitions")
@@ -154,7 +175,7 @@ def _check_growth(spec: KafkaDLQPolicySpec, made: Resource | None) -> None:
         )
 
 
-def _unfinished(entry: Entry, state: Resource) -> Entry | None:
+def _unfinished(entry: K, state: Resource) -> K | None:
     ready = condition(state.status, "Ready")
     if ready is None or state.status.get("observedGeneration") != state.generation:
         return replace(entry, waits=f"{state.key} is not looked at yet", reason=WAITING)

@@ -11,7 +11,10 @@ from kafkade.api.objects import CONFLICT_RETRY, Report, Resource
 from kafkade.dlq.act import Acted
 from kafkade.dlq.alert import alert_condition, alert_events, iso
 from kafkade.dlq.depth import Depth
-from kafkade.dlq.plan import WAITING, Entry, PolicyPlan
+from kafkade.dlq.plan import WAITING, Entry, Kept, PolicyPlan
+from kafkade.dlq.share.plan import GroupEntry, GroupPlan, Leaving
+
+NO_GROUPS = GroupPlan()
 
 NOTICEABLE = 0.1
 """Part of a depth that it must change by to be worth a write of the status; to and from 0 always is."""
@@ -42,17 +45,32 @@ def report(
     *,
     counted: bool,
     observe_only: bool,
+    groups: GroupPlan = NO_GROUPS,
+    settings: Mapping[str, Mapping[str, str]] = {},
 ) -> Report:
-    """The whole status; ``counted``: whether the depths are known this time."""
+    """The whole status.
+
+    ``counted``: whether the depths are known this time. ``groups``: share groups as they stand now; ``settings``: what
+    kafkade has set on each.
+    """
     topics = [_topic(entry, done, depths, resource.status) for entry in plan.entries]
-    fields: dict[str, Any] = {"matched": len(topics), "topics": topics or None, "configMap": config_map}
-    fields |= _total(topics)
-    error = done.error or next((e for entry in plan.entries if (e := _error(entry, done))), None)
+    shares = [_group(entry, settings, depths, resource.status) for entry in groups.entries]
+    shares += [_left(gone, settings) for gone in groups.leaving if all(gone.group != e.group for e in groups.entries)]
+    fields: dict[str, Any] = {
+        "matched": len(topics),
+        "topics": topics or None,
+        "shareGroups": shares or None,
+        "configMap": config_map,
+    }
+    fields |= _total([*topics, *shares])
+    errors = [_error(entry, done) for entry in plan.entries]
+    errors += [entry.error for entry in groups.entries] + [gone.error for gone in groups.leaving]
+    error = done.error or next((e for e in errors if e is not None), None)
     if error is not None:
         status = next_status(resource.status, resource.generation, Outcome.failed(error), now, fields)
         retry: Any = "backoff" if error.retryable else None
     else:
-        outcome = _outcome(plan, observe_only=observe_only)
+        outcome = _outcome(plan, groups, observe_only=observe_only)
         status = next_status(resource.status, resource.generation, outcome, now, fields)
         retry = CHILDREN_POLL if outcome.reconciling else None
     if done.in_deletion:
@@ -86,19 +104,61 @@ def _topic(entry: Entry, done: Acted, depths: Mapping[str, Depth], before: Mappi
     }
     if entry.topics.retry_topics:
         shown["retryTopics"] = list(entry.topics.retry_topics)
-    if error is not None:
-        shown |= {"reason": error.reason, "message": error.message}
-    elif entry.waits is not None:
-        shown |= {"reason": entry.reason, "message": entry.waits}
-    elif not entry.ready:
-        shown |= {"reason": WAITING, "message": "its topics are being made"}
+    shown |= _why(entry, error)
     known: Mapping[str, Any] = next((t for t in before.get("topics") or () if t.get("topic") == entry.topics.topic), {})
-    found = depths.get(entry.topics.dead_letter_topic)
+    return shown | _depth(depths.get(entry.topics.dead_letter_topic), known)
+
+
+def _group(
+    entry: GroupEntry,
+    settings: Mapping[str, Mapping[str, str]],
+    depths: Mapping[str, Depth],
+    before: Mapping[str, Any],
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "group": entry.group,
+        "deadLetterTopic": entry.dead_letter_topic,
+        "ready": entry.ready,
+        **(_why(entry, entry.error) or _differs(entry)),
+    }
+    if own := settings.get(entry.group):
+        shown["config"] = dict(own)
+    known: Mapping[str, Any] = next((g for g in before.get("shareGroups") or () if g.get("group") == entry.group), {})
+    return shown | _depth(depths.get(entry.dead_letter_topic), known)
+
+
+def _differs(entry: GroupEntry) -> dict[str, Any]:
+    """The settings that are not as declared, where nothing was or could be written."""
+    if not entry.changes:
+        return {}
+    values = ((key, entry.found[key].value or "empty", new) for key, new in sorted(entry.changes.items()))
+    message = "; ".join(f"{key} is {old}, declared {new or 'nothing'}" for key, old, new in values)
+    return {"reason": WAITING, "message": message}
+
+
+def _left(gone: Leaving, settings: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A group that left the policy and whose settings are not taken back yet."""
+    shown: dict[str, Any] = {"group": gone.group, "deadLetterTopic": gone.dead_letter_topic, "ready": False}
+    if gone.error is not None:
+        shown |= {"reason": gone.error.reason, "message": gone.error.message}
+    return shown | {"config": dict(settings.get(gone.group, {}))}
+
+
+def _why(entry: Kept, error: KafkadeError | None) -> dict[str, Any]:
+    """Why an entry is not ready."""
+    if error is not None:
+        return {"reason": error.reason, "message": error.message}
+    if entry.waits is not None:
+        return {"reason": entry.reason, "message": entry.waits}
+    if not entry.finished:
+        return {"reason": WAITING, "message": "its topics are being made"}
+    return {}
+
+
+def _depth(found: Depth | None, known: Mapping[str, Any]) -> dict[str, Any]:
     if found is None:
-        shown |= {name: known[name] for name in ("depth", "oldest") if name in known}
-    else:
-        shown |= _settled(known, found)
-    return shown
+        return {name: known[name] for name in ("depth", "oldest") if name in known}
+    return _settled(known, found)
 
 
 def _settled(known: Mapping[str, Any], found: Depth) -> dict[str, Any]:
@@ -110,32 +170,44 @@ def _settled(known: Mapping[str, Any], found: Depth) -> dict[str, Any]:
 
 
 def _total(topics: list[dict[str, Any]]) -> dict[str, Any]:
-    counts = [t["depth"] for t in topics if "depth" in t]
-    oldest = [t["oldest"] for t in topics if "oldest" in t]
+    # share groups can have one dead-letter topic together
+    counted = {t["deadLetterTopic"]: t for t in topics}.values()
+    counts = [t["depth"] for t in counted if "depth" in t]
+    oldest = [t["oldest"] for t in counted if "oldest" in t]
     return {"depth": sum(counts) if counts else None, "oldest": min(oldest, default=None)}
 
 
-def _outcome(plan: PolicyPlan, *, observe_only: bool) -> Outcome:
-    waiting = [entry for entry in plan.entries if not entry.ready]
+def _outcome(plan: PolicyPlan, groups: GroupPlan, *, observe_only: bool) -> Outcome:
+    behind: list[tuple[Kept, str, str]] = [
+        (entry, entry.topics.dead_letter_topic, f"topics of {entry.topics.topic} are being made")
+        for entry in plan.entries
+        if not entry.ready
+    ]
+    behind += [
+        (entry, f"share group {entry.group}", f"share group {entry.group} is being set up")
+        for entry in groups.entries
+        if not entry.ready
+    ]
     if observe_only:
-        if waiting or plan.leaving:
-            listed = ", ".join(e.topics.dead_letter_topic for e in waiting) or "KafkaTopics that left the policy"
+        if behind or plan.leaving:
+            listed = ", ".join(shown for _, shown, _ in behind) or "KafkaTopics that left the policy"
             message = f"not as declared: {listed}; managementPolicy is Observe, so nothing is changed"
             return Outcome("False", reconciling=False, stalled=False, reason="Observed", message=message)
-        return Outcome.done(f"{_summary(plan)}; managementPolicy is Observe", "Observed")
-    if waiting:
+        return Outcome.done(f"{_summary(plan, groups)}; managementPolicy is Observe", "Observed")
+    if behind:
         # what only somebody's hands can change comes first
-        first = min(waiting, key=lambda entry: not entry.stalled)
-        why = first.waits or f"topics of {first.topics.topic} are being made"
-        message = why + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "")
+        first, _, progress = min(behind, key=lambda item: not item[0].stalled)
+        message = (first.waits or progress) + (f" (and {len(behind) - 1} more)" if len(behind) > 1 else "")
         if first.stalled:
             return Outcome("False", reconciling=False, stalled=True, reason=first.reason or WAITING, message=message)
         return Outcome.progressing(first.reason or WAITING, message)
-    return Outcome.done(_summary(plan))
+    return Outcome.done(_summary(plan, groups))
 
 
-def _summary(plan: PolicyPlan) -> str:
-    count = len(plan.entries)
-    if not count:
+def _summary(plan: PolicyPlan, groups: GroupPlan) -> str:
+    topics, shares = len(plan.entries), len(groups.entries)
+    if not topics and not shares:
         return "no topic matches"
-    return f"{count} topic{'' if count == 1 else 's'} with dead-letter topics"
+    told = [f"{topics} topic{'' if topics == 1 else 's'} with dead-letter topics"] if topics else []
+    told += [f"{shares} share group{'' if shares == 1 else 's'} with a dead-letter topic"] if shares else []
+    return ", ".join(told)

@@ -126,8 +126,13 @@ def _text(node: dict[str, Any], value: str, length: int) -> str:
     return next((c for c in candidates if re.search(node.get("pattern", ""), c)), candidates[0])
 
 
-def _list(value: list[Any], length: int) -> list[Any]:
-    return [deepcopy(value[0]) for _ in range(length)]
+def _list(node: dict[str, Any], value: list[Any], length: int) -> list[Any]:
+    """Items as the first one, which differ only in what they are told apart by."""
+    items = [deepcopy(value[0]) for _ in range(length)]
+    for key in node.get("x-kubernetes-list-map-keys", ()):
+        for number, item in enumerate(items):
+            item[key] = f"{item[key]}-{number}"
+    return items
 
 
 def _map(value: dict[str, Any], length: int) -> dict[str, Any]:
@@ -147,8 +152,11 @@ _MAKERS: dict[str, Callable[[dict[str, Any], Any], tuple[Any, Any]]] = {
     "enum": lambda _node, _value: (None, "Nonsense"),
     "minimum": lambda node, _value: (node["minimum"], node["minimum"] - 1),
     "maximum": lambda node, _value: (node["maximum"], node["maximum"] + 1),
-    "minItems": lambda node, value: (_list(value, node["minItems"]), []),
-    "maxItems": lambda node, value: (_list(value, node["maxItems"]), _list(value, node["maxItems"] + 1)),
+    "minItems": lambda node, value: (_list(node, value, node["minItems"]), []),
+    "maxItems": lambda node, value: (
+        _list(node, value, node["maxItems"]),
+        _list(node, value, node["maxItems"] + 1),
+    ),
     "minProperties": lambda node, value: (_map(value, node["minProperties"]), {}),
     "maxProperties": lambda node, value: (
         _map(value, min(node["maxProperties"], len(CLIENT_CONFIG_KEYS))),

@@ -168,6 +168,29 @@ async def test_topic_configs(admin: KafkaAdmin, name: str) -> None:
     assert (entries["cleanup.policy"].value, entries["cleanup.policy"].source) == ("delete", ConfigSource.DEFAULT)
 
 
+async def test_group_configs(admin: KafkaAdmin, name: str) -> None:
+    """Each group by itself, whether or not it has members."""
+    other, wrong = f"{name}-other", f"{name}-wrong"
+    answers = await admin.alter_group_configs(
+        {name: {"share.auto.offset.reset": "earliest"}, other: {}, wrong: {"no.such": "1"}}
+    )
+    assert (answers[name], answers[other]) == (None, None)
+    assert isinstance(answers[wrong], InvalidConfig)
+
+    async def told(group: str, expected: ConfigEntry) -> None:
+        async def so() -> bool:
+            found = await known(lambda: admin.group_configs([group]), group)
+            return bool(found["share.auto.offset.reset"] == expected)
+
+        await until(so, f"{group}: {expected}")
+
+    await told(name, ConfigEntry("earliest", ConfigSource.GROUP))
+    await told(other, ConfigEntry("latest", ConfigSource.DEFAULT))
+    assert (await admin.alter_group_configs({name: {"share.auto.offset.reset": None}}))[name] is None
+    await told(name, ConfigEntry("latest", ConfigSource.DEFAULT))
+    assert await admin.group_configs([]) == {}
+
+
 async def test_alter_topic_configs(admin: KafkaAdmin, name: str) -> None:
     await make(admin, NewTopic(name, 1, 1, {"retention.ms": "1000", "segment.ms": "5000"}), NewTopic(f"{name}-b", 1, 1))
     answers = await admin.alter_topic_configs(

@@ -221,6 +221,12 @@ DENIED: list[tuple[str, Callable[[KafkaAdmin], object], str]] = [
         lambda a: a.alter_default_broker_configs({"message.max.bytes": "9"}),
         "grant it AlterConfigs on the cluster",
     ),
+    ("read a group's settings", lambda a: a.group_configs(["t"]), "grant it DescribeConfigs on group t"),
+    (
+        "change a group's settings",
+        lambda a: a.alter_group_configs({"t": {"share.auto.offset.reset": "earliest"}}),
+        "grant it AlterConfigs on group t",
+    ),
     ("reassign", lambda a: a.reassign({("t", 0): (1,)}), "grant it Alter on the cluster"),
 ]
 
