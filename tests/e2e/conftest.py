@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +65,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def _reader(folder: Path, kafka: Kafka, registry: Registry, kubectl: Kubectl) -> Reader:
-    """A folder with what a person would have there, and a PATH with kubectl and Kafka's tools."""
+    """A folder with what a person would have there, and a PATH with kafkade, kubectl and Kafka's tools."""
     tools = folder / "bin"
     tools.mkdir()
     kafka_tools.install(tools)
+    kafkade = tools / "kafkade"
+    kafkade.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kafkade.cli.main "$@"\n')
+    kafkade.chmod(0o755)
     (folder / "ca.pem").write_text(kafka.ca_pem)
     (folder / "client.pem").write_text(kafka.client_cert_pem)
     (folder / "client-key.pem").write_text(kafka.client_key_pem)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from kafkade import __version__
+from kafkade.cli import dlq
 
 app = typer.Typer(
     name="kafkade",
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(dlq.app, name="dlq")
 err = Console(stderr=True)
 
 
