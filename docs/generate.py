@@ -16,6 +16,7 @@ from typing import Any
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
+from kafkade.dlq.redrive import run as _with_errors_of_its_own  # noqa: F401 -- known by its class once it is loaded
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 
 FOLDER = Path(__file__).parent / "reference"
@@ -27,6 +28,12 @@ GOOD_REASONS: Mapping[str, str] = {
     "Paused": "spec.paused is true: nothing is checked or changed. Ready is Unknown.",
     "Reassigning": "Replicas move to other brokers; the topic serves meanwhile and status.reassignment shows how far it is.",
     "WaitingForTopics": "A KafkaDLQPolicy waits for KafkaTopics that it made, or that somebody wrote for it.",
+    "Redriving": "A KafkaDLQRedrive is at work; status.counts says how far it is.",
+    "WaitingForRedrive": "A KafkaDLQRedrive waits for another one that puts dead letters of the same topic back.",
+    "WaitingForWorker": "A KafkaDLQRedrive waits, since as many as may are at work already.",
+    "Cancelling": "A KafkaDLQRedrive stops after the transaction that runs.",
+    "Cancelled": "A KafkaDLQRedrive was stopped for good; what was put back stays put back.",
+    "Completed": "A KafkaDLQRedrive has done all that it was to do.",
     "Deleting": "A KafkaCluster in deletion waits for resources of it that are in deletion as well, since they need its"
     " connection.",
 }
@@ -46,6 +53,8 @@ EVENT_REASONS: Mapping[str, str] = {
     "ClusterGone": "The resource went and nothing was deleted outside, because its KafkaCluster is gone or could not be"
     " reached: see concepts/deletion.md for the rule.",
     "DeadLettersKept": "A topic left a KafkaDLQPolicy whose deletionPolicy is Delete; it stays in Kafka all the same.",
+    "Completed": "A KafkaDLQRedrive has done all that it was to do; the message has the counts.",
+    "Cancelled": "A KafkaDLQRedrive was stopped by spec.cancel; the message has the counts.",
     "NamingWarning": "The topic's name breaks a naming policy whose mode is Warn.",
 }
 """Reasons of Events beyond those of the conditions."""
@@ -182,7 +191,8 @@ def reasons_page() -> str:
 
 def _error_rows(area: type[errors.KafkadeError]) -> list[str]:
     by_reason: dict[str, list[type[errors.KafkadeError]]] = {}
-    for error in area.__subclasses__():
+    # the tree first, then those that stand where they are raised, whichever of them was loaded first
+    for error in sorted(area.__subclasses__(), key=lambda e: "" if e.__module__ == errors.__name__ else e.__name__):
         by_reason.setdefault(error.reason, []).append(error)
     rows = []
     for reason, classes in by_reason.items():

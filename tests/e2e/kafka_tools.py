@@ -1,4 +1,4 @@
-"""kafka-topics.sh and kafka-configs.sh, as far as the documentation uses them: the same options, done by an AdminClient.
+"""Kafka's command-line tools, as far as the documentation uses them: the same options, done by confluent_kafka.
 
 Kafka's own scripts are not in the jars that the stack fetches. Options that are not known here are an error.
 """
@@ -10,15 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka import TopicCollection
+from confluent_kafka import Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 _TIMEOUT = 20.0
-NAMES = ("kafka-topics.sh", "kafka-configs.sh")
+NAMES = ("kafka-topics.sh", "kafka-configs.sh", "kafka-console-producer.sh")
 
 
 def install(folder: Path) -> None:
-    """Put both scripts into a folder that is on PATH."""
+    """Put the scripts into a folder that is on PATH."""
     for name in NAMES:
         script = folder / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" {name} "$@"\n')
@@ -65,5 +65,22 @@ def _configs(arguments: Sequence[str]) -> None:
     admin.incremental_alter_configs([resource])[resource].result(_TIMEOUT)
 
 
+def _produce(arguments: Sequence[str]) -> None:
+    """One record a line: headers as name:value with commas between them, a tab, the value."""
+    parser = argparse.ArgumentParser("kafka-console-producer.sh", allow_abbrev=False)
+    parser.add_argument("--bootstrap-server", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--property", choices=["parse.headers=true"], required=True)
+    options = parser.parse_args(arguments)
+    producer = Producer({"bootstrap.servers": options.bootstrap_server, "log_level": 0})
+    for line in sys.stdin.read().splitlines():
+        headers, _, value = line.partition("\t")
+        pairs = [tuple(header.split(":", 1)) for header in headers.split(",")]
+        producer.produce(options.topic, value, headers=pairs)
+    if producer.flush(_TIMEOUT):
+        sys.exit("not all records were written")
+
+
 if __name__ == "__main__":
-    {"kafka-topics.sh": _topics, "kafka-configs.sh": _configs}[sys.argv[1]](sys.argv[2:])
+    tools = {"kafka-topics.sh": _topics, "kafka-configs.sh": _configs, "kafka-console-producer.sh": _produce}
+    tools[sys.argv[1]](sys.argv[2:])

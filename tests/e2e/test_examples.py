@@ -15,6 +15,7 @@ from confluent_kafka.admin import ConfigResource
 
 from support.kafka import until
 from support.kubernetes import condition
+from support.letters import read
 
 from .book import ROOT, Block, blocks
 from .conftest import Shop
@@ -53,7 +54,11 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
         shop: Shop = request.getfixturevalue("shop")
         if shop.kafka.topics():
             shop.kubectl.run(
-                "delete", "kafkadlqpolicies,kafkaschemas,kafkatopics,kafkaclusters", "--all", "-A", "--timeout=60s"
+                "delete",
+                "kafkadlqredrives,kafkadlqpolicies,kafkaschemas,kafkatopics,kafkaclusters",
+                "--all",
+                "-A",
+                "--timeout=60s",
             )
             if left := shop.kafka.topics():
                 shop.kafka.delete(*left)
@@ -145,6 +150,16 @@ def check_policy(shop: Shop) -> None:
     assert set(told["topics"]) == set(sources)
 
 
+def check_redrive(shop: Shop) -> None:
+    counts = [
+        resource(shop, ("KafkaDLQRedrive", "returns", name))["status"]["counts"] for name in ("count", "timeouts")
+    ]
+    assert [(c["read"], c["moved"], c["skipped"]) for c in counts] == [(3, 3, 0), (3, 2, 1)]
+    back = read(shop.kafka.bootstrap, "return-events")
+    assert sorted(found.value or b"" for found in back) == [b"first return", b"second return"]
+    assert {dict(found.headers)["kafkade.redrive.count"] for found in back} == {b"1"}
+
+
 LEGACY = frozenset({"legacy-clicks", "legacy-views", "legacy-searches", "legacy-carts"})
 NAMING = "name it <service>-<what>, in lower case"
 
@@ -223,6 +238,18 @@ TABLE = (
         {("KafkaDLQPolicy", "orders", "too-late"): ("PolicyConflict", "KafkaDLQPolicy orders/orders is older")},
         check=check_policy,
         leaves=frozenset({"order-events.dlq", "payment-events.dlq"}),
+    ),
+    Example(
+        "09-redrive",
+        (
+            ("KafkaCluster", "returns", "main"),
+            *topics("returns", "return-events", "return-events.dlq"),
+            ("KafkaDLQPolicy", "returns", "returns"),
+            ("KafkaDLQRedrive", "returns", "count"),
+            ("KafkaDLQRedrive", "returns", "timeouts"),
+        ),
+        check=check_redrive,
+        leaves=frozenset({"return-events.dlq"}),
     ),
 )
 

@@ -119,7 +119,9 @@ def transition_events(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[E
     return ()
 
 
-QUIET_REASONS = frozenset({"Reassigning", "ReferenceNotReady"})
+QUIET_REASONS = frozenset(
+    {"Reassigning", "ReferenceNotReady", "Redriving", "Cancelling", "WaitingForRedrive", "WaitingForWorker"}
+)
 """Reasons of ordinary progress, not worth a Warning."""
 
 

@@ -65,7 +65,7 @@ class Context(Protocol):
         ...
 
     async def delete(self, resource: Resource) -> None:
-        """Delete a resource that kafkade made, this very one. It may be gone already."""
+        """Delete a resource, this very one: one that kafkade made, or that asked for it. It may be gone already."""
         ...
 
     async def keep_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:

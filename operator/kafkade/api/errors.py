@@ -13,10 +13,10 @@
     │   └── NotSupportedByCluster
     ├── DependencyError             retryable: something that another resource must bring
     │   ├── ClusterNotFound         ClusterNotReady  SecretNotFound  ConfigMapNotFound
-    │   └── ReferenceNotReady       ReferencedBy  TopicNotFound
+    │   └── ReferenceNotReady       ReferencedBy  TopicNotFound  PolicyNotReady
     ├── KafkaError                  what a broker or the way to it answered
     │   ├── ClusterUnreachable      AuthenticationFailed  AuthorizationFailed  TLSFailed
-    │   ├── TopicAlreadyExists      UnknownTopic
+    │   ├── TopicAlreadyExists      UnknownTopic  LedgerUnreadable  ProgressUnreadable
     │   └── KafkaRequestFailed
     ├── RegistryError               what a schema registry or the way to it answered
     │   ├── RegistryUnreachable     RegistryAuthenticationFailed  RegistryReadOnly
@@ -146,7 +146,7 @@ class DeadLetterLoop(SpecError):
 
 
 class PolicyConflict(SpecError):
-    """An older KafkaDLQPolicy is for this topic."""
+    """An older KafkaDLQPolicy is for this topic or share group."""
 
     reason = "PolicyConflict"
 
@@ -217,6 +217,12 @@ class TopicNotFound(DependencyError):
     reason = "TopicNotFound"
 
 
+class PolicyNotReady(DependencyError):
+    """The KafkaDLQPolicy that a redrive's source names does not exist, or nobody has looked at it yet."""
+
+    reason = "PolicyNotReady"
+
+
 class KafkaError(KafkadeError):
     """An answer of a broker, or the lack of one."""
 
@@ -257,6 +263,20 @@ class UnknownTopic(KafkaError):
     """The broker does not know the topic (any more)."""
 
     reason = "UnknownTopic"
+
+
+class LedgerUnreadable(KafkaError):
+    """The metadata of an offset in a dead-letter topic's ledger is not kafkade's, or a newer kafkade wrote it."""
+
+    reason = "LedgerUnreadable"
+    retryable = False
+
+
+class ProgressUnreadable(KafkaError):
+    """The metadata of an offset in a redrive's group is not kafkade's, or a newer kafkade wrote it."""
+
+    reason = "ProgressUnreadable"
+    retryable = False
 
 
 class KafkaRequestFailed(KafkaError):

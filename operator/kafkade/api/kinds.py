@@ -9,6 +9,7 @@ from typing import Literal
 from kafkade.api.cluster import KafkaClusterSpec, KafkaClusterStatus
 from kafkade.api.common import Model, cel
 from kafkade.api.dlq import KafkaDLQPolicySpec, KafkaDLQPolicyStatus
+from kafkade.api.redrive import KafkaDLQRedriveSpec, KafkaDLQRedriveStatus
 from kafkade.api.schema import KafkaSchemaSpec, KafkaSchemaStatus
 from kafkade.api.topic import MAX_TOPIC_NAME, KafkaTopicSpec, KafkaTopicStatus
 
@@ -16,6 +17,7 @@ CLUSTER = "KafkaCluster"
 TOPIC = "KafkaTopic"
 SCHEMA = "KafkaSchema"
 DLQ_POLICY = "KafkaDLQPolicy"
+DLQ_REDRIVE = "KafkaDLQRedrive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ _DLQ_POLICY_COLUMNS = (
     Column("Alert", '.status.conditions[?(@.type=="Alert")].reason'),
     *_CONDITION,
 )
+_DLQ_REDRIVE_COLUMNS = (
+    Column("Phase", ".status.phase"),
+    Column("Moved", ".status.counts.moved", "integer"),
+    Column("Failed", ".status.counts.failed", "integer"),
+    *_CONDITION,
+)
 _TOPIC_RULES = (
     cel(
         f"has(self.spec.topicName) || size(self.metadata.name) <= {MAX_TOPIC_NAME}",
@@ -108,6 +116,14 @@ KINDS: dict[str, Kind] = {
             KafkaDLQPolicySpec,
             KafkaDLQPolicyStatus,
             _DLQ_POLICY_COLUMNS,
+        ),
+        Kind(
+            DLQ_REDRIVE,
+            "kafkadlqredrives",
+            "kdlqr",
+            KafkaDLQRedriveSpec,
+            KafkaDLQRedriveStatus,
+            _DLQ_REDRIVE_COLUMNS,
         ),
     )
 }

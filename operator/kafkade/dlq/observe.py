@@ -10,6 +10,7 @@ from kafkade.api.errors import KafkadeError
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.dlq.depth import Depth, depth
 from kafkade.dlq.desired import SourceFacts
+from kafkade.dlq.redrive.keep import LedgerFacts
 from kafkade.dlq.redrive.ledger import group_of
 
 log = logging.getLogger("kafkade.dlq")
@@ -19,9 +20,10 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 
 @dataclass(frozen=True, slots=True)
 class DepthFacts:
-    """Depths by dead-letter topic; ``error``: why they are not known this time."""
+    """Depths and ledgers by dead-letter topic; ``error``: why they are not known this time."""
 
     depths: Mapping[str, Depth] = field(default_factory=dict)
+    ledgers: Mapping[str, LedgerFacts] = field(default_factory=dict)
     error: KafkadeError | None = None
 
 
@@ -50,7 +52,8 @@ async def depths(kafka: KafkaAdmin, partitions: Mapping[str, int], names: Collec
     try:
         offsets = await kafka.offsets({name: range(partitions[name]) for name in present})
         committed = await kafka.committed([group_of(name) for name in present])
-        return DepthFacts({n: depth(n, offsets, committed.get(group_of(n), {})) for n in present})
+        ledgers = {name: committed.get(group_of(name), {}) for name in present}
+        return DepthFacts({name: depth(name, offsets, found) for name, found in ledgers.items()}, ledgers)
     except KafkadeError as error:
         log.info("dead letters are not counted this time: %s", error.message)
         return DepthFacts(error=error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context, Work
 from kafkade.api.dlq import KafkaDLQPolicySpec
-from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError
-from kafkade.api.kinds import DLQ_POLICY, TOPIC
+from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError, PolicyConflict
+from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, TOPIC
 from kafkade.api.objects import Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.dlq.act import Acted, act
@@ -21,7 +21,15 @@ from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import DepthFacts, depths, sources
 from kafkade.dlq.plan import Facts, PolicyPlan, plan
+from kafkade.dlq.redrive.keep import Keeper
+from kafkade.dlq.redrive.sources import holders
 from kafkade.dlq.render import render
+from kafkade.dlq.share.act import GroupsActed, act_on_groups
+from kafkade.dlq.share.desired import dead_letter_topic
+from kafkade.dlq.share.end import end
+from kafkade.dlq.share.observe import observe
+from kafkade.dlq.share.plan import GroupPlan, groups_of, plan_groups
+from kafkade.dlq.share.status import own_settings, settled
 from kafkade.dlq.status import failed, report
 
 PolicyWork = Work[KafkaDLQPolicySpec]
@@ -39,6 +47,7 @@ class Policies:
     """Keeps policies, and remembers between two looks how fast dead letters come."""
 
     growth: Growth = field(default_factory=Growth)
+    keeper: Keeper = field(default_factory=Keeper)
 
     async def reconcile(self, batch: Sequence[PolicyWork], connection: Connection, context: Context) -> list[Report]:
         """Keep each policy's topics and ConfigMap; one Report a policy, whatever happens to its neighbours."""
@@ -50,39 +59,60 @@ class Policies:
     async def _reconcile(self, batch: Sequence[PolicyWork], connection: Connection, context: Context) -> list[Report]:
         partitions = await connection.kafka.topics()
         world = _world(partitions, connection, context)
+        # what policies in deletion take back comes before others look at the same groups
+        ending = [(work, _rule(work)) for work in batch if work.resource.deleted]
+        reports = await end(ending, world, connection, context)
         items: list[_Item] = []
-        reports: list[Report] = []
         for work in batch:
-            rule = Rule(work.resource.key, work.resource.uid, work.resource.created, work.spec, work.grant)
+            if work.resource.deleted:
+                self.growth.forget(work.resource.uid)
+                continue
+            rule = _rule(work)
             try:
                 items.append(_Item(work, rule, matched(rule, world)))
             except KafkadeError as error:
                 reports.append(failed(work.resource, error, context.now()))
         known = await sources(connection.kafka, partitions, sorted({t for item in items for t in item.topics}))
-        made = {item.work.resource.uid: _made(item.work.resource, world) for item in items}
+        share = await observe(connection, {g for i in items for g in groups_of(i.work.resource, i.work.spec)})
         letters = {source_topics(t, item.work.spec).dead_letter_topic for item in items for t in item.topics}
+        letters |= {dead_letter_topic(group) for item in items for group in item.work.spec.share_groups}
         counted = await depths(connection.kafka, partitions, sorted(letters))
+        at_work = holders(context.members(connection.key, DLQ_REDRIVE), ())
+        self.keeper.look(connection.kafka.security, counted.ledgers, at_work)
         for item in items:
-            facts = Facts(world, known, made[item.work.resource.uid])
+            facts = Facts(world, known, _made(item.work.resource, world))
             planned = plan(item.work.resource, item.rule, item.topics, facts)
-            reports.append(await self._carry_out(item, planned, counted, context))
+            groups = plan_groups(item.work.resource, item.rule, item.topics, facts, share)
+            reports.append(await self._carry_out(item, planned, groups, counted, connection, context))
         return reports
 
-    async def _carry_out(self, item: _Item, planned: PolicyPlan, counted: DepthFacts, context: Context) -> Report:
+    async def _carry_out(
+        self,
+        item: _Item,
+        planned: PolicyPlan,
+        groups: GroupPlan,
+        counted: DepthFacts,
+        connection: Connection,
+        context: Context,
+    ) -> Report:
         resource, spec = item.work.resource, item.work.spec
         config_map = spec.config_map_name or f"{resource.key.name}-dlq"
         observe_only = spec.management_policy is ManagementPolicy.OBSERVE
         usable = [entry.topics for entry in planned.entries if entry.error is None]
-        done = Acted() if observe_only else await act(resource, planned, context)
-        if not observe_only and done.error is None:
+        done, set_up = Acted(), GroupsActed()
+        if not observe_only:
+            done = await act(resource, planned, groups, context)
+            set_up = await act_on_groups(resource, groups, connection.kafka, context)
+            set_up.errors |= done.group_errors
+            done.conflict |= set_up.conflict
+            done.events += set_up.events
             done.error = await _config_map(resource, config_map, spec, usable, context)
-        own: Mapping[str, Depth] = {
-            name: counted.depths[name]
-            for entry in planned.entries
-            if (name := entry.topics.dead_letter_topic) in counted.depths
-        }
+        names = {entry.topics.dead_letter_topic for entry in planned.entries}
+        names |= {entry.dead_letter_topic for entry in groups.entries if not isinstance(entry.error, PolicyConflict)}
+        own: Mapping[str, Depth] = {name: counted.depths[name] for name in sorted(names & counted.depths.keys())}
         rates = self.growth.per_minute(resource.uid, own, time.monotonic())
-        return report(
+        settings = own_settings(resource, groups, set_up)
+        made = report(
             resource,
             planned,
             done,
@@ -92,7 +122,15 @@ class Policies:
             context.now(),
             counted=counted.error is None,
             observe_only=observe_only,
+            groups=settled(groups, set_up),
+            settings=settings,
         )
+        # without share groups there is nothing that a deletion would have to take back
+        return replace(made, release=not settings and not spec.share_groups)
+
+
+def _rule(work: PolicyWork) -> Rule:
+    return Rule(work.resource.key, work.resource.uid, work.resource.created, work.spec, work.grant)
 
 
 async def _config_map(

@@ -14,11 +14,12 @@ from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import KafkadeError, KubernetesError
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, KINDS, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.clients.kube import KubeClient
 from kafkade.dlq.reconcile import Policies
+from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import Connections
 from kafkade.engine.gates import Gates
 from kafkade.engine.lane import Lane
@@ -48,20 +49,27 @@ class Reconcile(Protocol):
     ) -> Coroutine[Any, Any, list[Report]]: ...
 
 
+def _nothing_runs(_: Key) -> None:
+    """For kinds whose resources have nothing at work between two reconciles."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """How resources of one kind that belong to a cluster are worked on."""
 
     reconcile: Reconcile
     batch: int
+    let_go: Callable[[Key], None] = _nothing_runs
+    """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
 
 
-def members() -> dict[str, Member]:
+def members(redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster; a policy remembers what it saw last, so each engine has its own."""
     return {
         TOPIC: Member(reconcile_topics, 1000),
         SCHEMA: Member(reconcile_schemas, 200),
         DLQ_POLICY: Member(Policies().reconcile, 20),
+        DLQ_REDRIVE: Member(redrives.reconcile, 50, redrives.let_go),
     }
 
 
@@ -106,7 +114,8 @@ class Engine:
         self.gates = Gates(self.store, self.connections, namespaces, self.now)
         self.ownership = Ownership(self.store, self.connections, namespaces)
         self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
-        self._members = members()
+        self._redrives = Redrives()
+        self._members = members(self._redrives)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
@@ -124,11 +133,12 @@ class Engine:
         log.info("started: %d resources", len(self.store))
 
     async def stop(self) -> None:
-        """Stop at once; whatever was under way is finished by the next start."""
+        """Stop at once, but for the transactions of redrives; whatever was under way is finished by the next start."""
         tasks = [*self.health.tasks, *(task for _, task in self._resyncs.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._redrives.close()
         await self.references.close()
         await self.connections.close()
         await self.kube.close()
@@ -156,6 +166,8 @@ class Engine:
         removed = self.store.remove(key)
         self.references.release(key)
         self.reporter.forget(key)
+        if key.kind in self._members:
+            self._members[key.kind].let_go(key)
         if removed is None:
             return
         cluster = cluster_of(removed) or key
@@ -232,6 +244,9 @@ class Engine:
     async def _batch(self, resources: Sequence[Resource], cluster: Key, member: Member) -> None:
         admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
         works = [a for a in admitted if isinstance(a, Work)]
+        for resource, answer in zip(resources, admitted, strict=True):
+            if not isinstance(answer, Work):
+                member.let_go(resource.key)
         await self.reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
         connection = self.connections.get(cluster)
         if works and connection is not None:

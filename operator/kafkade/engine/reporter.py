@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from kafkade.api import FINALIZER
-from kafkade.api.conditions import condition
+from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
@@ -105,7 +105,8 @@ class Reporter:
 
     def _log(self, report: Report) -> None:
         ready = condition(report.status or {}, "Ready") or {}
-        level = logging.INFO if ready.get("status") == "True" else logging.WARNING
+        well = ready.get("status") == "True" or ready.get("reason") in QUIET_REASONS
+        level = logging.INFO if well else logging.WARNING
         log.log(
             level, "%s: Ready=%s %s: %s", report.key, ready.get("status"), ready.get("reason"), ready.get("message")
         )

@@ -11,6 +11,7 @@ MINIMAL: dict[str, Spec] = {
     "KafkaTopic": {"clusterRef": {"name": "main"}},
     "KafkaSchema": {"clusterRef": {"name": "main"}, "subject": "orders-value", "schema": '"string"'},
     "KafkaDLQPolicy": {"clusterRef": {"name": "main"}, "topics": ["user-events"]},
+    "KafkaDLQRedrive": {"clusterRef": {"name": "main"}, "source": {"topic": "user-events.dlq"}},
 }
 """The least that each kind takes."""
 
@@ -105,8 +106,36 @@ _DLQ_POLICY: Spec = {
         {"exception": "OutOfMemoryError", "action": "STOP"},
     ],
     "defaultAction": "RETRY",
+    "shareGroups": [
+        {"group": "order-workers", "deadLetterTopic": "dlq.orders", "copyRecord": True, "maxAttempts": 5},
+        {"group": "invoices"},
+    ],
     "alert": {"depth": 100, "age": "24h", "growthPerMinute": 10},
     "configMapName": "orders-dead-letters",
+}
+_DLQ_REDRIVE: Spec = {
+    **_MANAGED,
+    "clusterRef": {"name": "main", "namespace": "kafka"},
+    "source": {"topic": "user-events.dlq"},
+    "destination": {"topic": "user-events"},
+    "filter": {
+        "errorClass": "Deserialization.*",
+        "errorMessage": "timed out",
+        "origin": "user-events",
+        "key": "^user-[0-9]+$",
+        "headers": [{"name": "tenant", "value": "shop"}],
+        "since": "2026-11-01T00:00:00Z",
+        "until": "2026-11-25T08:00:00.5+01:00",
+        "partitions": [0, 2],
+        "offsets": [{"partition": 0, "first": 10, "last": 20}],
+    },
+    "rateLimit": 100,
+    "maxRecords": 1000,
+    "dryRun": True,
+    "headers": {"remove": ["__connect.errors.*"], "add": {"redriven-by": "shop"}},
+    "loopGuard": {"maxRedrives": 5, "action": "Quarantine", "quarantineTopic": "user-events.parked"},
+    "cancel": False,
+    "ttlSecondsAfterFinished": 3600,
 }
 _RULE: Spec = {
     "name": "checkLen",
@@ -145,5 +174,6 @@ EXAMPLES: dict[str, list[Spec]] = {
     "KafkaTopic": [_TOPIC],
     "KafkaSchema": [_SCHEMA_OF_TOPIC, MINIMAL["KafkaSchema"]],
     "KafkaDLQPolicy": [_DLQ_POLICY],
+    "KafkaDLQRedrive": [_DLQ_REDRIVE, {"clusterRef": {"name": "main"}, "source": {"policyRef": {"name": "shop"}}}],
 }
 """Between them every field of a kind; where fields exclude each other it takes more than one."""

@@ -224,6 +224,11 @@ COLUMNS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
             "ALERT": "DepthExceeded",
         },
     ),
+    "KafkaDLQRedrive": (
+        "kdlqr",
+        {"phase": "Running", "counts": {"moved": 12, "failed": 3}},
+        {"NAME": "seen", "PHASE": "Running", "MOVED": "12", "FAILED": "3"},
+    ),
 }
 CONDITION = {"READY": "False", "REASON": "ClusterUnreachable", "MESSAGE": "connection refused"}
 WIDE = {"BOOTSTRAP", "ID", "MESSAGE"}

@@ -30,8 +30,9 @@ MAKES: set[Right] = {
     ("kafkade.io", "kafkatopics", "delete"),
     ("", "configmaps", "create"),
     ("", "configmaps", "patch"),
+    ("kafkade.io", "kafkadlqredrives", "delete"),
 }
-"""For what a KafkaDLQPolicy keeps."""
+"""For what a KafkaDLQPolicy keeps, and for redrives whose ttlSecondsAfterFinished has passed."""
 
 NAMESPACED: set[Right] = {
     *(("kafkade.io", kind.plural, verb) for kind in KINDS.values() for verb in (*READ, "patch")),
@@ -154,6 +155,7 @@ ALLOWED = [
     ("create", "events", None),
     ("create", "kafkatopics", None),
     ("delete", "kafkatopics", "mine"),
+    ("delete", "kafkadlqredrives", "mine"),
     ("create", "configmaps", None),
     ("patch", "configmaps", "mine"),
 ]

@@ -39,7 +39,20 @@ TOPIC_REF_FIXED = "topicRef is immutable"
 PART_FIXED = "part is immutable"
 NAMING_FIXED = "namingStrategy is immutable"
 WHICH_TOPICS = "say which topics the policy is for"
+GROUP_TOPIC = "no topic can be named after this group"
+INTERNAL_TOPIC = "brokers refuse a name that starts with __"
+TWICE = "Duplicate value"
 SUFFIX_FIXED = "suffix is immutable"
+ONE_SOURCE = "give topic or policyRef, one of the two"
+QUARANTINE = "action: Quarantine takes a quarantineTopic, and action: Skip takes none"
+SOURCE_FIXED = "source is immutable"
+DESTINATION_FIXED = "destination is immutable"
+FILTER_FIXED = "filter is immutable"
+HEADERS_FIXED = "headers is immutable"
+DRY_RUN_FIXED = "dryRun is immutable"
+MAX_RECORDS_FIXED = "maxRecords is immutable"
+LOOP_GUARD_FIXED = "loopGuard is immutable"
+CANCELLED = "a cancelled redrive cannot go on"
 
 
 class Case(NamedTuple):
@@ -66,6 +79,10 @@ def schema(id_: str, refused: str | None = None, **fields: Any) -> Case:
 
 def policy(id_: str, refused: str | None = None, **fields: Any) -> Case:
     return Case(f"policy: {id_}", "KafkaDLQPolicy", {"clusterRef": MAIN, **fields}, refused)
+
+
+def redrive(id_: str, refused: str | None = None, **fields: Any) -> Case:
+    return Case(f"redrive: {id_}", "KafkaDLQRedrive", MINIMAL["KafkaDLQRedrive"] | fields, refused)
 
 
 def _schema(**fields: Any) -> Spec:
@@ -178,6 +195,23 @@ CREATED = [
     policy("a selector", topicSelector={"matchLabels": {"a": "b"}}),
     policy("both", topics=["user-events"], topicSelector={"matchLabels": {"a": "b"}}),
     policy("neither", WHICH_TOPICS),
+    policy("share groups alone", shareGroups=[{"group": "a"}, {"group": "b", "copyRecord": True, "maxAttempts": 2}]),
+    policy("a group that no topic can be named after", GROUP_TOPIC, shareGroups=[{"group": "my workers"}]),
+    policy("a group whose topic would have too long a name", GROUP_TOPIC, shareGroups=[{"group": "a" * 246}]),
+    policy("the longest group", shareGroups=[{"group": "a" * 245}]),
+    policy("the same with a topic", shareGroups=[{"group": "my workers", "deadLetterTopic": "dlq.mine"}]),
+    policy("an internal topic", INTERNAL_TOPIC, shareGroups=[{"group": "a", "deadLetterTopic": "__a"}]),
+    policy("a group twice", TWICE, shareGroups=[{"group": "a"}, {"group": "a", "copyRecord": True}]),
+    redrive("a topic"),
+    redrive("a policy", source={"policyRef": {"name": "shop"}}),
+    redrive("no source", ONE_SOURCE, source={}),
+    redrive("two sources", ONE_SOURCE, source={"topic": "a.dlq", "policyRef": {"name": "shop"}}),
+    redrive("a guard with its defaults", loopGuard={}),
+    redrive("a guard that skips", loopGuard={"action": "Skip", "maxRedrives": 1}),
+    redrive("a guard with a quarantine", loopGuard={"action": "Quarantine", "quarantineTopic": "parked"}),
+    redrive("a quarantine without a topic", QUARANTINE, loopGuard={"action": "Quarantine"}),
+    redrive("a topic for what is skipped", QUARANTINE, loopGuard={"action": "Skip", "quarantineTopic": "parked"}),
+    redrive("a topic without an action", QUARANTINE, loopGuard={"quarantineTopic": "parked"}),
 ]
 
 
@@ -211,6 +245,11 @@ def topic_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> 
 def policy_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
     base = MINIMAL["KafkaDLQPolicy"]
     return Change(f"policy: {id_}", "KafkaDLQPolicy", base | old, base | new, refused)
+
+
+def redrive_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
+    base = MINIMAL["KafkaDLQRedrive"]
+    return Change(f"redrive: {id_}", "KafkaDLQRedrive", base | old, base | new, refused)
 
 
 def schema_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
@@ -257,6 +296,47 @@ CHANGED = [
     policy_change("another suffix", {"suffix": ".dead"}, {"suffix": ".dlq"}, SUFFIX_FIXED),
     policy_change("another suffix than the default", {}, {"suffix": ".dead"}, SUFFIX_FIXED),
     policy_change("the suffix left out", {"suffix": ".dead"}, {}, SUFFIX_FIXED),
+    redrive_change(
+        "everything that may change",
+        {"destination": {"topic": "a"}, "filter": {"key": "a"}, "headers": {"remove": ["a"]}, "maxRecords": 1},
+        {
+            "destination": {"topic": "a"},
+            "filter": {"key": "a"},
+            "headers": {"remove": ["a"]},
+            "maxRecords": 1,
+            "cancel": True,
+            "paused": True,
+            "managementPolicy": "Observe",
+            "rateLimit": 1,
+            "ttlSecondsAfterFinished": 0,
+        },
+    ),
+    redrive_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
+    redrive_change("another source", {}, {"source": {"topic": "b.dlq"}}, SOURCE_FIXED),
+    redrive_change("a policy in place of a topic", {}, {"source": {"policyRef": {"name": "b"}}}, SOURCE_FIXED),
+    redrive_change(
+        "another destination", {"destination": {"topic": "a"}}, {"destination": {"topic": "b"}}, DESTINATION_FIXED
+    ),
+    redrive_change("a destination at last", {}, {"destination": {"topic": "a"}}, DESTINATION_FIXED),
+    redrive_change("no destination any more", {"destination": {"topic": "a"}}, {}, DESTINATION_FIXED),
+    redrive_change("another filter", {"filter": {"key": "a"}}, {"filter": {"key": "b"}}, FILTER_FIXED),
+    redrive_change(
+        "one more part of the filter", {"filter": {"key": "a"}}, {"filter": {"key": "a", "origin": "a"}}, FILTER_FIXED
+    ),
+    redrive_change("no filter any more", {"filter": {"key": "a"}}, {}, FILTER_FIXED),
+    redrive_change("other headers", {"headers": {"add": {"a": "b"}}}, {"headers": {"add": {"a": "c"}}}, HEADERS_FIXED),
+    redrive_change("headers at last", {}, {"headers": {"remove": ["a"]}}, HEADERS_FIXED),
+    redrive_change("in earnest", {"dryRun": True}, {"dryRun": False}, DRY_RUN_FIXED),
+    redrive_change("in earnest, the field left out", {"dryRun": True}, {}, DRY_RUN_FIXED),
+    redrive_change("in earnest, spelt out", {}, {"dryRun": False}),
+    redrive_change("more records", {"maxRecords": 1}, {"maxRecords": 2}, MAX_RECORDS_FIXED),
+    redrive_change("any number of records", {"maxRecords": 1}, {}, MAX_RECORDS_FIXED),
+    redrive_change(
+        "another guard", {"loopGuard": {"maxRedrives": 1}}, {"loopGuard": {"maxRedrives": 2}}, LOOP_GUARD_FIXED
+    ),
+    redrive_change("a guard at last", {}, {"loopGuard": {}}, LOOP_GUARD_FIXED),
+    redrive_change("a cancel taken back", {"cancel": True}, {"cancel": False}, CANCELLED),
+    redrive_change("a cancel left out", {"cancel": True}, {}, CANCELLED),
     schema_change("the naming left out", ORDERS | {"namingStrategy": "TopicRecordName"}, ORDERS, NAMING_FIXED),
 ]
 

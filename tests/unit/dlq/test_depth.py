@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kafkade.api.errors import LedgerUnreadable
 from kafkade.clients.model import Committed, PartitionOffsets
 from kafkade.dlq.depth import WINDOW, Depth, Growth, depth
-from kafkade.dlq.redrive.ledger import Ledger, LedgerUnreadable
+from kafkade.dlq.redrive.ledger import Ledger
 
 OFFSETS = {
     ("a.dlq", 0): PartitionOffsets(10, 15, 5000),

@@ -170,3 +170,23 @@ async def test_trouble_of_the_clusters_spec_does_not_stall_its_topics() -> None:
     stalled = condition(report.status, "Stalled")
     assert stalled is not None
     assert stalled["status"] == "False"
+
+
+REDRIVE = {**SPEC, "source": {"topic": "t.dlq"}}
+
+
+async def test_a_paused_redrive_passes_since_it_has_something_to_stop() -> None:
+    admitted = await gates(CLUSTER).admit(resource("KafkaDLQRedrive", "r", {**REDRIVE, "paused": True}))
+    assert isinstance(admitted, Work)
+
+
+async def test_a_redrive_in_deletion_does_not_wait_for_a_cluster_that_is_away() -> None:
+    report = await gates(cluster("2026-01-01T11:59:59Z"), AWAY).admit(resource("KafkaDLQRedrive", "r", REDRIVE, **GONE))
+    assert isinstance(report, Report)
+    assert report.release
+    (event,) = report.events
+    assert (event.reason, event.message) == (
+        "ClusterGone",
+        "KafkaCluster shop/main cannot be reached (ClusterUnreachable): nothing is deleted in Kafka or the registry, the"
+        " resource is let go",
+    )

@@ -13,7 +13,7 @@ import binascii
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
-from kafkade.api.errors import KafkadeError
+from kafkade.api.errors import LedgerUnreadable
 
 GROUP_PREFIX = "kafkade-dlq."
 """Before the dead-letter topic's name: the ledger's group, and the transactional id of who redrives the topic."""
@@ -27,13 +27,6 @@ _SURELY_FITS = 150
 
 _LONGEST = 10
 """Bytes of the longest number; a range that is still growing is taken to need them."""
-
-
-class LedgerUnreadable(KafkadeError):
-    """The metadata of a ledger's offset is not kafkade's, or a newer kafkade wrote it."""
-
-    reason = "LedgerUnreadable"
-    retryable = False
 
 
 def group_of(topic: str) -> str:
@@ -79,6 +72,10 @@ class Ledger:
 
     def add(self, first: int, end: int) -> None:
         """Mark the offsets from ``first`` to before ``end`` as done."""
+        if first == self.base and not self._firsts:
+            # in order and without gaps, as mostly
+            self.base = max(first, end)
+            return
         if end <= max(first, self.base):
             return
         first = max(first, self.base)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkade.dlq.redrive.ledger import MAX_METADATA, Ledger, LedgerUnreadable
+from kafkade.api.errors import LedgerUnreadable
+from kafkade.dlq.redrive.ledger import MAX_METADATA, Ledger
 
 RANGES = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 20)), max_size=30)
 
