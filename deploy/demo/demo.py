@@ -11,8 +11,9 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
+from checks import NotAsTold
 from kubectl import KubectlFailed, NeverCame
-from scenes import CLEAN_UP, STORY, NotAsTold, Scene
+from scenes import CLEAN_UP, STORY, Scene
 from screen import Screen
 from stage import NAMESPACE, Stage, stage
 

@@ -7,11 +7,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import TopicCollection
+from confluent_kafka import Consumer, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource
+
+from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_TOPIC
 
 _TIMEOUT = 20.0
 
@@ -63,6 +66,45 @@ class KafkaOutside:
         self._admin.delete_topics([topic])[topic].result(_TIMEOUT)
         while topic in self.names():
             time.sleep(0.05)
+
+
+class Service:
+    """An application that reads a topic, and gives what it cannot process to the dead-letter topic."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+
+    def send(self, keys: Sequence[str]) -> None:
+        """A record for each key."""
+        producer = Producer({"bootstrap.servers": self._bootstrap})
+        for key in keys:
+            producer.produce(self._topic, json.dumps({"return": key}), key)
+        producer.flush(_TIMEOUT)
+
+    def run(self, group: str, expected: int, fails: Callable[[str], str | None]) -> list[str]:
+        """Process so many records as a consumer group; the keys of all of them. ``fails``: the class of the error."""
+        settings = {"group.id": group, "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "log_level": 0, **settings})
+        producer = Producer({"bootstrap.servers": self._bootstrap})
+        consumer.subscribe([self._topic])
+        seen: list[str] = []
+        deadline = time.monotonic() + _TIMEOUT
+        try:
+            while len(seen) < expected and time.monotonic() < deadline:
+                message = consumer.poll(0.2)
+                if message is None or message.error() is not None:
+                    continue
+                key = message.key().decode()
+                seen.append(key)
+                error = fails(key)
+                if error is not None:
+                    headers = [(OWN_TOPIC, self._topic), (OWN_EXCEPTION_CLASS, error)]
+                    producer.produce(f"{self._topic}.dlq", message.value(), message.key(), headers=headers)
+            producer.flush(_TIMEOUT)
+        finally:
+            consumer.close()
+        return seen
 
 
 def _is_own(entry: Any) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import dead_letters
 import yaml
+from checks import eventually, expect
 from kubectl import because, is_ready, ready
 from stage import NAMESPACE, Stage
 
@@ -27,10 +29,6 @@ SCHEMAS = {
 WEEK, DAY, MINUTE = "604800000", "86400000", "60000"
 
 
-class NotAsTold(Exception):
-    """A scene did not come out as the story says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A part of the story."""
@@ -38,20 +36,6 @@ class Scene:
     title: str
     told: str
     play: Callable[[Stage], None]
-
-
-def expect(holds: bool, what: str, found: object = None) -> None:
-    """Raises NotAsTold unless ``holds``."""
-    if not holds:
-        raise NotAsTold(f"{what}" + ("" if found is None else f"; found: {found}"))
-
-
-def eventually(test: Callable[[], bool], what: str, timeout: float = 30) -> None:
-    """Raises NotAsTold unless ``test`` holds in time."""
-    deadline = time.monotonic() + timeout
-    while not test():
-        expect(time.monotonic() < deadline, f"not so within {timeout:.0f} s: {what}")
-        time.sleep(0.1)
 
 
 def _patch(stage: Stage, kind: str, name: str, spec: dict[str, Any]) -> str:
@@ -227,9 +211,13 @@ def clean_up(stage: Stage) -> None:
         # the three refused names are gone already
         stage.kubectl("delete", "--ignore-not-found", "-f", "-", "--timeout=60s", stdin=stage.example(example))
         stage.screen.command(f"kubectl delete --ignore-not-found -f deploy/examples/{example}")
-    expect(stage.kafka.names() == set(), "Kafka is empty", stage.kafka.names())
     expect(stage.registry.subjects() == {}, "the registry is empty", stage.registry.subjects())
-    stage.screen.checked("Kafka has no topic and the registry no subject")
+    dead_letters.clean_up(stage)
+    kept = {f"{dead_letters.TOPIC}.dlq"}
+    eventually(lambda: stage.kafka.names() == kept, "Kafka has the dead letters and nothing else")
+    stage.screen.checked(
+        "the registry has no subject, and Kafka no topic but one: dead letters stay until somebody says otherwise"
+    )
 
 
 STORY = (
@@ -250,5 +238,15 @@ STORY = (
     Scene("Break it: a misspelt setting", "retention.sm", misspelt_setting),
     Scene("Break it: an incompatible schema", "A new field without a default.", incompatible_schema),
     Scene("Break it: bad names", "UserEvents, orders and svc1 were in the YAML all along.", bad_names),
+    Scene(
+        "Dead letters",
+        "A service gives up on some records, and the policy of its topic calls for help.",
+        dead_letters.fail,
+    ),
+    Scene(
+        "Redrive",
+        "What failed by a timeout goes back to where it was, each record exactly once.",
+        dead_letters.put_back,
+    ),
 )
 CLEAN_UP = Scene("Clean up", "Delete the resources, and what they stood for goes too.", clean_up)

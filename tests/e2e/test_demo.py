@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)
+
 DEMO = Path(__file__).parents[2] / "deploy" / "demo" / "demo.py"
 
 LINES = (
@@ -20,7 +22,11 @@ LINES = (
     "did you mean retention.ms?",
     "field country was added without a default",
     "the cluster's naming policy wants",
-    "Kafka has no topic and the registry no subject",
+    "the service processed 30 records and gave up on 12",
+    "Alert=True",
+    "10 records came back to return-events, each exactly once",
+    "2 records wait in return-events.dlq, and the alert is over",
+    "the registry has no subject, and Kafka no topic but one",
     "All scenes came out as told",
 )
 """What must have been told, in this order."""
@@ -34,7 +40,7 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=420,
         check=False,
     )
 
