@@ -31,6 +31,9 @@ _PAUSE = 0.2
 _TICK = 0.5
 """Seconds after which a wait can be broken off."""
 
+_UNHEARD = 5.0
+"""Seconds between two reads after which silence is not counted any more."""
+
 _SEEK = 1_000
 """Records that are rather read and dropped than jumped over."""
 
@@ -44,7 +47,7 @@ class TopicReader:
         self._group = group
         self._stop = stop
         self._consumer = way.consumer(group)
-        self._heard = time.monotonic()
+        self._heard = self._asked = time.monotonic()
 
     def close(self) -> None:
         """Close the connections."""
@@ -78,7 +81,12 @@ class TopicReader:
             UnknownTopic: the topic was deleted.
             ClusterUnreachable: nothing came for as long as the timeout. Others as ``Way.failed``.
         """
+        now = time.monotonic()
+        if now - self._asked > _UNHEARD:
+            # nobody listened meanwhile, because of a pause or a rate limit
+            self._heard = now
         found = self._consumer.consume(limit, timeout)
+        self._asked = time.monotonic()
         records: list[Record] = []
         ended: dict[int, int] = {}
         for message in found:

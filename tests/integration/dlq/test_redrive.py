@@ -17,6 +17,7 @@ from confluent_kafka import Producer, TopicPartition
 
 from kafkade.api.errors import UnknownTopic
 from kafkade.api.redrive import OffsetRange, RedriveFilter
+from kafkade.clients import kafka_mover_client
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.devstack.kafka import Kafka
@@ -35,7 +36,8 @@ VERSIONS = ("3.5.2", "4.4.0")
 
 KILLED = """if True:
     import sys
-    from kafkade.clients.kafka_config import Security
+    from kafkade.clients import kafka_mover_client
+from kafkade.clients.kafka_config import Security
     from kafkade.dlq.redrive.control import Control
     from kafkade.dlq.redrive.job import Job
     from kafkade.dlq.redrive.run import redrive
@@ -169,6 +171,22 @@ def test_paused_and_then_faster(kafka: Kafka) -> None:
         control.set_rate(None)
         control.pause(False)
         assert running.result(30).counts.moved == 1_000
+    assert_each_once(ground.back(), letters)
+
+
+def test_a_long_pause_is_no_silence_of_the_brokers(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_mover_client, "PATIENCE", 6.0)
+    ground = Ground(kafka, 1)
+    letters = ground.letters(range(1_500))
+    control = Control(300)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(ground.redrive, ground.job(rate_limit=300), control)
+        moving(running, control)
+        control.pause()
+        time.sleep(8)
+        control.set_rate(None)
+        control.pause(False)
+        assert running.result(30).counts.moved == 1_500
     assert_each_once(ground.back(), letters)
 
 
