@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 import uuid
@@ -426,6 +427,29 @@ def test_all_topics_of_a_policy(world: World, redrives: Redrives) -> None:
     for letters in grounds:
         assert_each_once(letters.back(), sent[letters.topic])
     world.kubectl.delete("KafkaDLQPolicy", name)
+
+
+@pytest.mark.timeout(400)
+def test_deleted_in_any_order_the_dead_letters_stay(world: World, redrives: Redrives) -> None:
+    kubectl, ref = world.kubectl, {"clusterRef": {"name": "main"}}
+    orders = list(itertools.permutations(("KafkaDLQPolicy", "KafkaTopic", "KafkaDLQRedrive")))
+    names = [f"order-{uuid.uuid4().hex[:6]}-{number}" for number in range(len(orders))]
+    for name in names:
+        topic = manifest("KafkaTopic", name, {**ref, "partitions": 1, "replicationFactor": 1}, kubectl.namespace)
+        policy = manifest("KafkaDLQPolicy", name, {**ref, "topics": [name]}, kubectl.namespace)
+        kubectl.apply(topic, policy)
+    written = [letter(number, "somewhere") for number in range(20)]
+    for name in names:
+        until(lambda name=name: world.view.exists(f"{name}.dlq"), "the policy makes the dead-letter topic")
+        write(world.kafka.bootstrap, f"{name}.dlq", written)
+        redrives.apply(f"{name}.dlq", name, destination={"topic": name})
+    for name, order in zip(names, orders, strict=True):
+        assert redrives.phase(name, "Completed")["counts"] == counts(read=20, moved=20)
+        for kind in order:
+            kubectl.delete(kind, name)
+    for name in names:
+        until(lambda name=name: not world.view.exists(name), "the source topic went with its resource")
+        assert_each_once(read(world.kafka.bootstrap, f"{name}.dlq"), written)
 
 
 def test_records_that_keep_coming_back_are_put_aside(world: World, redrives: Redrives) -> None:
