@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError as ForeignError
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka import admin as ck
 
 from kafkade.api.errors import UnknownTopic
@@ -33,6 +33,9 @@ _TICK = 0.5
 
 _UNHEARD = 5.0
 """Seconds between two reads after which silence is not counted any more."""
+
+_APPEARS = 3.0
+"""Seconds until a topic is believed to be gone: a broker that has just started may not know it yet."""
 
 _SEEK = 1_000
 """Records that are rather read and dropped than jumped over."""
@@ -87,13 +90,13 @@ class TopicReader:
             self._heard = now
         found = self._consumer.consume(limit, timeout)
         self._asked = time.monotonic()
-        records: list[Record] = []
+        records = [record_of(message) for message in found if message.error() is None]
         ended: dict[int, int] = {}
-        for message in found:
+        for message in found if len(records) < len(found) else ():
             error = message.error()
             if error is None:
-                records.append(record_of(message))
-            elif error.code() == ForeignError._PARTITION_EOF:
+                continue
+            if error.code() == ForeignError._PARTITION_EOF:
                 ended[message.partition()] = message.offset()
             elif error.code() == GROUP_DENIED or error.code() < 0 or error.retriable():
                 log.debug("reading %s: %s", self.topic, error.str())
@@ -195,6 +198,24 @@ class Lookup:
             return Target(len(numbers))  # a right that is not needed to write
         policy = settings["cleanup.policy"].value or ""
         return Target(len(numbers), int(settings["max.message.bytes"].value), compacted="compact" in policy)
+
+    def identity(self, topic: str) -> str:
+        """The topic's id, which another topic of the same name does not have (KIP-516).
+
+        Raises:
+            UnknownTopic: there is no such topic, and it does not come within seconds. Others as ``Way.failed``.
+        """
+        deadline = time.monotonic() + _APPEARS
+        while True:
+            try:
+                asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=self._way.timeout)
+                return str(asked[topic].result().topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != ForeignError.UNKNOWN_TOPIC_OR_PART:
+                    raise self._way.failed(error.args[0], _READ, topic) from error
+                if time.monotonic() > deadline or self._stop():
+                    raise UnknownTopic(f"topic {topic}: the brokers do not know it") from error
+            time.sleep(_PAUSE)
 
     def fetch(self, topic: str, partition: int, offsets: Collection[int]) -> dict[int, Record]:
         """Single records by offset, whatever transaction they are of; those that are not there are left out.

@@ -27,7 +27,7 @@ from kafkade.dlq.redrive.filter import Filter
 from kafkade.dlq.redrive.job import Guard, HeaderChanges, Job
 from kafkade.dlq.redrive.keep import keep_ledger
 from kafkade.dlq.redrive.progress import Progress
-from kafkade.dlq.redrive.run import LedgerFull, redrive
+from kafkade.dlq.redrive.run import LedgerFull, TopicRecreated, redrive
 from support.kafka import KafkaView, until
 from support.letters import START, Seen, Watch, assert_each_once, letter, read, write
 
@@ -36,8 +36,7 @@ VERSIONS = ("3.5.2", "4.4.0")
 
 KILLED = """if True:
     import sys
-    from kafkade.clients import kafka_mover_client
-from kafkade.clients.kafka_config import Security
+    from kafkade.clients.kafka_config import Security
     from kafkade.dlq.redrive.control import Control
     from kafkade.dlq.redrive.job import Job
     from kafkade.dlq.redrive.run import redrive
@@ -124,6 +123,24 @@ def test_killed_again_and_again_each_record_arrives_once(version: str) -> None:
         assert [(p.next, p.end) for p in done.partitions] == [(p.end, p.end) for p in done.partitions]
         assert_each_once(ground.back(), letters)
         assert counts(ground.redrive()) == {}, "nothing is left for another one"
+
+
+def test_a_topic_that_is_deleted_and_made_again(kafka: Kafka) -> None:
+    ground = Ground(kafka)
+    letters = set(ground.letters(range(2_000)))
+    slow = Control(200)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(ground.redrive, ground.job(rate_limit=200), slow)
+        moving(running, slow)
+        ground.view.delete(ground.topic)
+        ground.view.create(ground.topic, 3)
+        others = ground.letters(range(5_000, 7_000))
+        with pytest.raises(TopicRecreated, match="deleted and made again while this redrive ran"):
+            running.result(60)
+    assert len(ground.back()) == slow.snapshot().counts.moved, "nothing of the new topic, and nothing that is not told"
+    # what the old one had put back is not taken for something of the new one
+    assert counts(ground.redrive()) == {"read": 2_000, "moved": 2_000}
+    assert_each_once([back for back in ground.back() if back not in letters], others)
 
 
 def test_a_newer_redrive_fences_the_older(kafka: Kafka) -> None:

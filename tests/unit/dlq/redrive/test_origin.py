@@ -137,5 +137,5 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, names: int, places: 
     origins = Origins()
     for number in range(50):
         agrees(origins, [*connect(f"topic-{number}"), (f"name-{number % 7}", b"")])
-        assert len(origins._deciding) <= names
+        assert len(origins._layouts) <= names
         assert len(origins._places) <= places
