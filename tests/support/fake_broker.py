@@ -22,6 +22,7 @@ class JustStarted(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(self, lucid: int = 0) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)

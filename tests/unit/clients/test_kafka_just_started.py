@@ -18,9 +18,6 @@ from support.fake_broker import JustStarted
 ALWAYS = 1_000_000
 
 
-ALWAYS = 1_000_000
-
-
 @pytest.mark.parametrize("lucid", range(3))
 async def test_it_is_not_reachable_yet(lucid: int) -> None:
     with JustStarted(lucid) as broker:
