@@ -1,0 +1,129 @@
+"""The mover with a producer that does what librdkafka's does too seldom to wait for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError as ForeignError
+from confluent_kafka import KafkaException
+
+from kafkade.api.errors import ClusterUnreachable
+from kafkade.clients import kafka_mover
+from kafkade.clients.kafka_config import Security
+from kafkade.clients.kafka_mover import KafkaMover
+from kafkade.clients.kafka_mover_model import Aborted, Fenced
+from kafkade.clients.model import Committed
+
+
+class Producer:
+    """Each method does what is written down for it, then nothing."""
+
+    def __init__(self, **acts: Callable[[], Any]) -> None:
+        self.acts = acts
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*_: Any, **__: Any) -> Any:
+            self.calls.append(name)
+            return self.acts.get(name, lambda: 0)()
+
+        return call
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+@pytest.fixture
+def mover() -> Iterator[KafkaMover]:
+    made = KafkaMover(
+        # nobody listens there: no request is made before the producer's
+        Security("127.0.0.1:1"),
+        "orders.dlq",
+        ledger_group="kafkade-dlq.orders.dlq",
+        progress_group="kafkade-redrive.1",
+        transactional_id="kafkade-dlq.orders.dlq",
+        timeout=1,
+    )
+    yield made
+    made._producer = made._began = None
+    made.close()
+
+
+def begun(mover: KafkaMover, producer: Producer) -> KafkaMover:
+    mover._producer = producer
+    mover.begin()
+    return mover
+
+
+LEDGER = {0: Committed(5, "")}
+
+
+def test_a_request_that_never_returns_is_left_behind(mover: KafkaMover, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_mover, "_HANGS", 0.3)
+    free = threading.Event()
+    producer = Producer(send_offsets_to_transaction=free.wait)
+    meanwhile = []
+    with pytest.raises(ClusterUnreachable, match=r"orders\.dlq: no answer to a transactional request within"):
+        begun(mover, producer).commit(LEDGER, {}, lambda: meanwhile.append(1))
+    free.set()
+    assert "commit_transaction" not in producer.calls
+    assert mover._producer is None, "the next transaction is another producer's"
+    assert len(meanwhile) > 1
+
+
+def test_what_is_done_meanwhile_is_done_while_a_request_takes_its_time(mover: KafkaMover) -> None:
+    slow = threading.Event()
+    calls: list[int] = []
+
+    def meanwhile() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            slow.set()
+
+    producer = Producer(commit_transaction=lambda: slow.wait(20))
+    begun(mover, producer).commit(LEDGER, LEDGER, meanwhile)
+    assert len(calls) >= 3
+    sent = [call for call in producer.calls if "offsets" in call or "commit" in call]
+    assert sent == ["send_offsets_to_transaction", "send_offsets_to_transaction", "commit_transaction"]
+
+
+def failure(code: int, text: str = "told", *, fatal: bool = False, abort: bool = False) -> KafkaException:
+    return KafkaException(ForeignError(code, text, fatal, False, abort))
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "expected"),
+    [
+        ("flush", failure(ForeignError.MSG_SIZE_TOO_LARGE, abort=True), Aborted),
+        ("send_offsets_to_transaction", failure(ForeignError.PRODUCER_FENCED, fatal=True), Fenced),
+        ("commit_transaction", failure(ForeignError.INVALID_TXN_STATE, abort=True), Aborted),
+    ],
+)
+def test_an_error_gives_the_producer_up(
+    mover: KafkaMover, where: str, error: KafkaException, expected: type[Exception]
+) -> None:
+    with pytest.raises(expected):
+        begun(mover, Producer(**{where: raising(error)})).commit(LEDGER, {})
+    assert mover._producer is None
+
+
+def test_a_fatal_error_while_the_log_is_handed_over(mover: KafkaMover) -> None:
+    """Python makes a SystemError of an exception in a call that has raised one already."""
+
+    def act() -> Any:
+        raise SystemError("error return without exception set") from failure(ForeignError.PRODUCER_FENCED, fatal=True)
+
+    with pytest.raises(Fenced):
+        begun(mover, Producer(flush=act)).commit(LEDGER, {})
+
+
+def test_another_system_error_is_not_hidden(mover: KafkaMover) -> None:
+    with pytest.raises(SystemError, match="of its own"):
+        begun(mover, Producer(flush=raising(SystemError("of its own")))).commit(LEDGER, {})
