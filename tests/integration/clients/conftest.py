@@ -12,21 +12,21 @@ from kafkade.clients.kafka_config import TlsFiles
 from kafkade.devstack.kafka import Kafka
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secured() -> Iterator[Kafka]:
     """One broker with TLS, client certificates, SASL and an authorizer."""
     with Kafka(security=True, authorizer=True) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def three() -> Iterator[Kafka]:
     """Three brokers in three racks; requests are counted."""
     with Kafka(brokers=3, racks=("a", "b", "c"), metrics=True) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tls(secured: Kafka) -> TlsFiles:
     """The CA that signed the brokers' certificates."""
     return TlsFiles(ca_pem=secured.ca_pem)

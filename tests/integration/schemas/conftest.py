@@ -1,4 +1,4 @@
-"""A real Apicurio for the run; each test has subjects of its own and sees every call that is made."""
+"""A real Apicurio for these tests; each test has subjects of its own and sees every call that is made."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Watched:
         return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def apicurio() -> Iterator[Registry]:
     with Registry() as running:
         yield running
