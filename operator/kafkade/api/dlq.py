@@ -273,6 +273,9 @@ class PolicyTopic(Model):
     oldest: str | None = Field(
         default=None, description="Timestamp of the oldest of them.", json_schema_extra={"format": "date-time"}
     )
+    growth_per_minute: Int | None = Field(
+        default=None, description="Dead letters that came a minute, when status was last written."
+    )
 
 
 class PolicyShareGroup(Model):
@@ -290,6 +293,9 @@ class PolicyShareGroup(Model):
     oldest: str | None = Field(
         default=None, description="Timestamp of the oldest of them.", json_schema_extra={"format": "date-time"}
     )
+    growth_per_minute: Int | None = Field(
+        default=None, description="Dead letters that came a minute, when status was last written."
+    )
 
 
 class KafkaDLQPolicyStatus(Model):
@@ -304,6 +310,9 @@ class KafkaDLQPolicyStatus(Model):
     )
     oldest: str | None = Field(
         default=None, description="Timestamp of the oldest of them.", json_schema_extra={"format": "date-time"}
+    )
+    growth_per_minute: Int | None = Field(
+        default=None, description="Dead letters that came a minute, when status was last written."
     )
     topics: list[PolicyTopic] | None = Field(default=None, description="The source topics, by name.")
     share_groups: list[PolicyShareGroup] | None = Field(default=None, description="The share groups, by id.")

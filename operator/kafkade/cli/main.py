@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from kafkade import __version__
 from kafkade.cli import dlq
@@ -53,9 +54,16 @@ def run(
             envvar="KAFKADE_LIVENESS", help="Serve the liveness probe here, for example http://0.0.0.0:8080/healthz."
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KAFKADE_METRICS", help="Serve metrics for Prometheus at this host and port: 0.0.0.0:9090."
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(envvar="KAFKADE_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
+    from kafkade.handlers.metrics import MetricsRefused
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
 
@@ -70,7 +78,11 @@ def run(
         force=True,
     )
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(log_level.upper())))
-    run_operator(Options(frozenset(namespace or ()), selector, liveness))
+    try:
+        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics))
+    except MetricsRefused as error:
+        err.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()

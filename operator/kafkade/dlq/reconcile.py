@@ -11,12 +11,13 @@ from kafkade.api.context import Context, Work
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError, PolicyConflict
 from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, TOPIC
-from kafkade.api.objects import Report, Resource
+from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.dlq.act import Acted, act
 from kafkade.dlq.alert import passed
 from kafkade.dlq.depth import Depth, Growth
 from kafkade.dlq.match import Rule, World, matched, rules_of
+from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import DepthFacts, depths, sources
@@ -42,19 +43,43 @@ class _Item:
     topics: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Letters:
+    """Dead letters of one policy: by topic, which limit is passed (reason and message), whether they could be counted.
+
+    ``growth``: records a minute by topic, where it is known.
+    """
+
+    depths: Mapping[str, Depth]
+    growth: Mapping[str, float]
+    alert: tuple[str, str] | None
+    counted: bool
+
+
 @dataclass(slots=True)
 class Policies:
     """Keeps policies, and remembers between two looks how fast dead letters come."""
 
     growth: Growth = field(default_factory=Growth)
     keeper: Keeper = field(default_factory=Keeper)
+    metrics: PolicyMetrics = field(default_factory=PolicyMetrics)
 
     async def reconcile(self, batch: Sequence[PolicyWork], connection: Connection, context: Context) -> list[Report]:
         """Keep each policy's topics and ConfigMap; one Report a policy, whatever happens to its neighbours."""
         try:
             return await self._reconcile(batch, connection, context)
         except KafkaError as error:
+            for work in batch:
+                self._tell(work.resource, None, context)
             return [failed(work.resource, error, context.now()) for work in batch]
+
+    def let_go(self, key: Key) -> None:
+        """A policy may not be worked on: nothing is counted for it."""
+        self.metrics.tell(key, None)
+
+    def gone(self, key: Key) -> None:
+        """A policy is no more."""
+        self.metrics.forget(key)
 
     async def _reconcile(self, batch: Sequence[PolicyWork], connection: Connection, context: Context) -> list[Report]:
         partitions = await connection.kafka.topics()
@@ -66,11 +91,13 @@ class Policies:
         for work in batch:
             if work.resource.deleted:
                 self.growth.forget(work.resource.uid)
+                self._tell(work.resource, None, context)
                 continue
             rule = _rule(work)
             try:
                 items.append(_Item(work, rule, matched(rule, world)))
             except KafkadeError as error:
+                self._tell(work.resource, None, context)
                 reports.append(failed(work.resource, error, context.now()))
         known = await sources(connection.kafka, partitions, sorted({t for item in items for t in item.topics}))
         share = await observe(connection, {g for i in items for g in groups_of(i.work.resource, i.work.spec)})
@@ -79,19 +106,48 @@ class Policies:
         counted = await depths(connection.kafka, partitions, sorted(letters))
         at_work = holders(context.members(connection.key, DLQ_REDRIVE), ())
         self.keeper.look(connection.kafka.security, counted.ledgers, at_work)
+        plans: list[tuple[_Item, PolicyPlan, GroupPlan, _Letters]] = []
         for item in items:
             facts = Facts(world, known, _made(item.work.resource, world))
             planned = plan(item.work.resource, item.rule, item.topics, facts)
             groups = plan_groups(item.work.resource, item.rule, item.topics, facts, share)
-            reports.append(await self._carry_out(item, planned, groups, counted, connection, context))
+            plans.append((item, planned, groups, self._count(item, planned, groups, counted, connection, context)))
+        # all are counted before the first has to wait for Kubernetes
+        for item, planned, groups, found in plans:
+            reports.append(await self._carry_out(item, planned, groups, found, connection, context))
         return reports
+
+    def _count(
+        self,
+        item: _Item,
+        planned: PolicyPlan,
+        groups: GroupPlan,
+        counted: DepthFacts,
+        connection: Connection,
+        context: Context,
+    ) -> _Letters:
+        """What of all that was counted is this policy's."""
+        resource = item.work.resource
+        names = {entry.topics.dead_letter_topic for entry in planned.entries}
+        names |= {entry.dead_letter_topic for entry in groups.entries if not isinstance(entry.error, PolicyConflict)}
+        own = {name: counted.depths[name] for name in sorted(names & counted.depths.keys())}
+        rates = self.growth.per_minute(resource.uid, own, time.monotonic())
+        found = _Letters(own, rates, passed(item.work.spec.alert, own, rates, context.now()), counted.error is None)
+        told = Counted(connection.key.name, own, rates, found.alert is not None) if found.counted else None
+        self._tell(resource, told, context)
+        return found
+
+    def _tell(self, resource: Resource, found: Counted | None, context: Context) -> None:
+        known = context.get(resource.key)
+        if known is not None and known.uid == resource.uid:  # or it went meanwhile, and nobody would forget it again
+            self.metrics.tell(resource.key, found)
 
     async def _carry_out(
         self,
         item: _Item,
         planned: PolicyPlan,
         groups: GroupPlan,
-        counted: DepthFacts,
+        found: _Letters,
         connection: Connection,
         context: Context,
     ) -> Report:
@@ -107,23 +163,20 @@ class Policies:
             done.conflict |= set_up.conflict
             done.events += set_up.events
             done.error = await _config_map(resource, config_map, spec, usable, context)
-        names = {entry.topics.dead_letter_topic for entry in planned.entries}
-        names |= {entry.dead_letter_topic for entry in groups.entries if not isinstance(entry.error, PolicyConflict)}
-        own: Mapping[str, Depth] = {name: counted.depths[name] for name in sorted(names & counted.depths.keys())}
-        rates = self.growth.per_minute(resource.uid, own, time.monotonic())
         settings = own_settings(resource, groups, set_up)
         made = report(
             resource,
             planned,
             done,
-            own,
-            passed(spec.alert, own, rates, context.now()),
+            found.depths,
+            found.alert,
             config_map,
             context.now(),
-            counted=counted.error is None,
+            counted=found.counted,
             observe_only=observe_only,
             groups=settled(groups, set_up),
             settings=settings,
+            growth=found.growth,
         )
         # without share groups there is nothing that a deletion would have to take back
         return replace(made, release=not settings and not spec.share_groups)

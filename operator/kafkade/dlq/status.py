@@ -16,8 +16,11 @@ from kafkade.dlq.share.plan import GroupEntry, GroupPlan, Leaving
 
 NO_GROUPS = GroupPlan()
 
-NOTICEABLE = 0.1
-"""Part of a depth that it must change by to be worth a write of the status; to and from 0 always is."""
+Letters = tuple[Depth, float | None]
+"""A dead-letter topic's depth, and records a minute that come to it, once that was measured."""
+
+NOTICEABLE, FASTER = 0.1, 0.5
+"""Part of a depth, and of a growth, that it must change by to be worth a write of the status; to and from 0 always is."""
 
 CHILDREN_POLL = 2.0
 """Seconds until KafkaTopics that were just made are looked at again, besides their own reports."""
@@ -47,14 +50,16 @@ def report(
     observe_only: bool,
     groups: GroupPlan = NO_GROUPS,
     settings: Mapping[str, Mapping[str, str]] = {},
+    growth: Mapping[str, float] = {},
 ) -> Report:
     """The whole status.
 
-    ``counted``: whether the depths are known this time. ``groups``: share groups as they stand now; ``settings``: what
-    kafkade has set on each.
+    ``counted``: whether the depths are known this time. ``growth``: records a minute by dead-letter topic. ``groups``: share
+    groups as they stand now; ``settings``: what kafkade has set on each.
     """
-    topics = [_topic(entry, done, depths, resource.status) for entry in plan.entries]
-    shares = [_group(entry, settings, depths, resource.status) for entry in groups.entries]
+    letters = {topic: (found, growth.get(topic)) for topic, found in depths.items()}
+    topics = [_topic(entry, done, letters, resource.status) for entry in plan.entries]
+    shares = [_group(entry, settings, letters, resource.status) for entry in groups.entries]
     shares += [_left(gone, settings) for gone in groups.leaving if all(gone.group != e.group for e in groups.entries)]
     fields: dict[str, Any] = {
         "matched": len(topics),
@@ -95,7 +100,7 @@ def _error(entry: Entry, done: Acted) -> KafkadeError | None:
     return entry.error or done.errors.get(entry.topics.topic)
 
 
-def _topic(entry: Entry, done: Acted, depths: Mapping[str, Depth], before: Mapping[str, Any]) -> dict[str, Any]:
+def _topic(entry: Entry, done: Acted, letters: Mapping[str, Letters], before: Mapping[str, Any]) -> dict[str, Any]:
     error = _error(entry, done)
     shown: dict[str, Any] = {
         "topic": entry.topics.topic,
@@ -106,13 +111,13 @@ def _topic(entry: Entry, done: Acted, depths: Mapping[str, Depth], before: Mappi
         shown["retryTopics"] = list(entry.topics.retry_topics)
     shown |= _why(entry, error)
     known: Mapping[str, Any] = next((t for t in before.get("topics") or () if t.get("topic") == entry.topics.topic), {})
-    return shown | _depth(depths.get(entry.topics.dead_letter_topic), known)
+    return shown | _letters(letters.get(entry.topics.dead_letter_topic), known)
 
 
 def _group(
     entry: GroupEntry,
     settings: Mapping[str, Mapping[str, str]],
-    depths: Mapping[str, Depth],
+    letters: Mapping[str, Letters],
     before: Mapping[str, Any],
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
@@ -124,7 +129,7 @@ def _group(
     if own := settings.get(entry.group):
         shown["config"] = dict(own)
     known: Mapping[str, Any] = next((g for g in before.get("shareGroups") or () if g.get("group") == entry.group), {})
-    return shown | _depth(depths.get(entry.dead_letter_topic), known)
+    return shown | _letters(letters.get(entry.dead_letter_topic), known)
 
 
 def _differs(entry: GroupEntry) -> dict[str, Any]:
@@ -155,18 +160,29 @@ def _why(entry: Kept, error: KafkadeError | None) -> dict[str, Any]:
     return {}
 
 
-def _depth(found: Depth | None, known: Mapping[str, Any]) -> dict[str, Any]:
-    if found is None:
-        return {name: known[name] for name in ("depth", "oldest") if name in known}
-    return _settled(known, found)
+def _letters(found: Letters | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, oldest and growth as they are, or as they were written last while they changed too little to be worth a write."""
+    if found is None or _settled(known, *found):
+        return {name: known[name] for name in ("depth", "oldest", "growthPerMinute") if name in known}
+    depth, growth = found
+    shown: dict[str, Any] = {"depth": depth.waiting}
+    if depth.oldest is not None:
+        shown["oldest"] = iso(depth.oldest)
+    if growth is not None:
+        shown["growthPerMinute"] = round(growth)
+    return shown
 
 
-def _settled(known: Mapping[str, Any], found: Depth) -> dict[str, Any]:
-    """The depth as it is, or as it was written last while it changed too little to be worth a write."""
+def _settled(known: Mapping[str, Any], depth: Depth, growth: float | None) -> bool:
+    """Whether what was written last is still good enough. That nothing comes is not worth being said for the first time."""
     told = known.get("depth")
-    if isinstance(told, int) and told and found.waiting and abs(found.waiting - told) < NOTICEABLE * told:
-        return {name: known[name] for name in ("depth", "oldest") if name in known}
-    return {"depth": found.waiting} | ({} if found.oldest is None else {"oldest": iso(found.oldest)})
+    if not isinstance(told, int) or _changed(told, depth.waiting, NOTICEABLE):
+        return False
+    return growth is None or not _changed(known.get("growthPerMinute", 0), round(growth), FASTER)
+
+
+def _changed(told: int, found: int, noticeable: float) -> bool:
+    return found != told and abs(found - told) >= noticeable * told
 
 
 def _total(topics: list[dict[str, Any]]) -> dict[str, Any]:
@@ -174,7 +190,12 @@ def _total(topics: list[dict[str, Any]]) -> dict[str, Any]:
     counted = {t["deadLetterTopic"]: t for t in topics}.values()
     counts = [t["depth"] for t in counted if "depth" in t]
     oldest = [t["oldest"] for t in counted if "oldest" in t]
-    return {"depth": sum(counts) if counts else None, "oldest": min(oldest, default=None)}
+    growth = [t["growthPerMinute"] for t in counted if "growthPerMinute" in t]
+    return {
+        "depth": sum(counts) if counts else None,
+        "oldest": min(oldest, default=None),
+        "growthPerMinute": sum(growth) if growth else None,
+    }
 
 
 def _outcome(plan: PolicyPlan, groups: GroupPlan, *, observe_only: bool) -> Outcome:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from prometheus_client.registry import Collector
+
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context, Work
@@ -49,8 +51,8 @@ class Reconcile(Protocol):
     ) -> Coroutine[Any, Any, list[Report]]: ...
 
 
-def _nothing_runs(_: Key) -> None:
-    """For kinds whose resources have nothing at work between two reconciles."""
+def _nothing_to_do(_: Key) -> None:
+    """For kinds of which nothing is at work or known between two reconciles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,19 @@ class Member:
 
     reconcile: Reconcile
     batch: int
-    let_go: Callable[[Key], None] = _nothing_runs
+    let_go: Callable[[Key], None] = _nothing_to_do
     """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
+    gone: Callable[[Key], None] = _nothing_to_do
+    """Called after that for a resource that is gone: nothing is to be known of it any more."""
 
 
-def members(redrives: Redrives) -> dict[str, Member]:
-    """The kinds that belong to a cluster; a policy remembers what it saw last, so each engine has its own."""
+def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
+    """The kinds that belong to a cluster."""
     return {
         TOPIC: Member(reconcile_topics, 1000),
         SCHEMA: Member(reconcile_schemas, 200),
-        DLQ_POLICY: Member(Policies().reconcile, 20),
-        DLQ_REDRIVE: Member(redrives.reconcile, 50, redrives.let_go),
+        DLQ_POLICY: Member(policies.reconcile, 20, policies.let_go, policies.gone),
+        DLQ_REDRIVE: Member(redrives.reconcile, 50, redrives.let_go, redrives.gone),
     }
 
 
@@ -114,8 +118,10 @@ class Engine:
         self.gates = Gates(self.store, self.connections, namespaces, self.now)
         self.ownership = Ownership(self.store, self.connections, namespaces)
         self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
-        self._redrives = Redrives()
-        self._members = members(self._redrives)
+        policies, self._redrives = Policies(), Redrives()
+        self.collectors: tuple[Collector, ...] = (policies.metrics, self._redrives.metrics)
+        """What tells Prometheus of the resources."""
+        self._members = members(policies, self._redrives)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
@@ -168,6 +174,7 @@ class Engine:
         self.reporter.forget(key)
         if key.kind in self._members:
             self._members[key.kind].let_go(key)
+            self._members[key.kind].gone(key)
         if removed is None:
             return
         cluster = cluster_of(removed) or key
@@ -245,7 +252,7 @@ class Engine:
         admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
         works = [a for a in admitted if isinstance(a, Work)]
         for resource, answer in zip(resources, admitted, strict=True):
-            if not isinstance(answer, Work):
+            if not isinstance(answer, Work) and self.store.get(resource.key) is not None:
                 member.let_go(resource.key)
         await self.reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
         connection = self.connections.get(cluster)

@@ -18,6 +18,7 @@ from kafkade.api.objects import Key, Resource
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.login import login
+from kafkade.handlers.metrics import serving
 
 log = logging.getLogger("kafkade")
 
@@ -32,6 +33,8 @@ class Options:
     namespaces: frozenset[str] = frozenset()
     selector: str | None = None
     liveness: str | None = None
+    metrics: str | None = None
+    """Host and port that metrics are served at."""
 
 
 def run(options: Options) -> None:
@@ -39,6 +42,7 @@ def run(options: Options) -> None:
 
     Raises:
         SystemExit: with 1 when the operator could not start or lost one of its own tasks.
+        MetricsRefused: metrics cannot be served where they should; nothing was begun.
     """
     registry = kopf.OperatorRegistry()
     engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
@@ -46,15 +50,16 @@ def run(options: Options) -> None:
     _register(registry, engine, options, stop)
     loop = asyncio.new_event_loop()
     try:
-        kopf.run(
-            loop=loop,
-            registry=registry,
-            standalone=True,
-            clusterwide=not options.namespaces,
-            namespaces=sorted(options.namespaces),
-            liveness_endpoint=options.liveness,
-            stop_flag=stop,
-        )
+        with serving(options.metrics, engine.collectors):
+            kopf.run(
+                loop=loop,
+                registry=registry,
+                standalone=True,
+                clusterwide=not options.namespaces,
+                namespaces=sorted(options.namespaces),
+                liveness_endpoint=options.liveness,
+                stop_flag=stop,
+            )
     finally:
         loop.close()
     if engine.health.failed is not None or not engine.health.primed:

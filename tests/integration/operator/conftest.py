@@ -11,6 +11,7 @@ import pytest
 
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.ports import HOST, free_port
 from kafkade.devstack.registry import Registry
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, manifest
@@ -31,6 +32,8 @@ class World:
     view: KafkaView
     registry: Registry
     operator: OperatorProcess
+    metrics: str
+    """Host and port of the operator's metrics."""
     factor: int
 
 
@@ -42,6 +45,7 @@ class Base:
     kubectl: Kubectl
     registry: Registry
     operator: OperatorProcess
+    metrics: str
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -57,8 +61,10 @@ def base(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
     """An API server with an audit log, a registry, and the operator with the rights of deploy/rbac."""
     kubectl, kubeconfig = install_operator(crds_installed)
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    with Registry() as registry, OperatorProcess(kubeconfig, log) as operator:
-        yield Base(crds_installed, kubectl, registry, operator)
+    metrics = f"{HOST}:{free_port()}"
+    args = ("--all-namespaces", "--metrics", metrics)
+    with Registry() as registry, OperatorProcess(kubeconfig, log, args) as operator:
+        yield Base(crds_installed, kubectl, registry, operator, metrics)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,7 @@ def world(base: Base, request: pytest.FixtureRequest) -> Iterator[World]:
         kubectl.apply(manifest("KafkaCluster", "main", spec, namespace))
         kubectl.wait_ready("KafkaCluster", "main")
         view = KafkaView(kafka.bootstrap)
-        yield World(base.control_plane, kubectl, kafka, view, base.registry, base.operator, factor)
+        yield World(base.control_plane, kubectl, kafka, view, base.registry, base.operator, base.metrics, factor)
         kubectl.run("delete", "namespace", namespace, "--timeout=90s")
 
 

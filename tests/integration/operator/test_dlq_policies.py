@@ -151,6 +151,11 @@ def test_dead_letters_are_counted_and_called_out(world: World, topic: Make, poli
     told = [e for e in world.kubectl.events(name) if e["reason"] == "DepthExceeded"]
     assert len(told) == 1
 
+    found = world.kubectl.wait_for(
+        "KafkaDLQPolicy", name, lambda o: o["status"].get("growthPerMinute", 0) > 0, "how fast they come is measured"
+    )
+    assert found["status"]["growthPerMinute"] == entry(found, source)["growthPerMinute"]
+
     policy(name, topics=[source], alert={"depth": 100})
     world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: condition(o, "Alert")["status"] == "False", "it is off")
     assert [e for e in world.kubectl.events(name) if e["reason"] == "WithinLimits"]

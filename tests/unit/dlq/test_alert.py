@@ -104,6 +104,44 @@ def test_a_depth_is_written_when_it_is_news(told: int | None, waiting: int, writ
     assert made.status["depth"] == made.status["topics"][0]["depth"] == written
 
 
+GROWTH = {
+    # told before, measured now, written
+    "not measured yet": (None, None, None),
+    "nothing comes, which is no news": (None, 0.2, None),
+    "they begin to come": (None, 7.4, 7),
+    "they come a little faster": (10, 14.0, 10),
+    "they come much faster": (10, 16.0, 16),
+    "they come half as fast": (10, 5.0, 5),
+    "no more come": (10, 0.0, 0),
+    "it is not known any more": (10, None, 10),
+}
+
+
+@pytest.mark.parametrize("case", GROWTH)
+def test_a_growth_is_written_when_it_is_news(case: str) -> None:
+    told, measured, written = GROWTH[case]
+    before = {"topic": "a", "deadLetterTopic": "a.dlq", "ready": True, "depth": 100, "oldest": "2026-01-01T00:00:00Z"}
+    if told is not None:
+        before["growthPerMinute"] = told
+    resource = policy(topics=["a"], status={"topics": [before]})
+    made = report(
+        resource,
+        PolicyPlan((Entry(SourceTopics("a", "a.dlq")),)),
+        Acted(),
+        {"a.dlq": Depth(101, None, 200)},
+        None,
+        "map",
+        NOW,
+        counted=True,
+        observe_only=False,
+        growth={} if measured is None else {"a.dlq": measured},
+    )
+    assert made.status is not None
+    assert made.status.get("growthPerMinute") == made.status["topics"][0].get("growthPerMinute") == written
+    # all of a topic's numbers are of the same look
+    assert made.status["depth"] == (100 if written == told else 101)
+
+
 def test_what_was_counted_before_stays_where_nothing_can_be_counted() -> None:
     alert = alert_condition({}, 1, ("DepthExceeded", "9 wait"), NOW)
     before = [{"topic": "a", "deadLetterTopic": "a.dlq", "ready": True, "depth": 9}]

@@ -37,6 +37,7 @@ from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.dlq.redrive import status
 from kafkade.dlq.redrive.attempt import CarryOut
 from kafkade.dlq.redrive.job import GROUP_PREFIX, Job
+from kafkade.dlq.redrive.metrics import RedriveMetrics
 from kafkade.dlq.redrive.pool import Pool, Run
 from kafkade.dlq.redrive.run import redrive
 from kafkade.dlq.redrive.sources import check, dead_letter_topics, holders, is_allowed, policy_of
@@ -70,6 +71,7 @@ class Redrives:
 
     pool: Pool = field(default_factory=Pool)
     carry_out: CarryOut = redrive
+    metrics: RedriveMetrics = field(default_factory=RedriveMetrics)
 
     async def reconcile(self, batch: Sequence[RedriveWork], connection: Connection, context: Context) -> list[Report]:
         """The next step of each redrive; one Report a redrive, whatever happens to its neighbours."""
@@ -85,11 +87,23 @@ class Redrives:
                 raise
             except KafkadeError as error:
                 reports.append(turn.troubled(work.resource, error))
+            self._tell(work, reports[-1], context)
         return reports
 
     def let_go(self, key: Key) -> None:
         """A redrive is gone, or may not be worked on: nothing of it goes on."""
         self.pool.stop(key)
+
+    def gone(self, key: Key) -> None:
+        """A redrive is no more."""
+        self.metrics.forget(key)
+
+    def _tell(self, work: RedriveWork, report: Report, context: Context) -> None:
+        """The counts of a redrive that moves records; those of a dry run are of what it would do."""
+        counts = (work.resource.status if report.status is None else report.status).get("counts")
+        known = context.get(work.resource.key)
+        if counts and not work.spec.dry_run and known is not None and known.uid == work.resource.uid:
+            self.metrics.tell(work.resource.key, counts)
 
     async def close(self) -> None:
         """The process ends."""

@@ -1,0 +1,102 @@
+"""Metrics of policies for Prometheus: what waits, since when, and how fast it comes.
+
+Reconciles tell from the event loop, scrapes ask from threads of their own. What is handed over is never changed again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from kafkade.api.objects import Key
+from kafkade.dlq.depth import Depth
+
+_POLICY = ("namespace", "policy")
+_TOPIC = (*_POLICY, "cluster", "topic")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted for a policy. ``growth``: records a minute by dead-letter topic, where it is known."""
+
+    cluster: str
+    """Name of its KafkaCluster."""
+    depths: Mapping[str, Depth]
+    growth: Mapping[str, float]
+    alert: bool
+    """Whether a limit of spec.alert is passed."""
+
+
+class PolicyMetrics(Collector):
+    """What is known of each policy. Numbers that could not be renewed are dropped: stale ones would look like good ones."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[Key, Counted | None] = {}
+
+    def tell(self, policy: Key, counted: Counted | None) -> None:
+        """What was counted at the last look; None: it could not be."""
+        with self._lock:
+            self._known[policy] = counted
+
+    def forget(self, policy: Key) -> None:
+        """A policy is gone."""
+        with self._lock:
+            self._known.pop(policy, None)
+
+    def collect(self) -> Iterable[Metric]:
+        """All families with what is known now; Prometheus calls it."""
+        with self._lock:
+            known = sorted(self._known.items())
+        return _families(known, self._clock())
+
+    def describe(self) -> Iterable[Metric]:
+        """All families without samples."""
+        return _families((), 0.0)
+
+
+def _families(known: Iterable[tuple[Key, Counted | None]], now: float) -> list[Metric]:
+    counted = GaugeMetricFamily(
+        "kafkade_dlq_policy_counted",
+        "1 where the dead letters of the policy could be counted, 0 where not: its other series are gone then",
+        labels=_POLICY,
+    )
+    alert = GaugeMetricFamily(
+        "kafkade_dlq_policy_alert", "1 while a limit of spec.alert is passed", labels=(*_POLICY, "cluster")
+    )
+    records = GaugeMetricFamily("kafkade_dlq_records", "Dead letters that wait", labels=_TOPIC)
+    oldest = GaugeMetricFamily(
+        "kafkade_dlq_oldest_record_timestamp_seconds", "Timestamp of the oldest dead letter that waits", labels=_TOPIC
+    )
+    age = GaugeMetricFamily(
+        "kafkade_dlq_oldest_record_age_seconds", "Age of the oldest dead letter that waits", labels=_TOPIC
+    )
+    arrived = CounterMetricFamily(
+        "kafkade_dlq_arrived_records", "Dead letters that ever came to the topic", labels=_TOPIC
+    )
+    growth = GaugeMetricFamily(
+        "kafkade_dlq_growth_records_per_minute", "Dead letters that come a minute, as spec.alert sees it", labels=_TOPIC
+    )
+    for key, found in known:
+        policy = (key.namespace, key.name)
+        counted.add_metric(policy, found is not None)
+        if found is None:
+            continue
+        alert.add_metric((*policy, found.cluster), found.alert)
+        for topic, depth in found.depths.items():
+            labels = (*policy, found.cluster, topic)
+            records.add_metric(labels, depth.waiting)
+            arrived.add_metric(labels, depth.arrived)
+            if depth.oldest is not None:
+                oldest.add_metric(labels, depth.oldest / 1000)
+                age.add_metric(labels, max(0.0, now - depth.oldest / 1000))
+            if topic in found.growth:
+                growth.add_metric(labels, found.growth[topic])
+    return [records, oldest, age, arrived, growth, alert, counted]

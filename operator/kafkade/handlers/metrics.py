@@ -1,0 +1,80 @@
+"""Metrics over HTTP, for Prometheus: what collectors tell, and the process itself."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import start_http_server
+from prometheus_client.registry import Collector
+
+from kafkade import __version__
+
+log = logging.getLogger("kafkade")
+
+_ADDRESS = re.compile(r"(?P<host>[^\s:/\[\]]+|\[[^\s\[\]]+\]):(?P<port>[0-9]{1,5})")
+
+
+class MetricsRefused(Exception):
+    """Metrics cannot be served at this address; the text says why."""
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """An address from ``host:port``; an IPv6 host is in brackets.
+
+        Raises:
+            MetricsRefused: it is something else.
+        """
+        found = _ADDRESS.fullmatch(text)
+        if found is None or not 0 < int(found["port"]) < 65536:
+            raise MetricsRefused(
+                f"--metrics {text!r} is not a host and a port: for example 0.0.0.0:9090, 127.0.0.1:9090 or [::]:9090"
+            )
+        return cls(found["host"].strip("[]"), int(found["port"]))
+
+
+def registry(collectors: Iterable[Collector]) -> CollectorRegistry:
+    """A registry with these, and with what tells of the process and its version."""
+    made = CollectorRegistry()
+    Info("kafkade_build", "Version of kafkade", registry=made).info({"version": __version__})
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    for collector in collectors:
+        made.register(collector)
+    return made
+
+
+@contextmanager
+def serving(address: str | None, collectors: Iterable[Collector]) -> Iterator[None]:
+    """Serve metrics meanwhile, in a thread; None: do not.
+
+    Raises:
+        MetricsRefused: before anything begins: the address is none, or nobody can listen there.
+    """
+    if address is None:
+        yield
+        return
+    where = Address.parse(address)
+    try:
+        server, thread = start_http_server(where.port, where.host, registry(collectors))
+    except OSError as error:
+        raise MetricsRefused(f"metrics cannot be served at {address}: {error.strerror or error}") from error
+    log.info("metrics are served at http://%s/metrics", address)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
