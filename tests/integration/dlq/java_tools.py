@@ -1,6 +1,6 @@
 """Java for these tests: jars by a lock of their own, a compiler that is a jar, and programs run with them.
 
-``python tests/integration/dlq/java_tools.py`` makes the locks in ``jars/`` anew, for whoever moves a version.
+``python tests/integration/dlq/java_tools.py [LOCK...]`` makes the locks in ``jars/`` anew, for whoever moves a version.
 """
 
 from __future__ import annotations
@@ -53,8 +53,18 @@ RESOLVED: Mapping[str, Sequence[str]] = {
         f"{_BOOT}:spring-boot-autoconfigure:4.1.2",
         "org.yaml:snakeyaml:2.5",
     ],
+    **{
+        f"connect-worker-{version}": [
+            f"{_KAFKA}:connect-runtime:{version}",
+            "org.slf4j:slf4j-simple:1.7.36",
+        ]
+        for version in ("3.5.2", "4.4.0")
+    },
 }
 """Jars with everything that they need, as jgo finds it."""
+
+MOVED = {"slf4j-log4j12"}
+"""Found by jgo, but only a POM that names another artifact; slf4j-simple is in its place."""
 
 
 def jars(name: str) -> list[Path]:
@@ -98,10 +108,10 @@ def _path(files: Sequence[Path]) -> str:
     return os.pathsep.join(map(str, files))
 
 
-def write_locks() -> None:
-    """Download each artifact and write down what it is."""
-    named = {**PLAIN, **{name: _resolve(coordinates) for name, coordinates in RESOLVED.items()}}
-    for name, coordinates in named.items():
+def write_locks(only: Sequence[str] = ()) -> None:
+    """Download each artifact and write down what it is; ``only``: of these locks."""
+    for name in only or (*PLAIN, *RESOLVED):
+        coordinates = PLAIN[name] if name in PLAIN else _resolve(RESOLVED[name])
         with tempfile.TemporaryDirectory() as folder:
             locked = [_measure(Artifact.parse(coordinate), Path(folder)) for coordinate in coordinates]
         lines = "".join(f"{entry}\n" for entry in locked)
@@ -113,7 +123,11 @@ def _resolve(coordinates: Sequence[str]) -> list[str]:
 
     context = MavenContext(timeout=60, remote_repos={"central": maven.repository()})
     roots, needed = context.resolver.resolve([context.create_dependency(c) for c in coordinates])
-    return [f"{found.groupId}:{found.artifactId}:{found.version}" for found in (*roots, *needed)]
+    return [
+        f"{found.groupId}:{found.artifactId}:{found.version}"
+        for found in (*roots, *needed)
+        if found.artifactId not in MOVED
+    ]
 
 
 def _measure(artifact: Artifact, folder: Path) -> Locked:
@@ -124,4 +138,4 @@ def _measure(artifact: Artifact, folder: Path) -> Locked:
 
 
 if __name__ == "__main__":
-    sys.exit(write_locks())
+    sys.exit(write_locks(sys.argv[1:]))
