@@ -80,6 +80,7 @@ def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
     )
     try:
         partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        _wait_for_markers(bootstrap, consumer, topic, partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         found, open_, deadline = [], set(partitions), time.monotonic() + patience
         while open_:
@@ -94,11 +95,23 @@ def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
         consumer.close()
 
 
+def _wait_for_markers(bootstrap: str, reader: Consumer, topic: str, partitions: Iterable[int]) -> None:
+    """A transaction is committed before each partition has the marker that lets readers see its records."""
+    watch = Watch(bootstrap, topic, partitions)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        places = [TopicPartition(topic, number) for number in partitions]
+        if sum(reader.get_watermark_offsets(place, timeout=20)[1] for place in places) == watch.records():
+            break
+        time.sleep(0.05)
+    watch.close()
+
+
 class Watch:
     """How many records a topic has, those of open and aborted transactions too."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
-        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+    def __init__(self, bootstrap: str, topic: str, partitions: Iterable[int]) -> None:
+        self._places = [TopicPartition(topic, number) for number in partitions]
         settings = {"group.id": "watch", "isolation.level": "read_uncommitted", "log_level": 0}
         self._consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
 

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -38,9 +39,8 @@ _ATTEMPT = 5.0
 _HANGS = 20.0
 """Seconds after which a request with a timeout of ``_ATTEMPT`` is taken never to end."""
 
+_CONNECTS = 1.0
 _PAUSE = 0.1
-_GLANCE = 0.01
-"""Seconds that the brokers are waited for before something else is done again."""
 
 _TRANSACTION = Action("use", "transactional id", "Write")
 _FENCED = frozenset({ForeignError._FENCED, ForeignError.PRODUCER_FENCED, ForeignError.INVALID_PRODUCER_EPOCH})
@@ -130,6 +130,9 @@ class KafkaMover:
                 "queue.buffering.max.kbytes": 262_144,
             },
         )
+        with suppress(KafkaException):
+            # one that is connected finds its coordinator at once, another looks again after half a second
+            self._producer.list_topics(self.topic, timeout=_CONNECTS)
         self._repeat(self._producer.init_transactions)
 
     def begin(self) -> None:
@@ -162,10 +165,8 @@ class KafkaMover:
                 raise self._failed(error.args[0], records[sent][0]) from error
         self._poll(0)
 
-    def commit(self, ledger: Positions, progress: Positions, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def commit(self, ledger: Positions, progress: Positions) -> None:
         """Commit the records that were sent, and the offsets of both groups, or nothing of it.
-
-        ``meanwhile`` is called again and again while the brokers are waited for; it must be short, and raise nothing.
 
         Raises:
             Aborted: nothing counts; do it again from the committed positions.
@@ -174,12 +175,12 @@ class KafkaMover:
             ClusterUnreachable: it is not known whether it counts; close this mover, and read the positions with another.
         """
         # what became of the records is known before their offsets are sent: librdkafka names no cause when both fail at once
-        self._flush(meanwhile)
+        self._flush()
         if ledger:
-            self._send_offsets(ledger, self.reader.metadata(), meanwhile)
+            self._send_offsets(ledger, self.reader.metadata())
         if progress:
-            self._send_offsets(progress, self._progress.consumer_group_metadata(), meanwhile)
-        self._repeat(self._producer.commit_transaction, meanwhile)
+            self._send_offsets(progress, self._progress.consumer_group_metadata())
+        self._repeat(self._producer.commit_transaction)
         self._began = None
 
     def abort(self) -> None:
@@ -201,24 +202,23 @@ class KafkaMover:
         except KafkaException as error:
             raise self._failed(error.args[0]) from error
 
-    def _flush(self, meanwhile: Callable[[], object]) -> None:
+    def _flush(self) -> None:
         try:
-            while _called(lambda: self._producer.flush(_GLANCE)):
+            while _called(lambda: self._producer.flush(_ATTEMPT)):
                 self._check_age()
-                meanwhile()
         except KafkaException as error:
             raise self._failed(error.args[0]) from error
 
-    def _send_offsets(self, positions: Positions, group: Any, meanwhile: Callable[[], object]) -> None:
+    def _send_offsets(self, positions: Positions, group: Any) -> None:
         offsets = [TopicPartition(self.topic, p, c.offset, c.metadata) for p, c in positions.items()]
-        self._repeat(lambda timeout: self._producer.send_offsets_to_transaction(offsets, group, timeout), meanwhile)
+        self._repeat(lambda timeout: self._producer.send_offsets_to_transaction(offsets, group, timeout))
 
-    def _repeat(self, request: Callable[[float], None], meanwhile: Callable[[], object] = lambda: None) -> None:
+    def _repeat(self, request: Callable[[float], None]) -> None:
         """Carry a transactional request to its end, which librdkafka lets one take up again after a timeout."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                self._within(_HANGS, lambda: request(_ATTEMPT), meanwhile)
+                self._within(_HANGS, lambda: request(_ATTEMPT))
             except KafkaException as error:
                 cause = error.args[0]
                 passing = cause.retriable() or cause.code() in _AWAY
@@ -233,8 +233,8 @@ class KafkaMover:
                 self._way.heard()
                 return
 
-    def _within(self, seconds: float, call: Callable[[], None], meanwhile: Callable[[], object]) -> None:
-        """Make a call that may never return, and use the time.
+    def _within(self, seconds: float, call: Callable[[], None]) -> None:
+        """Make a call that may never return.
 
         librdkafka 2.16 sometimes waits for ever in send_offsets_to_transaction when a broker is back within seconds, whatever
         timeout it was given. Its producer is left behind then, and fenced by the next one.
@@ -249,10 +249,7 @@ class KafkaMover:
 
         thread = threading.Thread(target=work, name=f"{threading.current_thread().name}-transaction", daemon=True)
         thread.start()
-        deadline = time.monotonic() + seconds
-        while thread.is_alive() and time.monotonic() < deadline:
-            meanwhile()
-            thread.join(_GLANCE)
+        thread.join(seconds)
         if thread.is_alive():
             log.warning("%s: librdkafka does not return from a transactional request; begun anew", self.topic)
             self._producer = self._began = None

@@ -108,7 +108,7 @@ class Ground:
         self.topic, self.dlq = self._names.topic, self._names.dead_letter_topic
         for topic in (self.topic, self.dlq):
             KafkaView(bootstrap).create(topic, PARTITIONS)
-        self.watch = Watch(bootstrap, self.dlq, PARTITIONS)
+        self.watch = Watch(bootstrap, self.dlq, range(PARTITIONS))
         self._reader = RecordReader(Security(bootstrap))
 
         self._port = free_port()

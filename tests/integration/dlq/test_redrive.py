@@ -105,7 +105,7 @@ def test_killed_again_and_again_each_record_arrives_once(version: str) -> None:
         ground = Ground(kafka)
         letters = ground.letters(range(10_000))
         command = (sys.executable, "-c", KILLED, kafka.bootstrap, ground.topic, "one-uid")
-        watch = Watch(kafka.bootstrap, ground.origin, 3)
+        watch = Watch(kafka.bootstrap, ground.origin, range(3))
         for kill in range(3):
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
                 watch.wait_beyond(watch.records() + chance.randrange(1_000))
@@ -115,7 +115,7 @@ def test_killed_again_and_again_each_record_arrives_once(version: str) -> None:
                 watch.close()
                 kafka.kill_broker(1)
                 kafka.start_broker(1)
-                watch = Watch(kafka.bootstrap, ground.origin, 3)
+                watch = Watch(kafka.bootstrap, ground.origin, range(3))
         watch.close()
         # once more with the counts of all runs, however far they came
         done = ground.redrive(ground.job("one-uid"))

@@ -23,7 +23,7 @@ def test_killed_ten_times_each_record_arrives_once(tmp_path: Path) -> None:
     chance = random.Random(5)
     with own_stack(tmp_path / "operator.log") as stack, Kafka() as kafka:
         view = KafkaView(kafka.bootstrap)
-        view.create("orders", PARTITIONS)
+        view.create("orders", range(PARTITIONS))
         view.create("orders.dlq", PARTITIONS)
         letters = [letter(number, "orders") for number in range(RECORDS)]
         write(kafka.bootstrap, "orders.dlq", letters)
@@ -32,7 +32,7 @@ def test_killed_ten_times_each_record_arrives_once(tmp_path: Path) -> None:
         kubectl.wait_ready("KafkaCluster", "main")
         spec = {"clusterRef": {"name": "main"}, "source": {"topic": "orders.dlq"}}
         kubectl.apply(manifest("KafkaDLQRedrive", "back", spec, kubectl.namespace))
-        watch = Watch(kafka.bootstrap, "orders", PARTITIONS)
+        watch = Watch(kafka.bootstrap, "orders", range(PARTITIONS))
         for kill in range(KILLS):
             watch.wait_beyond(watch.records() + chance.randrange(6_000))
             stack.operator.kill()
@@ -40,7 +40,7 @@ def test_killed_ten_times_each_record_arrives_once(tmp_path: Path) -> None:
                 watch.close()
                 kafka.kill_broker(1)
                 kafka.start_broker(1)
-                watch = Watch(kafka.bootstrap, "orders", PARTITIONS)
+                watch = Watch(kafka.bootstrap, "orders", range(PARTITIONS))
             assert kubectl.get("KafkaDLQRedrive", "back")["status"]["phase"] == "Running", "killed in the middle"
             stack.operator.start()
         watch.close()

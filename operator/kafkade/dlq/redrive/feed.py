@@ -9,7 +9,6 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from kafkade.api.errors import KafkadeError
 from kafkade.clients.kafka_mover_client import TopicReader
 from kafkade.clients.kafka_mover_model import Record
 
@@ -20,12 +19,13 @@ SHORT = 30.0
 """Seconds without a record after which a partition's end is believed that is before the one it had: a new leader may not
 know for a moment how far its partition is committed; what it does not come to know was lost by an unclean election."""
 
-_AT_ONCE, _BYTES, _TIMEOUT = 1_000, 8 * 1024 * 1024, 0.25
-"""Records, bytes of their values, and seconds of one read: as many as fit when they are as large as those before."""
+_AT_ONCE, _BYTES, _TIMEOUT = 100, 8 * 1024 * 1024, 0.25
+"""Records, bytes of their values, and seconds of one read: as many as fit when they are as large as those before.
+
+A hundred are on their way again while they are still in the processor's cache: faster than a thousand by a sixth.
+"""
 
 _AT_FIRST = 20
-_AHEAD, _AHEAD_BYTES = 20_000, 16 * 1024 * 1024
-"""Records, and bytes of their values, that are read while the brokers commit those before."""
 
 
 @dataclass(slots=True)
@@ -46,10 +46,8 @@ class Feed:
         self._open: set[int] = set()
         self._next: dict[int, int] = {}
         self._ahead: deque[Record] = deque()
-        self._ahead_bytes = 0
         self._ends: dict[int, int] = {}
         self._short: dict[int, float] = {}
-        self._trouble: KafkadeError | None = None
         self._far = False
         self._at_once = _AT_FIRST
 
@@ -88,22 +86,9 @@ class Feed:
             self._next[record.partition] = record.offset + 1
         return found
 
-    def read_ahead(self) -> None:
-        """Read a little without waiting, while others are waited for. What goes wrong is raised by the next ``take``."""
-        enough = len(self._ahead) >= _AHEAD or self._ahead_bytes >= _AHEAD_BYTES
-        # ends speak of partitions whose records are not all handed out yet
-        if enough or self._far or self._ends or self._trouble is not None or not self._open:
-            return
-        try:
-            self._fetch(0)
-        except KafkadeError as error:
-            self._trouble = error
-
     def _assign(self) -> None:
         self._ahead.clear()
-        self._ahead_bytes = 0
         self._ends.clear()
-        self._trouble = None
         self._far = False
         self._reader.assign({n: max(self._next[n], self._wanted[n].ranges[0][0]) for n in self._open})
 
@@ -118,18 +103,12 @@ class Feed:
         self._ends.clear()
         for number in [number for number, since in self._short.items() if now - since > SHORT]:
             self._close(number)
-        if self._trouble is not None:
-            raise self._trouble
-        self._ahead_bytes = 0
-        if self._open:
-            self._fetch(_TIMEOUT)
-
-    def _fetch(self, timeout: float) -> None:
-        records, self._ends = self._reader.read(self._at_once, timeout)
+        if not self._open:
+            return
+        records, self._ends = self._reader.read(self._at_once, _TIMEOUT)
         self._ahead.extend(records)
         if records:
             size = sum([len(record.value or b"") for record in records])
-            self._ahead_bytes += size
             self._at_once = max(1, min(_AT_ONCE, _BYTES * len(records) // max(1, size)))
         for record in records if self._short else ():
             self._short.pop(record.partition, None)

@@ -35,9 +35,6 @@ MOST_SECONDS = 1.0
 _SLICES = 5
 """Transactions a second under a rate limit, so that it is even."""
 
-_CHUNK = 2_000
-"""Records that are decided before they are on their way."""
-
 _FORGET = 30.0
 """Seconds after which topics are asked about anew."""
 
@@ -191,7 +188,7 @@ class _Run:
         batch, most = _Batch(self._mover.shape), self._blame.limit
         self._batch = batch
         while batch.moved < room and batch.records < most and batch.bytes < MOST_BYTES:
-            chunk = self._feed.take(min(room - batch.moved, most - batch.records, _CHUNK))
+            chunk = self._feed.take(min(room - batch.moved, most - batch.records))
             if self._feed.went_back:
                 self._feed.went_back = False
                 self._check_identity()
@@ -277,7 +274,7 @@ class _Run:
             return
         self._batch = batch
         self._mover.begin()
-        self._mover.commit(*self._account.positions(), self._feed.read_ahead)
+        self._mover.commit(*self._account.positions())
         self._account.committed()
         self._publish()
         self._check_identity()

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from kafkade.api.errors import ClusterUnreachable
 from kafkade.clients.kafka_mover_client import TopicReader
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.dlq.redrive import feed as feed_module
@@ -151,31 +150,3 @@ def test_a_record_that_comes_again_is_told_and_not_handed_out() -> None:
     assert not feed.went_back
     assert feed.take(10) == []
     assert feed.went_back
-
-
-def test_reads_ahead_up_to_a_bound_and_only_what_may_be_read() -> None:
-    big = records(0, range(20), bytes(1024 * 1024))
-    script = Script((big[:8], {}), (big[8:16], {}), (big[16:], {0: 20}), (records(0, []), {}))
-    feed = feed_of(script, p0=([(0, 20)], 20))
-    for _ in range(5):
-        feed.read_ahead()
-    assert script.reads == 2, "16 MiB are enough"
-    assert len(feed.take(16)) == 16
-    feed.read_ahead()
-    assert script.reads == 2, "what was handed out counts until the next read"
-    assert offsets(feed.take(16)) == [(0, n) for n in range(16, 20)]
-    feed.read_ahead()
-    assert script.reads == 3, "the end is settled first"
-    feed.take(1)
-    assert not feed.open
-
-
-def test_trouble_while_reading_ahead_is_told_after_what_was_read() -> None:
-    script = Script((records(0, range(3)), {}), ClusterUnreachable("away"))
-    feed = feed_of(script, p0=([(0, 9)], 9))
-    for _ in range(4):
-        feed.read_ahead()
-    assert script.reads == 2
-    assert len(feed.take(10)) == 3
-    with pytest.raises(ClusterUnreachable, match="away"):
-        feed.take(10)
