@@ -23,7 +23,7 @@ def test_killed_ten_times_each_record_arrives_once(tmp_path: Path) -> None:
     chance = random.Random(5)
     with own_stack(tmp_path / "operator.log") as stack, Kafka() as kafka:
         view = KafkaView(kafka.bootstrap)
-        view.create("orders", range(PARTITIONS))
+        view.create("orders", PARTITIONS)
         view.create("orders.dlq", PARTITIONS)
         letters = [letter(number, "orders") for number in range(RECORDS)]
         write(kafka.bootstrap, "orders.dlq", letters)
