@@ -1,10 +1,10 @@
 """The data of the ConfigMap that a KafkaDLQPolicy gives to applications. Pure: equal input gives equal bytes.
 
 ======================== ===========================================================================================
-``policy.json``          the whole policy, for programs; its schema is docs/reference/dlq-policy.schema.json. The Python
-                         client reads this one
+``policy.json``          the whole policy, for programs; its schema is docs/reference/dlq-policy.schema.json
 ``connect.properties``   lines for sink connectors of Kafka Connect
 ``streams.properties``   lines for Kafka Streams 4.2 and newer
+``python.properties``    lines for consumers and producers of confluent-kafka
 ``spring.yaml``          settings of Spring Boot, and the Java that goes with them
 ======================== ===========================================================================================
 
@@ -20,6 +20,7 @@ from kafkade.api.errors import InvalidSpec
 from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.render_connect import connect_properties
 from kafkade.dlq.render_policy import policy_json
+from kafkade.dlq.render_python import python_properties
 from kafkade.dlq.render_spring import spring_yaml
 from kafkade.dlq.render_streams import streams_properties
 
@@ -37,6 +38,7 @@ def render(spec: KafkaDLQPolicySpec, topics: Sequence[SourceTopics]) -> dict[str
     data = {
         "connect.properties": connect_properties(spec, ordered),
         "policy.json": policy_json(spec, ordered),
+        "python.properties": python_properties(spec),
         "spring.yaml": spring_yaml(spec),
         "streams.properties": streams_properties(spec, ordered),
     }

@@ -238,6 +238,44 @@ def test_spring_waits_longer_than_kafka_lets_a_consumer_be_silent() -> None:
     assert yaml.safe_load(text)["spring"]["kafka"]["consumer"] == {"max-poll-interval": "900000ms"}
 
 
+PYTHON = [
+    ({}, {}, "short delays need nothing"),
+    (
+        {"retry": {"maxAttempts": 4, "backoff": {"initial": "1m", "maxDelay": "1h"}}},
+        {"consumer.max.poll.interval.ms": "720000"},
+        "in place a record has all delays, one after another",
+    ),
+    (
+        {"retry": {"maxAttempts": 4, "backoff": {"initial": "1m", "maxDelay": "1h"}, "strategy": "RetryTopics"}},
+        {"consumer.max.poll.interval.ms": "540000"},
+        "in a retry topic it has one of them",
+    ),
+    (
+        {"retry": {"maxAttempts": 100, "backoff": {"initial": "1h", "maxDelay": "1h"}}},
+        {"consumer.max.poll.interval.ms": "86400000"},
+        "librdkafka's upper limit",
+    ),
+    (
+        {"retry": {"maxAttempts": 4, "backoff": {"initial": "1h", "maxDelay": "1h"}}, "defaultAction": "DEAD_LETTER"},
+        {},
+        "nothing is tried again",
+    ),
+]
+DEAD_LETTERS = {"producer.enable.idempotence": "true", "producer.message.max.bytes": "1000000000"}
+
+
+@pytest.mark.parametrize(("fields", "expected", "reason"), PYTHON)
+def test_python(fields: dict[str, Any], expected: dict[str, str], reason: str) -> None:
+    lines = live(rendered(policy(**fields))["python.properties"])
+    assert lines == {"consumer.enable.auto.offset.store": "false", **expected, **DEAD_LETTERS}, reason
+
+
+@pytest.mark.parametrize("action", ["SKIP", "STOP"])
+def test_python_writes_no_dead_letter_where_the_policy_has_none(action: str) -> None:
+    lines = live(rendered(policy(defaultAction=action))["python.properties"])
+    assert lines == {"consumer.enable.auto.offset.store": "false"}
+
+
 def test_the_published_schema_is_that_of_the_code() -> None:
     assert (REFERENCE / SCHEMA_FILE).read_text() == json_schema_text()
 
