@@ -280,6 +280,10 @@ class KafkaDLQRedriveStatus(Model):
     topics: list[str] | None = Field(
         default=None, description="The dead-letter topics, in the order of work; they are settled when it begins."
     )
+    topic_ids: list[str] | None = Field(
+        default=None,
+        description="Kafka's ids of these topics, in the same order: one that is deleted and made again is another topic.",
+    )
     started: str | None = Field(default=None, description="When it began.", json_schema_extra={"format": "date-time"})
     finished: str | None = Field(default=None, description="When it ended.", json_schema_extra={"format": "date-time"})
     counts: Counts | None = Field(default=None, description="What became of the records.")

@@ -36,6 +36,7 @@ from kafkade.clients.model import (
     PartitionMove,
     PartitionOffsets,
     TopicDescription,
+    topic_id,
 )
 
 __all__ = ["KafkaAdmin", "Security"]
@@ -385,12 +386,7 @@ def _description(found: Any) -> TopicDescription:
         )
         for p in sorted(found.partitions, key=lambda p: p.id)
     )
-    return TopicDescription(found.name, _uuid(found.topic_id), partitions, internal=bool(found.is_internal))
-
-
-def _uuid(value: Any) -> str:
-    """As Kafka's own tools print an id: URL-safe base64, which librdkafka's is not."""
-    return str(value).replace("+", "-").replace("/", "_")
+    return TopicDescription(found.name, topic_id(found.topic_id), partitions, internal=bool(found.is_internal))
 
 
 def _entries(found: Mapping[str, Any]) -> dict[str, ConfigEntry]:

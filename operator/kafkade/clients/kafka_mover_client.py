@@ -18,7 +18,7 @@ from kafkade.api.errors import UnknownTopic
 from kafkade.clients.kafka_errors import Action
 from kafkade.clients.kafka_mover_model import Positions, Record, Target
 from kafkade.clients.kafka_way_client import GROUP_DENIED, Way, record_of
-from kafkade.clients.model import Committed
+from kafkade.clients.model import Committed, topic_id
 
 log = logging.getLogger("kafkade.librdkafka")
 
@@ -209,7 +209,7 @@ class Lookup:
         while True:
             try:
                 asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=self._way.timeout)
-                return str(asked[topic].result().topic_id)
+                return topic_id(asked[topic].result().topic_id)
             except KafkaException as error:
                 if error.args[0].code() != ForeignError.UNKNOWN_TOPIC_OR_PART:
                     raise self._way.failed(error.args[0], _READ, topic) from error

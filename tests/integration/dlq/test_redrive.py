@@ -135,7 +135,7 @@ def test_a_topic_that_is_deleted_and_made_again(kafka: Kafka) -> None:
         ground.view.delete(ground.topic)
         ground.view.create(ground.topic, 3)
         others = ground.letters(range(5_000, 7_000))
-        with pytest.raises(TopicRecreated, match="deleted and made again while this redrive ran"):
+        with pytest.raises(TopicRecreated, match="deleted and made again since this redrive began"):
             running.result(60)
     assert len(ground.back()) == slow.snapshot().counts.moved, "nothing of the new topic, and nothing that is not told"
     # what the old one had put back is not taken for something of the new one

@@ -505,6 +505,26 @@ def test_cancelled_while_the_operator_is_away(world: World, redrives: Redrives) 
     assert_each_once(letters.back(), sent)
 
 
+def test_its_topic_is_made_again_while_the_operator_is_away(world: World, redrives: Redrives) -> None:
+    letters = Letters(world)
+    sent = letters.write(range(600))
+    name = redrives.apply(letters, rateLimit=50)
+    redrives.moved(name)
+    assert redrives.get(name)["status"]["topicIds"] == [world.view.topic_id(letters.topic)]
+    world.operator.kill()
+    world.view.delete(letters.topic)
+    world.view.create(letters.topic, letters.partitions)
+    others = letters.write(range(1_000, 1_100))
+    world.operator.start()
+    status = redrives.phase(name, "Failed")
+    assert redrives.reason(name, "TopicRecreated")["message"].endswith("apply another redrive")
+    back = letters.back()
+    assert set(back) <= set(sent), "nothing of the new topic"
+    assert status["counts"]["moved"] <= len(back), "what was committed last may not have been told"
+    assert redrives.phase(redrives.apply(letters), "Completed")["counts"] == counts(read=100, moved=100)
+    assert_each_once([found for found in letters.back() if found not in back], others)
+
+
 def test_the_operator_ends_promptly_and_goes_on(world: World, redrives: Redrives) -> None:
     letters = Letters(world)
     sent = letters.write(range(300))

@@ -34,6 +34,8 @@ class Job:
     uid: str
     topic: str
     """The dead-letter topic."""
+    topic_id: str | None = None
+    """Kafka's id of it; None: of the topic that has the name when the run begins."""
     destination: str | None = None
     """One topic for all; None: each to the topic that its headers name."""
     filter: Filter = field(default_factory=Filter)
@@ -45,7 +47,7 @@ class Job:
     guard: Guard | None = None
 
     @classmethod
-    def of(cls, spec: KafkaDLQRedriveSpec, uid: str, topic: str) -> Job:
+    def of(cls, spec: KafkaDLQRedriveSpec, uid: str, topic: str, topic_id: str | None = None) -> Job:
         """The part of the redrive ``uid`` that is about the dead-letter topic ``topic``.
 
         Raises:
@@ -56,6 +58,7 @@ class Job:
         return cls(
             uid=uid,
             topic=topic,
+            topic_id=topic_id,
             destination=spec.destination.topic,
             filter=Filter.of(spec.filter),
             rate_limit=spec.rate_limit,

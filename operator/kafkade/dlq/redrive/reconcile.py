@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -172,7 +172,7 @@ class _Turn:
             return self.troubled(resource, error, stalled=True)
         check(topics, work.grant, self.connection.key)
         try:
-            _jobs(resource, spec, topics)
+            _jobs(resource, spec, dict.fromkeys(topics))
         except SpecError as error:
             return status.failed(resource, error, (), now, frozenset())
         if not topics:
@@ -183,11 +183,25 @@ class _Turn:
                 return status.waits_for_redrive(resource, topic, other, now, POLL)
         if self.pool.at_work + self.begun >= self.pool.most:
             return status.waits_for_worker(resource, self.pool.most, now, POLL)
+        ids = await self._ids(topics)
         if not spec.dry_run:
             await self.context.add_finalizer(resource)
         self.held |= dict.fromkeys(topics, resource.key)
         self.begun += 1
-        return status.beginning(resource, topics, now, SOON)
+        return status.beginning(resource, ids, now, SOON)
+
+    async def _ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """The topics' ids.
+
+        Raises:
+            KafkadeError: one of them cannot be described.
+        """
+        ids = {}
+        for topic, found in (await self.connection.kafka.describe_topics(topics)).items():
+            if isinstance(found, KafkadeError):
+                raise found
+            ids[topic] = found.topic_id
+        return ids
 
     async def _topics(self) -> frozenset[str]:
         if self._known is None:
@@ -219,7 +233,8 @@ class _Turn:
 
     def _new_run(self, work: RedriveWork) -> Run:
         topics = work.resource.status.get("topics") or ()
-        jobs = _jobs(work.resource, work.spec, topics)
+        ids = work.resource.status.get("topicIds") or [None] * len(topics)
+        jobs = _jobs(work.resource, work.spec, dict(zip(topics, ids, strict=True)))
         run = Run(work.resource.key, work.resource.uid, jobs, self.carry_out)
         self.pool.add(run)
         return run
@@ -342,8 +357,8 @@ class _Turn:
         )
 
 
-def _jobs(resource: Resource, spec: KafkaDLQRedriveSpec, topics: Sequence[str]) -> list[Job]:
-    return [Job.of(spec, resource.uid, topic) for topic in topics]
+def _jobs(resource: Resource, spec: KafkaDLQRedriveSpec, topics: Mapping[str, str | None]) -> list[Job]:
+    return [Job.of(spec, resource.uid, topic, topic_id) for topic, topic_id in topics.items()]
 
 
 def _says(resource: Resource, reason: str) -> bool:

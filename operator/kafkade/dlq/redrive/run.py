@@ -123,7 +123,8 @@ class _Run:
     def carry_out(self) -> Progress:
         if not self._job.dry_run:
             self._mover.take_over()
-        self._identity = self._mover.lookup.identity(self._job.topic)
+        self._identity = self._job.topic_id or self._mover.lookup.identity(self._job.topic)
+        self._check_identity()
         while True:
             self._load()
             try:
@@ -277,30 +278,28 @@ class _Run:
         self._mover.commit(*self._account.positions())
         self._account.committed()
         self._publish()
-        self._check_identity()
+        try:
+            self._check_identity()
+        except TopicRecreated:
+            # brokers forget what is committed about a topic when it is deleted, but a commit that was under way then can
+            # wait for the next topic of the name, and would say of its records that they are put back
+            self._mover.begin()
+            self._mover.commit(dict.fromkeys(self._mover.reader.bounds(), Committed(0)), {})
+            raise
         self._bucket.take(batch.moved)
         self._blame.committed()
 
     def _check_identity(self) -> None:
         """Go no further with another topic of the same name.
 
-        Brokers forget what is committed about a topic when it is deleted, but a commit that was under way then can wait for
-        the next topic of the name, and would say of its records that they are put back: that is taken back here.
-
         Raises:
             TopicRecreated, UnknownTopic: the topic is not there any more.
         """
-        found = self._mover.lookup.identity(self._job.topic)
-        if found == self._identity:
-            return
-        if not self._job.dry_run:
-            self._mover.abort()
-            self._mover.begin()
-            self._mover.commit(dict.fromkeys(self._mover.reader.bounds(), Committed(0)), {})
-        raise TopicRecreated(
-            f"topic {self._job.topic} was deleted and made again while this redrive ran, which ends it: for what is in the"
-            " topic now, apply another redrive"
-        )
+        if self._mover.lookup.identity(self._job.topic) != self._identity:
+            raise TopicRecreated(
+                f"topic {self._job.topic} was deleted and made again since this redrive began, which ends it: for what is"
+                " in the topic now, apply another redrive"
+            )
 
     def _learn(self, error: Aborted) -> None:
         """After an abort: try again, or find the record that is to blame."""

@@ -95,12 +95,11 @@ def held(resource: Resource, parts: Sequence[Progress], now: str, *, observe: bo
     return _report(resource, outcome, {**_not_begun(resource), **fields(parts)}, now, None)
 
 
-def beginning(resource: Resource, topics: Sequence[str], now: str, retry: float) -> Report:
-    """It is written down that it begins, and with which topics, before anything is done."""
-    outcome = Outcome.progressing("Redriving", f"begins with {_topics(topics)}")
-    return _report(
-        resource, outcome, {"phase": Phase.RUNNING.value, "started": now, "topics": list(topics)}, now, retry
-    )
+def beginning(resource: Resource, topics: Mapping[str, str], now: str, retry: float) -> Report:
+    """It is written down that it begins, and with which topics, by their ids, before anything is done."""
+    outcome = Outcome.progressing("Redriving", f"begins with {_topics(list(topics))}")
+    status = {"phase": Phase.RUNNING.value, "started": now, "topics": [*topics], "topicIds": [*topics.values()]}
+    return _report(resource, outcome, status, now, retry)
 
 
 def running(resource: Resource, parts: Sequence[Progress], now: str, retry: float) -> Report:

@@ -28,6 +28,7 @@ from kafkade.api.redrive import Counts, KafkaDLQRedriveSpec, PartitionProgress
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover_model import Fenced
+from kafkade.clients.model import TopicDescription
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
 from kafkade.dlq.redrive.pool import FENCED_PAUSE, Pool
@@ -50,6 +51,9 @@ class Kafka:
 
     async def topics(self) -> dict[str, int]:
         return dict.fromkeys(self.known, 1)
+
+    async def describe_topics(self, names: Collection[str]) -> dict[str, TopicDescription]:
+        return {name: TopicDescription(name, f"id of {name}", ()) for name in names}
 
     async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
         self.deleted += groups
@@ -139,6 +143,7 @@ async def test_it_is_written_down_that_it_begins_before_anything_is_done() -> No
     await found.look()
     assert found.said == ("Running", "False", "Redriving")
     assert (found.resource.status["topics"], found.resource.finalizers) == (["a.dlq"], (FINALIZER,))
+    assert found.resource.status["topicIds"] == ["id of a.dlq"]
     assert found.tries == []
     await found.looks(2)
     assert found.said == ("Completed", "True", "Completed")
@@ -147,6 +152,7 @@ async def test_it_is_written_down_that_it_begins_before_anything_is_done() -> No
     assert found.redrives.pool.runs() == []
     await found.looks(3)
     assert len(found.tries) == 1, "never again"
+    assert found.tries[0].topic_id == "id of a.dlq", "and of no other topic of that name"
 
 
 async def test_an_error_that_time_can_heal() -> None:

@@ -106,7 +106,7 @@ REPORTS = [
         id="waits for a worker after a restart",
     ),
     pytest.param(
-        lambda: status.beginning(redrive(), ["a.dlq", "b.dlq"], NOW, 1),
+        lambda: status.beginning(redrive(), {"a.dlq": "id-a", "b.dlq": "id-b"}, NOW, 1),
         ("Running", "False", "True", "False", "Redriving"),
         "begins with 2 dead-letter topics, a.dlq first",
         [],
