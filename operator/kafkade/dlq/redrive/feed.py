@@ -75,7 +75,7 @@ class Feed:
         if not self._ahead:
             self._read()
         found: list[Record] = []
-        ahead, wanted = self._ahead, {n: (self._next[n], self._wanted[n].ranges[0][1]) for n in self._open}
+        ahead, wanted = self._ahead, {number: self._now(number) for number in self._open}
         while ahead and not self._far and len(found) < most:
             record = ahead.popleft()
             first, end = wanted.get(record.partition, (0, 0))
@@ -90,7 +90,12 @@ class Feed:
         self._ahead.clear()
         self._ends.clear()
         self._far = False
-        self._reader.assign({n: max(self._next[n], self._wanted[n].ranges[0][0]) for n in self._open})
+        self._reader.assign({number: self._now(number)[0] for number in self._open})
+
+    def _now(self, number: int) -> tuple[int, int]:
+        """What is left of the range that a partition is in, or comes to next."""
+        first, end = self._wanted[number].ranges[0]
+        return max(first, self._next[number]), end
 
     def _read(self) -> None:
         """Get records, once those that were read before are handed out: their partitions end behind them."""

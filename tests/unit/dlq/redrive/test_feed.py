@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kafkade.clients.kafka_mover_client import TopicReader
 from kafkade.clients.kafka_mover_model import Record
@@ -150,3 +154,63 @@ def test_a_record_that_comes_again_is_told_and_not_handed_out() -> None:
     assert not feed.went_back
     assert feed.take(10) == []
     assert feed.went_back
+
+
+@st.composite
+def topics(draw: st.DrawFn) -> dict[int, tuple[list[tuple[int, int]], list[int]]]:
+    """By partition: ranges that neither touch nor overlap, and the offsets that have a record."""
+    made: dict[int, tuple[list[tuple[int, int]], list[int]]] = {}
+    for number in range(draw(st.integers(1, 3))):
+        edges = sorted(draw(st.sets(st.integers(0, 40), max_size=12)))
+        ranges = list(zip(edges[::2], edges[1::2], strict=False))
+        made[number] = (ranges, sorted(draw(st.sets(st.integers(0, 45)))))
+    return made
+
+
+class Log:
+    """A reader of a log in memory, which gives as few records at once as it likes."""
+
+    def __init__(self, logs: Mapping[int, list[int]], sizes: Iterator[int]) -> None:
+        self.logs = logs
+        self.sizes = sizes
+        self.at: dict[int, int] = {}
+
+    def assign(self, positions: Mapping[int, int]) -> None:
+        self.at = dict(positions)
+
+    def leave(self, partition: int) -> None:
+        del self.at[partition]
+
+    def read(self, limit: int, timeout: float) -> Answer:
+        found: list[Record] = []
+        ends: dict[int, int] = {}
+        for number in list(self.at):
+            some = [offset for offset in self.logs[number] if offset >= self.at[number]][: next(self.sizes)]
+            found += records(number, some)
+            if some:
+                self.at[number] = some[-1] + 1
+            else:
+                ends[number] = max(self.at[number], 46)
+        return found, ends
+
+
+@given(
+    topics(), st.lists(st.integers(1, 7), min_size=1, max_size=5), st.lists(st.integers(1, 9), min_size=1, max_size=5)
+)
+def test_each_wanted_record_once_and_in_order_however_it_is_read(
+    made: dict[int, tuple[list[tuple[int, int]], list[int]]], reads: list[int], takes: list[int]
+) -> None:
+    log = Log({number: there for number, (_, there) in made.items()}, itertools.cycle(reads))
+    feed = Feed(cast(TopicReader, log))
+    with patch.object(feed_module, "FAR", 5):
+        feed.start({number: Wanted(deque(ranges), 46) for number, (ranges, _) in made.items()})
+        found: dict[int, list[int]] = {number: [] for number in made}
+        for most in itertools.islice(itertools.cycle(takes), 1_000):
+            if not feed.open:
+                break
+            for record in feed.take(most):
+                found[record.partition].append(record.offset)
+    assert not feed.open
+    assert not feed.went_back
+    for number, (ranges, there) in made.items():
+        assert found[number] == [offset for offset in there if any(first <= offset < end for first, end in ranges)]
