@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ def run(options: Options) -> None:
     engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
     stop = asyncio.Event()
     _register(registry, engine, options, stop)
+    # Kopf's name for itself among peers, of which there are none; without it Kopf asks the system for the name of the
+    # user that it runs as, and the numbered user of an image has none
+    os.environ.setdefault("POD_ID", "kafkade")
     loop = asyncio.new_event_loop()
     try:
         with serving(options.metrics, engine.collectors):
