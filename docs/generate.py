@@ -16,7 +16,6 @@ from typing import Any
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
-from kafkade.dlq.redrive import run as _with_errors_of_its_own  # noqa: F401 -- known by its class once it is loaded
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 
 FOLDER = Path(__file__).parent / "reference"

@@ -16,7 +16,9 @@
     │   └── ReferenceNotReady       ReferencedBy  TopicNotFound  PolicyNotReady
     ├── KafkaError                  what a broker or the way to it answered
     │   ├── ClusterUnreachable      AuthenticationFailed  AuthorizationFailed  TLSFailed
-    │   ├── TopicAlreadyExists      UnknownTopic  LedgerUnreadable  ProgressUnreadable
+    │   ├── TopicAlreadyExists      UnknownTopic  TopicRecreated
+    │   ├── LedgerUnreadable        ProgressUnreadable  LedgerFull  MetadataTooLarge
+    │   ├── Aborted                 Fenced
     │   └── KafkaRequestFailed
     ├── RegistryError               what a schema registry or the way to it answered
     │   ├── RegistryUnreachable     RegistryAuthenticationFailed  RegistryReadOnly
@@ -276,6 +278,47 @@ class ProgressUnreadable(KafkaError):
     """The metadata of an offset in a redrive's group is not kafkade's, or a newer kafkade wrote it."""
 
     reason = "ProgressUnreadable"
+    retryable = False
+
+
+class TopicRecreated(KafkaError):
+    """The dead-letter topic was deleted and made again while a redrive of it ran. Nothing more is moved."""
+
+    reason = "TopicRecreated"
+    retryable = False
+
+
+class LedgerFull(KafkaError):
+    """What was put back lies in more separate ranges than can be written down. Nothing is lost, and no more is moved."""
+
+    reason = "LedgerFull"
+    retryable = False
+
+
+class Fenced(KafkaError):
+    """Another client with the same transactional id has taken over."""
+
+    reason = "Fenced"
+    retryable = False
+
+
+class Aborted(KafkaError):
+    """The transaction was aborted, and nothing of it counts. It can be done again from the committed positions.
+
+    ``code``: the protocol's error code, or librdkafka's own below 0.
+    """
+
+    reason = "TransactionAborted"
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MetadataTooLarge(KafkaError):
+    """The brokers' offset.metadata.max.bytes is smaller than the metadata of an offset."""
+
+    reason = "OffsetMetadataTooLarge"
     retryable = False
 
 

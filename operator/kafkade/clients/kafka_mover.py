@@ -20,11 +20,19 @@ from typing import Any, TypeVar
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
-from kafkade.api.errors import AuthorizationFailed, ClusterUnreachable, KafkadeError, KafkaRequestFailed
+from kafkade.api.errors import (
+    Aborted,
+    AuthorizationFailed,
+    ClusterUnreachable,
+    Fenced,
+    KafkadeError,
+    KafkaRequestFailed,
+    MetadataTooLarge,
+)
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action
 from kafkade.clients.kafka_mover_client import PATIENCE, Lookup, TopicReader, committed
-from kafkade.clients.kafka_mover_model import Aborted, Fenced, Header, MetadataTooLarge, Positions, Record
+from kafkade.clients.kafka_mover_model import Header, Positions, Record
 from kafkade.clients.kafka_way_client import Way
 
 log = logging.getLogger("kafkade.mover")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kafkade.api.errors import KafkaError
 from kafkade.clients.model import Committed
 
 Header = tuple[str, bytes | None]
@@ -36,33 +35,6 @@ class Target:
     partitions: int
     max_bytes: int | None = None
     compacted: bool = False
-
-
-class Fenced(KafkaError):
-    """Another client with the same transactional id has taken over."""
-
-    reason = "Fenced"
-    retryable = False
-
-
-class Aborted(KafkaError):
-    """The transaction was aborted, and nothing of it counts. It can be done again from the committed positions.
-
-    ``code``: the protocol's error code, or librdkafka's own below 0.
-    """
-
-    reason = "TransactionAborted"
-
-    def __init__(self, message: str, code: int = 0) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class MetadataTooLarge(KafkaError):
-    """The brokers' offset.metadata.max.bytes is smaller than the metadata of an offset."""
-
-    reason = "OffsetMetadataTooLarge"
-    retryable = False
 
 
 Positions = Mapping[int, Committed]

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from kafkade.api.errors import UnknownTopic
+from kafkade.api.errors import Fenced, LedgerFull, TopicRecreated, UnknownTopic
 from kafkade.api.redrive import OffsetRange, RedriveFilter
 from kafkade.clients import kafka_mover_client
 from kafkade.clients.kafka_config import Security
-from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.devstack.kafka import Kafka
 from kafkade.dlq.letter import REDRIVE_COUNT
 from kafkade.dlq.redrive.control import Control
@@ -27,7 +26,7 @@ from kafkade.dlq.redrive.filter import Filter
 from kafkade.dlq.redrive.job import Guard, HeaderChanges, Job
 from kafkade.dlq.redrive.keep import keep_ledger
 from kafkade.dlq.redrive.progress import Progress
-from kafkade.dlq.redrive.run import LedgerFull, TopicRecreated, redrive
+from kafkade.dlq.redrive.run import redrive
 from support.kafka import KafkaView, until
 from support.letters import START, Seen, Watch, assert_each_once, letter, read, write
 

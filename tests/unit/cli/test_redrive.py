@@ -7,12 +7,18 @@ from collections.abc import Callable, Iterator
 import pytest
 import typer
 
-from kafkade.api.errors import AuthorizationFailed, ClusterUnreachable, KafkadeError, KafkaRequestFailed
+from kafkade.api.errors import (
+    Aborted,
+    AuthorizationFailed,
+    ClusterUnreachable,
+    Fenced,
+    KafkadeError,
+    KafkaRequestFailed,
+)
 from kafkade.api.redrive import Counts, KafkaDLQRedriveSpec, OffsetRange
 from kafkade.cli import redrive_command
 from kafkade.cli.redrive_options import add_headers, header_matches, job_of, offset_ranges, spec_of
 from kafkade.clients.kafka_config import Security
-from kafkade.clients.kafka_mover_model import Aborted, Fenced
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Guard, Job
 from kafkade.dlq.redrive.progress import Progress

@@ -10,11 +10,10 @@ import pytest
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException
 
-from kafkade.api.errors import ClusterUnreachable
+from kafkade.api.errors import Aborted, ClusterUnreachable, Fenced
 from kafkade.clients import kafka_mover
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import KafkaMover
-from kafkade.clients.kafka_mover_model import Aborted, Fenced
 from kafkade.clients.model import Committed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kafkade.clients.kafka_mover_model import Aborted
+from kafkade.api.errors import Aborted
 from kafkade.dlq.redrive.decide import FailReason
 
 MOST_RECORDS = 20_000

@@ -7,10 +7,9 @@ import logging
 import time
 from collections.abc import Sequence
 
-from kafkade.api.errors import KafkadeError, KafkaRequestFailed
+from kafkade.api.errors import Fenced, KafkadeError, KafkaRequestFailed
 from kafkade.api.objects import Key
 from kafkade.clients.kafka_config import Security
-from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.dlq.redrive.attempt import Allowed, CarryOut, Try
 from kafkade.dlq.redrive.job import Job
 from kafkade.dlq.redrive.progress import Progress

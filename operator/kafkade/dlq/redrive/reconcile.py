@@ -24,6 +24,7 @@ from kafkade.api.errors import (
     ApiNotFound,
     ApiUnavailable,
     ClusterUnreachable,
+    Fenced,
     KafkadeError,
     NotAllowed,
     SpecError,
@@ -33,7 +34,6 @@ from kafkade.api.kinds import DLQ_REDRIVE
 from kafkade.api.objects import CONFLICT_RETRY, Key, Report, Resource
 from kafkade.api.redrive import KafkaDLQRedriveSpec, Phase
 from kafkade.clients.connection import Connection
-from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.dlq.redrive import status
 from kafkade.dlq.redrive.attempt import CarryOut
 from kafkade.dlq.redrive.job import GROUP_PREFIX, Job

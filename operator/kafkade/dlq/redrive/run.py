@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from kafkade.api.errors import KafkaError
+from kafkade.api.errors import Aborted, LedgerFull, TopicRecreated
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import MAX_BATCH_BYTES, KafkaMover, Outgoing, Shape
-from kafkade.clients.kafka_mover_model import Aborted, Record
+from kafkade.clients.kafka_mover_model import Record
 from kafkade.clients.model import Committed
 from kafkade.dlq.redrive.account import Account, Stretch
 from kafkade.dlq.redrive.blame import Blame
@@ -23,8 +23,6 @@ from kafkade.dlq.redrive.feed import Feed
 from kafkade.dlq.redrive.job import Job
 from kafkade.dlq.redrive.ledger import group_of
 from kafkade.dlq.redrive.progress import Progress
-
-__all__ = ["LedgerFull", "TopicRecreated", "redrive"]
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of keys and values of a transaction: what librdkafka has in memory of it."""
@@ -37,20 +35,6 @@ _SLICES = 5
 
 _FORGET = 30.0
 """Seconds after which topics are asked about anew."""
-
-
-class TopicRecreated(KafkaError):
-    """The dead-letter topic was deleted and made again while a redrive of it ran. Nothing more is moved."""
-
-    reason = "TopicRecreated"
-    retryable = False
-
-
-class LedgerFull(KafkaError):
-    """What was put back lies in more separate ranges than can be written down. Nothing is lost, and no more is moved."""
-
-    reason = "LedgerFull"
-    retryable = False
 
 
 def redrive(security: Security, job: Job, control: Control, allowed: Callable[[str], bool]) -> Progress:

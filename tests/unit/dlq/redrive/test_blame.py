@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkade.clients.kafka_mover_model import Aborted
+from kafkade.api.errors import Aborted
 from kafkade.dlq.redrive.blame import MOST_ABORTS, MOST_RECORDS, Blame
 from kafkade.dlq.redrive.decide import FailReason
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kafkade.api.errors import ClusterUnreachable, KafkadeError, UnknownTopic
+from kafkade.api.errors import ClusterUnreachable, Fenced, KafkadeError, UnknownTopic
 from kafkade.api.objects import Key
 from kafkade.api.redrive import Counts, PartitionProgress
 from kafkade.clients.kafka_config import Security
-from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.dlq.redrive import pool as pool_module
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job

@@ -17,6 +17,7 @@ from kafkade.api.errors import (
     ApiForbidden,
     AuthorizationFailed,
     ClusterUnreachable,
+    Fenced,
     KafkadeError,
     LedgerUnreadable,
     UnknownTopic,
@@ -27,7 +28,6 @@ from kafkade.api.policy import Grant
 from kafkade.api.redrive import Counts, KafkaDLQRedriveSpec, PartitionProgress
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka_config import Security
-from kafkade.clients.kafka_mover_model import Fenced
 from kafkade.clients.model import TopicDescription
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
