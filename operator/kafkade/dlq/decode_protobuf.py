@@ -7,9 +7,7 @@ MessageIndexes.java).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import protoxy
@@ -17,10 +15,9 @@ from google.protobuf import json_format, message, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
+from kafkade.clients.protobuf import ROOT, compile_texts, is_import_path
 from kafkade.clients.registry_schemas import SchemaText
 from kafkade.dlq.decode_errors import Undecodable
-
-_ROOT = "kafkade-schema.proto"
 
 
 class ProtobufReader:
@@ -32,11 +29,11 @@ class ProtobufReader:
             Undecodable: the schema does not compile.
         """
         files = _compiled(schema)
-        self._root = files[_ROOT]
+        self._root = files[ROOT]
         self._pool = DescriptorPool()
         added: set[str] = set()
         try:
-            self._add(_ROOT, files, added)
+            self._add(ROOT, files, added)
         except (TypeError, KeyError) as error:
             raise Undecodable(f"not a Protobuf schema: {error}") from error
 
@@ -99,28 +96,20 @@ def _varints(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _compiled(schema: SchemaText) -> dict[str, FileDescriptorProto]:
-    """The file and all that it imports, by name; the compiler reads files, so the texts stand in a folder for that long."""
-    texts = {_ROOT: schema.text}
+    """The file and all that it imports, by name."""
+    texts = {ROOT: schema.text}
     _collect(schema, texts)
-    with tempfile.TemporaryDirectory(prefix="kafkade-") as folder:
-        for name, text in texts.items():
-            path = Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        try:
-            compiled = protoxy.compile(
-                [str(Path(folder, _ROOT))], [folder], include_imports=True, include_source_info=False
-            )
-        except protoxy.ProtoxyError as error:
-            raise Undecodable(f"not a Protobuf schema: {str(error).splitlines()[0]}") from error
+    try:
+        compiled = compile_texts(texts)
+    except protoxy.ProtoxyError as error:
+        raise Undecodable(f"not a Protobuf schema: {str(error).splitlines()[0]}") from error
     # descriptors of the pool are made of this package's own classes, whichever the compiler gave
-    return {file.name: FileDescriptorProto.FromString(file.SerializeToString()) for file in compiled.file}
+    return {name: FileDescriptorProto.FromString(file.SerializeToString()) for name, file in compiled.items()}
 
 
 def _collect(schema: SchemaText, texts: dict[str, str]) -> None:
     for name, other in schema.references:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or name == _ROOT:
+        if not is_import_path(name):
             raise Undecodable(f"its reference {name!r} is no relative import path")
         if name not in texts:
             texts[name] = other.text
