@@ -101,14 +101,16 @@ class _Run:
         self._blame = Blame()
         self._batch = _Batch(mover.shape)
         self._stuck: LedgerFull | None = None
-        self._identity: str | None = None
+        self._identity = job.topic_id
         self._asked = time.monotonic()
 
     def carry_out(self) -> Progress:
         if not self._job.dry_run:
             self._mover.take_over()
-        self._identity = self._job.topic_id or self._mover.lookup.identity(self._job.topic)
-        self._check_identity()
+        if self._job.topic_id is None:
+            self._identity = self._mover.lookup.identity(self._job.topic)
+        else:
+            self._check_identity()
         while True:
             self._load()
             try:
