@@ -1,19 +1,15 @@
-"""Metrics of policies for Prometheus: what waits, since when, and how fast it comes.
-
-Reconciles tell from the event loop, scrapes ask from threads of their own. What is handed over is never changed again.
-"""
+"""Metrics of policies for Prometheus: what waits, since when, and how fast it comes."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
+from kafkade.api.metrics import ResourceMetrics
 from kafkade.api.objects import Key
 from kafkade.dlq.depth import Depth
 
@@ -33,36 +29,22 @@ class Counted:
     """Whether a limit of spec.alert is passed."""
 
 
-class PolicyMetrics(Collector):
-    """What is known of each policy. Numbers that could not be renewed are dropped: stale ones would look like good ones."""
+class PolicyMetrics(ResourceMetrics[Counted | None]):
+    """What was counted for each policy at the last look; None: it could not be.
+
+    Numbers that could not be renewed are dropped: stale ones would look like good ones.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._known: dict[Key, Counted | None] = {}
 
-    def tell(self, policy: Key, counted: Counted | None) -> None:
-        """What was counted at the last look; None: it could not be."""
-        with self._lock:
-            self._known[policy] = counted
-
-    def forget(self, policy: Key) -> None:
-        """A policy is gone."""
-        with self._lock:
-            self._known.pop(policy, None)
-
-    def collect(self) -> Iterable[Metric]:
-        """All families with what is known now; Prometheus calls it."""
-        with self._lock:
-            known = sorted(self._known.items())
-        return _families(known, self._clock())
-
-    def describe(self) -> Iterable[Metric]:
-        """All families without samples."""
-        return _families((), 0.0)
+    def families(self, known: Sequence[tuple[Key, Counted | None]]) -> list[Metric]:
+        """As docs/reference/metrics.md has them."""
+        return _families(known, self._clock() if known else 0.0)
 
 
-def _families(known: Iterable[tuple[Key, Counted | None]], now: float) -> list[Metric]:
+def _families(known: Sequence[tuple[Key, Counted | None]], now: float) -> list[Metric]:
     counted = GaugeMetricFamily(
         "kafkade_dlq_policy_counted",
         "1 where the dead letters of the policy could be counted, 0 where not: its other series are gone then",
