@@ -91,8 +91,7 @@ class Session:
             groups = {}
         return {
             topic: {
-                # librdkafka's Python client commits metadata with the zero byte that ends strings in C
-                partition: Ledger.read(found.offset, found.metadata.rstrip("\0"))
+                partition: Ledger.read(found.offset, found.metadata)
                 for (name, partition), found in groups.get(group_of(topic), {}).items()
                 if name == topic
             }
