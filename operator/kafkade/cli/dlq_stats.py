@@ -15,8 +15,7 @@ from kafkade.cli.options import Output
 from kafkade.cli.output import add_row, errors_reported, new_table, print_data, with_progress
 from kafkade.cli.session import Session
 from kafkade.clients.kafka_mover_model import Record
-from kafkade.dlq.headers import read
-from kafkade.dlq.redrive.progress import age
+from kafkade.dlq.redrive.progress import bucket_of
 
 
 class Stats:
@@ -29,12 +28,8 @@ class Stats:
         self.newest: int | None = None
 
     def count(self, record: Record) -> None:
-        """Count one more; what its headers do not say is an empty text."""
-        letters = read(record.headers)
-        letter = letters[0] if letters else None
-        error = (letter.error_class or "") if letter else ""
-        origin = (letter.origin.topic or "") if letter else ""
-        self.buckets[error, origin, age(record.timestamp, self._now)] += 1
+        """Count one more."""
+        self.buckets[bucket_of(record.headers, record.timestamp, self._now)] += 1
         if record.timestamp >= 0:
             self.oldest = min(record.timestamp, record.timestamp if self.oldest is None else self.oldest)
             self.newest = max(record.timestamp, record.timestamp if self.newest is None else self.newest)

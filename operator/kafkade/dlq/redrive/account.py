@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from kafkade.clients.kafka_mover_model import Positions, Record
 from kafkade.clients.model import Committed
-from kafkade.dlq.headers import of_record
 from kafkade.dlq.redrive.decide import Decision, Fail, Lost, Skip
 from kafkade.dlq.redrive.feed import Wanted
 from kafkade.dlq.redrive.job import Job
 from kafkade.dlq.redrive.ledger import MAX_METADATA, Ledger
-from kafkade.dlq.redrive.progress import Progress, Tally, age, progress, total
+from kafkade.dlq.redrive.progress import Progress, Tally, bucket_of, progress, total
 
 _METADATA = MAX_METADATA - 1
 """librdkafka's Python client adds a zero byte."""
@@ -123,11 +122,8 @@ class Account:
 
     def note(self, record: Record, original: Record | None) -> None:
         """Count a record in the histogram of a dry run. ``original``: what it points to."""
-        letters = of_record(record.headers, record.key, record.value)
-        error = (letters[0].error_class or "") if letters else ""
-        origin = (letters[0].origin.topic or "") if letters else ""
         stamp = record.timestamp if original is None else original.timestamp
-        self._histogram[error, origin, age(stamp, self._began)] += 1
+        self._histogram[bucket_of(record.headers, stamp, self._began)] += 1
 
     def finish(self) -> None:
         """Nothing is left to be read, where the end of a partition has no record either."""

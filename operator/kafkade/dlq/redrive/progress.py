@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from kafkade.api.errors import ProgressUnreadable
 from kafkade.api.redrive import Bucket, Counts, Failure, PartitionProgress
+from kafkade.dlq.headers import Headers, read
 
 MAX_FAILURES = 20
 """Records of a partition that are named; the others are only counted."""
@@ -98,6 +99,14 @@ def total(tallies: Iterable[Tally]) -> Counts:
         for name in sums:
             sums[name] += getattr(tally, name)
     return Counts(**sums)
+
+
+def bucket_of(headers: Headers, timestamp: int, now: int) -> tuple[str, str, str]:
+    """Error class, origin and age of a dead letter; what its headers do not say is an empty text."""
+    letters = read(headers)
+    if not letters:
+        return "", "", age(timestamp, now)
+    return letters[0].error_class or "", letters[0].origin.topic or "", age(timestamp, now)
 
 
 def age(timestamp: int, now: int) -> str:
