@@ -56,6 +56,9 @@ class Kind:
     columns: tuple[Column, ...] = _CONDITION
     rules: tuple[Mapping[str, str], ...] = ()
     """CEL rules on the whole resource: those that need metadata.name."""
+    is_run: bool = False
+    """A resource is one run: its own reconcile stops what is at work when it is paused, and what a deletion would clean up is
+    not worth waiting for a cluster that cannot be reached."""
 
 
 _CLUSTER_COLUMNS = (
@@ -124,6 +127,7 @@ KINDS: dict[str, Kind] = {
             KafkaDLQRedriveSpec,
             KafkaDLQRedriveStatus,
             _DLQ_REDRIVE_COLUMNS,
+            is_run=True,
         ),
     )
 }

@@ -13,7 +13,7 @@ from kafkade.api.common import Model, parse, seconds
 from kafkade.api.conditions import Outcome, condition, next_status, transition_events
 from kafkade.api.context import Work
 from kafkade.api.errors import ClusterNotFound, ClusterNotReady, InvalidSpec, KafkadeError, KubernetesError, NotAllowed
-from kafkade.api.kinds import DLQ_REDRIVE, KINDS
+from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.policy import Grant, grant_for, needs_labels
 from kafkade.engine.connections import Connections
@@ -39,7 +39,7 @@ class Gates:
         """Pass one resource through the gates, in order."""
         if resource.deleted and FINALIZER not in resource.finalizers:
             return None
-        if resource.spec.get("paused") is True and resource.key.kind != DLQ_REDRIVE:  # which has something to stop
+        if resource.spec.get("paused") is True and not KINDS[resource.key.kind].is_run:
             return self._paused(resource)
         try:
             spec = _spec(resource)
@@ -127,8 +127,7 @@ class Gates:
                 # it goes as well in a moment, and its Secrets went first: it may still have a connection
                 return self._waiting(resource, error, retry=1.0)
             why = f"namespace {resource.key.namespace} is being deleted and {cluster.key} cannot be reached"
-        # a redrive only leaves a group behind, which expires
-        patience = 0.0 if resource.key.kind == DLQ_REDRIVE else _patience(cluster)
+        patience = 0.0 if KINDS[resource.key.kind].is_run else _patience(cluster)
         since = (condition(cluster.status, "Ready") or {}).get("lastTransitionTime") or self.now()
         waited = _age(max(since, resource.deleted or since), self.now())
         if why is None and waited >= patience:
