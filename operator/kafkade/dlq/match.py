@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kafkade.api.common import parse
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import DeadLetterLoop, InvalidSpec, NotAllowed
-from kafkade.api.kinds import DLQ_POLICY
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import DLQ_SUFFIX, INTERNAL_TOPICS, Grant
 from kafkade.dlq.naming import is_own
@@ -133,7 +133,7 @@ def _of_group(name: str, rule: Rule) -> bool:
 def cluster_of(rule: Rule) -> Key:
     """The KafkaCluster of a policy."""
     ref = rule.spec.cluster_ref
-    return Key("KafkaCluster", ref.namespace or rule.key.namespace, ref.name)
+    return Key(CLUSTER, ref.namespace or rule.key.namespace, ref.name)
 
 
 def _is_pattern(text: str) -> bool:
