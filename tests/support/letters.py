@@ -66,7 +66,7 @@ def write(bootstrap: str, topic: str, letters: Iterable[Seen], *, partition: int
 
 
 def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
-    """All records of a topic that a reader with isolation.level=read_committed gets by now."""
+    """All records of a topic that a reader with isolation.level=read_committed gets by now, partition by partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -82,15 +82,16 @@ def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
         partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
         _wait_for_markers(bootstrap, consumer, topic, partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        found, open_, deadline = [], set(partitions), time.monotonic() + patience
+        found: dict[int, list[Seen]] = {number: [] for number in sorted(partitions)}
+        open_, deadline = set(partitions), time.monotonic() + patience
         while open_:
             assert time.monotonic() < deadline, f"{topic}: no end in partitions {open_}"
             for message in consumer.consume(5_000, 0.5):
                 if message.error() is None:
-                    found.append(seen(message))
+                    found[message.partition()].append(seen(message))
                 elif message.error().code() == KafkaError._PARTITION_EOF:
                     open_.discard(message.partition())
-        return found
+        return [one for records in found.values() for one in records]
     finally:
         consumer.close()
 
