@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from . import kafka, kind, kubernetes, lock, maven, parallel, registry
+from . import helm, kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
 from .kafka import Kafka
 from .kind import Cluster
@@ -30,19 +30,23 @@ def prepare(
     kafka_version: Annotated[
         list[str] | None, typer.Option("--kafka", help="A Kafka version; may be repeated.")
     ] = None,
-    all_versions: Annotated[bool, typer.Option("--all", help="All Kafka versions that there are locks for.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All Kafka versions that there are locks for, and the tools of the chart.")
+    ] = False,
     no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
     no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
 ) -> None:
     """Download and build what the stack needs, so that later starts take seconds."""
     chosen = kafka_version or [kafka.DEFAULT_VERSION]
-    versions = maven.locked_versions("kafka") if all_versions else chosen
+    versions = maven.locked_versions("kafka") if everything else chosen
     # side by side: downloads wait for the network while the compiler works
     work: list[Callable[[], object]] = [partial(_prepare_kafka, versions)]
     if not no_registry:
         work.append(registry.prepare)
     if not no_kubernetes:
         work.append(kubernetes.prepare)
+    if everything:
+        work.append(helm.prepare)
     _end_in_order()
     parallel.gather(*work)
     console.print("The stack is in the cache.")

@@ -23,7 +23,7 @@ from pathlib import Path
 from . import cache, parallel, progress
 from .errors import DevStackError
 
-MINIMUM = (1, 25)
+MINIMUM = (1, 26)
 
 _POLL = 0.1
 
@@ -82,6 +82,19 @@ ETCD = GoModule(
     tags="http2legacy",
 )
 KIND = GoModule(name="kind", version="v0.33.0", packages={"kind": "sigs.k8s.io/kind"})
+_HELM_VERSION = "v4.3.1"
+HELM = GoModule(
+    name="helm",
+    version=_HELM_VERSION,
+    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+    # without it a build says v4.3, which a chart's requirements could not be held against
+    ldflags=f"-X helm.sh/helm/v4/internal/version.version={_HELM_VERSION}",
+)
+KUBECONFORM = GoModule(
+    name="kubeconform",
+    version="v0.8.0",
+    packages={"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
+)
 
 
 def binaries(module: GoModule) -> Path:

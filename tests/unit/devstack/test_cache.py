@@ -93,6 +93,8 @@ def test_a_module_pins_the_version_that_is_said() -> None:
         (golang.ETCD, "go.etcd.io/etcd/server/v3"),
         (golang.KUBERNETES, "k8s.io/kubernetes"),
         (golang.KIND, "sigs.k8s.io/kind"),
+        (golang.HELM, "helm.sh/helm/v4"),
+        (golang.KUBECONFORM, "github.com/yannh/kubeconform"),
     ):
         assert f"{path} {module.version}" in (module.source / "go.mod").read_text()
 

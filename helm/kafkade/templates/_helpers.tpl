@@ -1,0 +1,54 @@
+{{/* Names and labels that all templates share. */}}
+
+{{/* The operator's name: the release's, with -kafkade unless it says so already. At most 63 characters, as labels are. */}}
+{{- define "kafkade.fullname" -}}
+{{- $given := .Values.operator.fullnameOverride -}}
+{{- $name := ternary .Release.Name (printf "%s-kafkade" .Release.Name) (contains "kafkade" .Release.Name) -}}
+{{- default $name $given | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Name and version of the chart, as a label's value. */}}
+{{- define "kafkade.chart" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/*
+Labels to select pods by, which never change: (dict "context" $ "component" "operator").
+"name" is of the application, kafkade unless it is said.
+*/}}
+{{- define "kafkade.selectorLabels" -}}
+app.kubernetes.io/name: {{ .name | default "kafkade" }}
+app.kubernetes.io/instance: {{ .context.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* All labels of an object; takes what kafkade.selectorLabels does, and "version", the appVersion unless it is said. */}}
+{{- define "kafkade.labels" -}}
+{{ include "kafkade.selectorLabels" . }}
+app.kubernetes.io/part-of: kafkade
+app.kubernetes.io/version: {{ .version | default .context.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .context.Release.Service }}
+helm.sh/chart: {{ include "kafkade.chart" .context }}
+{{- end -}}
+
+{{/* An image by its digest, or by its tag: (dict "image" .Values.operator.image "tag" .Chart.AppVersion). */}}
+{{- define "kafkade.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ .image.tag | default .tag }}
+{{- end -}}
+{{- end -}}
+
+{{- define "kafkade.operator.selectorLabels" -}}
+{{ include "kafkade.selectorLabels" (dict "context" . "component" "operator") }}
+{{- end -}}
+
+{{- define "kafkade.operator.labels" -}}
+{{ include "kafkade.labels" (dict "context" . "component" "operator") }}
+{{- end -}}
+
+{{- define "kafkade.operator.serviceAccount" -}}
+{{- $given := .Values.operator.serviceAccount -}}
+{{- default (ternary (include "kafkade.fullname" .) "default" $given.create) $given.name -}}
+{{- end -}}
