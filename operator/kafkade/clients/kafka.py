@@ -130,25 +130,33 @@ class KafkaAdmin:
         return ClusterDescription(metadata.cluster_id, self._controller, brokers, _health(metadata))
 
     async def _metadata(self) -> Any:
-        """Metadata of all topics, from a cluster that has brokers.
+        """Metadata of all topics, from a cluster that has brokers and answered just now.
 
         A KRaft broker that starts or is being shut down names no broker at all, itself included. That is over in a
-        moment, with an answer or without one, so it is asked again for a while.
+        moment, with an answer or without one, so it is asked again for a while. librdkafka closes its connections to
+        brokers that are named no more, and a request that meets this fails: it gets one more try, on new connections.
 
         Raises:
             ClusterUnreachable: no broker is up, or none answers. Other KafkadeErrors as everywhere.
         """
         started = time.monotonic()
-        while True:
-            metadata = await self._link.call_blocking(lambda admin: _list_topics(admin, self._timeout))
-            if metadata is not None and metadata.brokers:
-                return metadata
-            if time.monotonic() - started > DOWN_GRACE:
-                raise ClusterUnreachable(
-                    f"{self._security.bootstrap} answers, but knows of no broker that is up, itself included:"
-                    " look into the brokers' logs if this lasts"
-                )
+        nameless = lost = False
+        while not nameless or time.monotonic() - started < DOWN_GRACE:
+            try:
+                metadata = await self._link.call_blocking(lambda admin: _list_topics(admin, self._timeout))
+            except ClusterUnreachable:
+                if lost and not nameless:
+                    raise
+                lost = True
+            else:
+                if metadata is not None and metadata.brokers:
+                    return metadata
+                nameless = True
             await asyncio.sleep(_PAUSE)
+        raise ClusterUnreachable(
+            f"{self._security.bootstrap} answers, but knows of no broker that is up, itself included:"
+            " look into the brokers' logs if this lasts"
+        )
 
     async def features(self) -> Mapping[str, int | str]:
         """Finalized feature levels; metadata.version by its name (``4.1-IV1``). Empty where they cannot be had."""
