@@ -17,6 +17,7 @@ from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError, S
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.model import ClusterDescription
 from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.connect import Access, access_of, secrets_of
 from kafkade.clusters.reconcile import failed, reconcile
@@ -73,6 +74,14 @@ class Connections:
         """Kafka's own id of the cluster, once it has been reached."""
         connection = self.get(cluster)
         return connection.description.cluster_id if connection else None
+
+    def described(self) -> list[tuple[Key, ClusterDescription | None]]:
+        """What was last seen of each cluster that was looked at; None of one without a working connection."""
+        return [
+            (cluster, None if state.connection is None else state.connection.description)
+            for cluster, state in list(self._states.items())
+            if state.tried.is_set()
+        ]
 
     def seen_deleted(self, cluster: Key) -> bool:
         """Whether the connection was looked at since the KafkaCluster has been in deletion.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import Connections
 from kafkade.engine.gates import Gates
 from kafkade.engine.lane import Lane
+from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
@@ -119,10 +120,11 @@ class Engine:
         self.ownership = Ownership(self.store, self.connections, namespaces)
         self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
         policies, self._redrives = Policies(), Redrives()
-        self.collectors: tuple[Collector, ...] = (policies.metrics, self._redrives.metrics)
-        """What tells Prometheus of the resources."""
+        self._metrics = EngineMetrics(lambda: list(self.store), self._waiting, self.connections.described)
+        self.collectors: tuple[Collector, ...] = (self._metrics, policies.metrics, self._redrives.metrics)
+        """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)
-        self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now)
+        self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now, self._metrics.reported)
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
 
@@ -214,12 +216,22 @@ class Engine:
     def _lane(self, cluster: Key, kind: str) -> Lane:
         if (cluster, kind) not in self._lanes:
             if kind == CLUSTER:
-                lane = Lane(lambda keys: self._look_at_cluster(keys[0]), limit=1, linger=0.0)
+                lane = Lane(self._timed(kind, lambda keys: self._look_at_cluster(keys[0])), limit=1, linger=0.0)
             else:
                 member = self._members[kind]
-                lane = Lane(lambda keys: self._work(keys, cluster, member), limit=member.batch)
+                lane = Lane(self._timed(kind, lambda keys: self._work(keys, cluster, member)), limit=member.batch)
             self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
+
+    def _timed(self, kind: str, work: Callable[[list[Key]], Awaitable[None]]) -> Callable[[list[Key]], Awaitable[None]]:
+        async def measured(keys: list[Key]) -> None:
+            with self._metrics.batch(kind):
+                await work(keys)
+
+        return measured
+
+    def _waiting(self) -> list[Waiting]:
+        return [Waiting(cluster, kind, len(lane)) for (cluster, kind), (lane, _) in list(self._lanes.items())]
 
     def _close_lanes(self, cluster: Key) -> None:
         """Lanes of a cluster that no resource names any more go, so that memory follows the resources that exist."""

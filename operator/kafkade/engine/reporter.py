@@ -31,7 +31,7 @@ OUTAGE_REASONS = frozenset(
 
 
 class Reporter:
-    """``again(key, seconds)`` asks for another look later; ``wake(keys)`` for one at once."""
+    """``again(key, seconds)`` asks for another look later; ``wake(keys)`` for one at once; ``count`` counts all reports."""
 
     def __init__(
         self,
@@ -40,12 +40,14 @@ class Reporter:
         again: Callable[[Key, float], None],
         wake: Callable[[Iterable[Key]], None],
         now: Callable[[], str],
+        count: Callable[[Report], None],
     ) -> None:
         self._kube = kube
         self._store = store
         self._again = again
         self._wake = wake
         self._now = now
+        self._count = count
         self._backoff = Backoff()
 
     async def write(self, resources: Sequence[Resource], reports: Sequence[Report]) -> None:
@@ -54,6 +56,8 @@ class Reporter:
         ``resources``: as they were looked at. What was found of one that has been deleted and made anew since is dropped.
         """
         looked_at = {resource.key: resource.uid for resource in resources}
+        for report in reports:
+            self._count(report)
         await asyncio.gather(*(self._write(report, looked_at[report.key]) for report in reports))
 
     def forget(self, key: Key) -> None:

@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
 
 from integration.operator.conftest import World
 from kafkade import __version__
@@ -22,16 +20,9 @@ from kafkade.dlq.redrive.ledger import Ledger, group_of
 from support.kafka import until
 from support.kubernetes import manifest
 from support.letters import Seen, letter, write
+from support.metrics import scrape
 
 Series = dict[str, float]
-
-
-def scrape(world: World) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Each series: name, labels, value."""
-    with urlopen(f"http://{world.metrics}/metrics", timeout=10) as answer:
-        for family in text_string_to_metric_families(answer.read().decode()):
-            for sample in family.samples:
-                yield sample.name, sample.labels, sample.value
 
 
 class Policy:
@@ -53,7 +44,7 @@ class Policy:
     def told(self) -> Series:
         """Its series by their names without ``kafkade_dlq_``; each has just the labels that it should."""
         found: Series = {}
-        for name, labels, value in scrape(self.world):
+        for name, labels, value in scrape(self.world.metrics):
             if labels.get("policy") == self.name:
                 found[name.removeprefix("kafkade_dlq_")] = value
                 expected = {"namespace": self.namespace, "policy": self.name, "cluster": "main", "topic": self.topic}
@@ -125,7 +116,7 @@ def test_what_is_put_back_does_not_wait(world: World, policy: Callable[..., Poli
     assert "oldest_record_age_seconds" in found
 
     def redriven(name: str) -> Series:
-        return {labels["outcome"]: value for _, labels, value in scrape(world) if labels.get("redrive") == name}
+        return {labels["outcome"]: value for _, labels, value in scrape(world.metrics) if labels.get("redrive") == name}
 
     for name, spec in (("only-count", {"dryRun": True}), ("put-back", {"filter": {"errorClass": "Error[01]"}})):
         spec |= {"clusterRef": {"name": "main"}, "source": {"policyRef": {"name": letters.name}}}
@@ -161,7 +152,7 @@ def test_what_cannot_be_counted_is_not_told_and_what_is_gone_is_forgotten(
     letters.wait(lambda s: s == {"policy_counted": 0}, "nobody counts")
 
     def away() -> Series:
-        return {name: value for name, labels, value in scrape(world) if labels.get("policy") == nowhere}
+        return {name: value for name, labels, value in scrape(world.metrics) if labels.get("policy") == nowhere}
 
     until(lambda: away() == {"kafkade_dlq_policy_counted": 0}, "its Kafka cannot be reached")
     for name in (letters.name, nowhere):
@@ -174,7 +165,7 @@ def test_what_cannot_be_counted_is_not_told_and_what_is_gone_is_forgotten(
 
 
 def test_the_process_tells_of_itself(world: World) -> None:
-    found = {name: (labels, value) for name, labels, value in scrape(world)}
+    found = {name: (labels, value) for name, labels, value in scrape(world.metrics)}
     assert found["kafkade_build_info"] == ({"version": __version__}, 1)
     assert found["process_resident_memory_bytes"][1] > 10_000_000
     assert "python_gc_collections_total" in found

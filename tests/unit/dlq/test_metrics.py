@@ -1,17 +1,14 @@
-"""What Prometheus is told of policies, and that docs/reference/metrics.md says the same."""
+"""What Prometheus is told of policies."""
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import Metric
 
 from kafkade.api.common import parse
 from kafkade.api.context import Work
@@ -24,15 +21,10 @@ from kafkade.clients.connection import Connection
 from kafkade.dlq.depth import Depth
 from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.reconcile import Policies
-from kafkade.dlq.redrive.metrics import RedriveMetrics
-from kafkade.handlers.metrics import registry
 from unit.dlq.resources import policy
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 ORDERS, RETURNS = Key(DLQ_POLICY, "shop", "orders"), Key(DLQ_POLICY, "shop", "returns")
 NOW = 1_000.0
-
-_ROW = re.compile(r"\| `(?P<name>kafkade_\w+)` \| (?P<type>\w+) \|[^|]*\| (?P<labels>[^|]*) \|.*\|")
 
 
 def samples(metrics: PolicyMetrics) -> dict[str, float]:
@@ -190,24 +182,3 @@ async def test_a_policy_that_went_meanwhile_is_not_told_of(uid: str | None, expe
     work = Work(resource, parse(KafkaDLQPolicySpec, resource.spec), Grant())
     await policies.reconcile([work], connection, away)  # type: ignore[arg-type]
     assert samples(policies.metrics) == expected
-
-
-def described() -> Iterable[Metric]:
-    """Families of kafkade's own, as a registry of the running operator has them, each with a sample."""
-    policies, redrives = PolicyMetrics(), RedriveMetrics()
-    policies.tell(ORDERS, counted(Depth(1, 1, 1), 1.0))
-    redrives.tell(ORDERS, {"moved": 1})
-    assert [f.name for f in policies.describe()] == [f.name for f in policies.collect()]
-    assert [f.name for f in redrives.describe()] == [f.name for f in redrives.collect()]
-    return [family for family in registry([policies, redrives]).collect() if family.name.startswith("kafkade")]
-
-
-def test_each_family_is_documented_and_no_other() -> None:
-    rows = [match.groupdict() for match in map(_ROW.fullmatch, PAGE.read_text().splitlines()) if match]
-    documented = {row["name"]: (row["type"], set(re.findall(r"`(\w+)`", row["labels"]))) for row in rows}
-    told = {
-        family.samples[0].name: ("gauge" if family.type == "info" else family.type, set(family.samples[0].labels))
-        for family in described()
-    }
-    assert documented == told
-    assert len(rows) == len(documented), "each once"

@@ -1,0 +1,49 @@
+"""Metrics of the operator's work and of the clusters, from the running operator on real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from integration.operator.conftest import World
+from support.kafka import until
+from support.kubernetes import manifest
+from support.metrics import scrape
+
+
+def value(world: World, name: str, **labels: str) -> float | None:
+    """The sum of the series with these labels; None: there is none."""
+    found = [v for n, has, v in scrape(world.metrics) if n == name and labels.items() <= has.items()]
+    return sum(found) if found else None
+
+
+def test_resources_and_looks_by_what_they_came_to(world: World, topic: Callable[..., str]) -> None:
+    refused = {"kind": "KafkaTopic", "ready": "False", "reason": "InvalidConfig"}
+    before = value(world, "kafkade_reconciles_total", **refused) or 0
+    name = topic(config={"retention.mss": 1})
+    world.kubectl.wait_reason("KafkaTopic", name, "InvalidConfig")
+    until(lambda: (value(world, "kafkade_reconciles_total", **refused) or 0) > before, "the refusal is counted")
+    here = {"namespace": world.kubectl.namespace, **refused}
+    assert (value(world, "kafkade_resources", **here) or 0) >= 1
+    world.kubectl.delete("KafkaTopic", name)
+    until(lambda: value(world, "kafkade_resources", **here) is None, "it is not told of what is gone")
+    assert (value(world, "kafkade_reconcile_batch_duration_seconds_count", kind="KafkaTopic") or 0) > 0
+    assert value(world, "kafkade_queue_depth", kind="KafkaTopic", cluster="main", namespace=here["namespace"]) == 0
+
+
+def test_a_cluster_is_told_of_while_it_is_reached(world: World, topic: Callable[..., str]) -> None:
+    world.kubectl.wait_ready("KafkaTopic", topic(partitions=5))
+    up = {"namespace": world.kubectl.namespace, "cluster": "main"}
+    assert value(world, "kafkade_cluster_connected", **up) == 1
+    assert value(world, "kafkade_cluster_brokers", **up) == 3
+    until(lambda: value(world, "kafkade_cluster_under_replicated_partitions", **up) == 0, "all replicas are in sync")
+    until(lambda: (value(world, "kafkade_cluster_partitions", **up) or 0) >= 5, "the topic's partitions are counted")
+    assert (value(world, "kafkade_cluster_topics", **up) or 0) >= 1
+    assert value(world, "kafkade_cluster_offline_partitions", **up) == 0
+
+    away = {"namespace": world.kubectl.namespace, "cluster": "metrics-away"}
+    spec = {"bootstrapServers": "127.0.0.1:1"}
+    world.kubectl.apply(manifest("KafkaCluster", "metrics-away", spec, world.kubectl.namespace))
+    until(lambda: value(world, "kafkade_cluster_connected", **away) == 0, "it cannot be reached")
+    assert value(world, "kafkade_cluster_brokers", **away) is None, "what is not known is not told"
+    world.kubectl.delete("KafkaCluster", "metrics-away")
+    until(lambda: value(world, "kafkade_cluster_connected", **away) is None, "it is gone")
