@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit check crds lock bench prepare clean
+.PHONY: help demo test test-unit check crds manifests lock bench prepare clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -31,17 +31,23 @@ test: prepare ## all tests: unit, integration and end to end, on real parts
 test-unit: $(READY) ## only the tests of pure code
 	$(BIN)/pytest tests/unit
 
-check: $(READY) ## formatting, lint, types, layers, fresh CRDs and reference
-	$(BIN)/ruff format --check operator tests bench deploy docs
-	$(BIN)/ruff check operator tests bench deploy docs
+check: $(READY) ## formatting, lint, types, layers, fresh CRDs, reference and manifests
+	$(BIN)/ruff format --check operator tests bench deploy docs helm
+	$(BIN)/ruff check operator tests bench deploy docs helm
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/kafkade crds --check crds
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python helm/generate.py --check
+	$(BIN)/python helm/render.py --check
 
-crds: $(READY) ## write crds/ and docs/reference/ from the types in operator/kafkade/api
+crds: $(READY) ## write crds/, the chart's copy and docs/reference/ from the types in operator/kafkade/api
 	$(BIN)/kafkade crds crds
 	$(BIN)/python docs/generate.py
+	$(BIN)/python helm/generate.py
+
+manifests: crds ## render deploy/operator.yaml from the chart
+	$(BIN)/python helm/render.py
 
 lock: ## renew requirements-dev.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --group dev --universal --generate-hashes \

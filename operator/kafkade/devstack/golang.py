@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -100,6 +101,18 @@ KUBECONFORM = GoModule(
 def binaries(module: GoModule) -> Path:
     """The folder with the module's programs; builds them if they are not in the cache."""
     return cache.make_once(cache.folder(module.name, module.key), lambda folder: _build(module, folder))
+
+
+def sources(name: str, path: str) -> Path:
+    """The folder with what the module ``path`` holds, as ``gomod/<name>`` pins it: for its files, not for a build.
+
+    Raises:
+        DevStackError: it cannot be had, or is not what go.sum says.
+    """
+    module = GoModule(name=name, version="sources", packages={})
+    command = [str(find_go()), "mod", "download", "-json", path]
+    with progress.task(f"downloading the sources of {path.rpartition('/')[2]}") as task:
+        return Path(json.loads(" ".join(_run(module, command, task)))["Dir"])
 
 
 def find_go() -> Path:

@@ -1,4 +1,4 @@
-"""Helm and kubeconform, for charts: built from their modules as the Kubernetes programs are."""
+"""Helm and kubeconform, for charts: built from their modules as the Kubernetes programs are; and kinds that charts use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ from .kubernetes import kubectl_environment
 
 _TIMEOUT = 300
 _HOMES = ("CACHE", "CONFIG", "DATA")
+_MONITORING = ("podmonitors", "prometheusrules", "servicemonitors")
 
 
 def prepare() -> None:
     """Bring the programs into the cache; builds them if they aren't there."""
     golang.binaries(golang.KUBECONFORM)
     golang.binaries(golang.HELM)
+    monitoring_crds()
+
+
+def monitoring_crds() -> list[Path]:
+    """Files with the CustomResourceDefinitions of PodMonitor, ServiceMonitor and PrometheusRule."""
+    module = golang.sources("monitoring", "github.com/prometheus-operator/prometheus-operator")
+    folder = module / "example" / "prometheus-operator-crd"
+    return [folder / f"monitoring.coreos.com_{plural}.yaml" for plural in _MONITORING]
 
 
 class Helm:

@@ -1,0 +1,167 @@
+"""What the chart's files promise each other and the rest of the repository, without rendering it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from kafkade import __version__
+from kafkade.clients.kube import KubeClient
+from kafkade.engine.engine import Engine, Scope
+from kafkade.handlers.metrics import registry
+from support.chart import CHART, ROOT, objects, script
+
+RULES = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["rules"]
+DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+RUNBOOKS = ROOT / "docs" / "runbooks"
+PAGE = ROOT / "docs" / "reference" / "metrics.md"
+
+_WORDS = frozenset(
+    "absent and by changes cluster count histogram_quantile instance job kind le max min_over_time namespace on or policy"
+    " rate reason sum topic vector version".split()
+)
+"""What is in the expressions beside metrics: functions, operators, labels."""
+
+
+def test_the_chart_is_of_this_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_what_is_made_from_elsewhere_is_fresh() -> None:
+    generate = script("generate")
+    stale = generate._stale(generate.templates())
+    assert stale == [], "run `make crds`"
+
+
+def test_what_looks_like_a_template_in_a_manifest_comes_out_as_it_is() -> None:
+    made = script("generate").template(
+        "x.yaml", "kind: X\nmetadata:\n  name: x\nspec: '{{ a }}'\n", ".Values.x", "  y: z\n"
+    )
+    assert "spec: '{{ \"{{\" }} a }}'" in made
+    assert "metadata:\n  name: x\n  y: z\nspec" in made
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("metadata:\n  namespace: a\n  name: x\n", "begin its metadata with its name"),
+        ("kind: X\n", "begin its metadata with its name"),
+        ("metadata:\n  name: x\n  annotations: {a: b}\n", "does not know how to carry over"),
+    ],
+)
+def test_a_manifest_that_it_cannot_carry_over_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        script("generate").template("x.yaml", text, ".Values.x", "  y: z\n")
+
+
+def test_the_default_values_are_valid() -> None:
+    assert [error.message for error in Draft7Validator(SCHEMA).iter_errors(VALUES)] == []
+
+
+_SUFFIX = {"counter": "_total", "info": "_info", "histogram": "_bucket"}
+
+
+def _objects(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, dict):
+        if "properties" in schema and schema.get("type") == "object":
+            yield path, schema
+        for key, value in schema.items():
+            yield from _objects(value, f"{path}/{key}")
+
+
+def test_nothing_misspelt_passes() -> None:
+    """Every object that has named properties takes no others."""
+    found = dict(_objects(SCHEMA))
+    assert len(found) > 20
+    assert [path for path, schema in found.items() if schema.get("additionalProperties") is not False] == []
+
+
+def test_the_rights_are_those_of_deploy() -> None:
+    """The rules are plain YAML between two lines of template."""
+    text = (CHART / "templates" / "operator" / "_rules.tpl").read_text()
+    found = re.search(r'define "kafkade.operator.rules" -}}\n(.*?)\{\{- end', text, re.DOTALL)
+    assert found is not None
+    single = list(yaml.safe_load_all((ROOT / "deploy" / "rbac" / "namespaced.yaml").read_text()))
+    assert yaml.safe_load(found[1]) == single[0]["rules"]
+
+
+def test_the_plain_manifest_has_these_definitions_and_rights() -> None:
+    """All else in it is compared with what helm renders, in tests/integration/helm."""
+    found = objects((ROOT / "deploy" / "operator.yaml").read_text())
+    by_kind = {(item["kind"], item["metadata"]["name"]): item for item in found}
+    for file in sorted((ROOT / "crds").glob("*.yaml")):
+        crd = yaml.safe_load(file.read_text())
+        made = by_kind["CustomResourceDefinition", crd["metadata"]["name"]]
+        assert made["spec"] == crd["spec"], "run `make manifests`"
+    wide = list(yaml.safe_load_all((ROOT / "deploy" / "rbac" / "cluster-wide.yaml").read_text()))
+    assert by_kind["ClusterRole", "kafkade"]["rules"] == wide[2]["rules"]
+    assert by_kind["ClusterRoleBinding", "kafkade"]["subjects"] == wide[3]["subjects"]
+
+
+def test_each_alert_has_a_page_and_may_be_changed() -> None:
+    names = [rule["alert"] for rule in RULES]
+    assert sorted(names) == sorted(page.stem for page in RUNBOOKS.glob("*.md"))
+    assert names == list(
+        SCHEMA["properties"]["operator"]["properties"]["metrics"]["properties"]["prometheusRule"]["properties"][
+            "alerts"
+        ]["properties"]
+    )
+    for name in names:
+        text = (RUNBOOKS / f"{name}.md").read_text()
+        assert text.startswith(f"# {name}\n")
+        assert "## Look at" in text
+        assert "## What helps" in text
+
+
+def test_the_alerts_are_those_of_the_reference() -> None:
+    block = re.search(r"```yaml\n(groups:.*?)```", PAGE.read_text(), re.DOTALL)
+    assert block is not None
+    shown = {r["alert"]: (r["expr"], r.get("for")) for r in yaml.safe_load(block[1])["groups"][0]["rules"]}
+    ours = {r["alert"]: (r["expr"].replace("$threshold", str(r.get("threshold"))), r.get("for")) for r in RULES}
+    assert {name: ours.get(name) for name in shown} == shown
+    assert {name for name in ours if name not in shown} == {"KafkadeDown", "KafkadeRestarts"}
+
+
+def _expressions() -> list[str]:
+    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    variables = [v["definition"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"]
+    return (
+        [rule["expr"] for rule in RULES] + panels + [re.sub(r"label_values\((.*), \w+\)", r"\1", v) for v in variables]
+    )
+
+
+def test_alerts_and_dashboard_ask_for_metrics_that_there_are() -> None:
+    families = registry(Engine(KubeClient(), Scope(frozenset(), None)).collectors).collect()
+    served = {f"{family.name}{_SUFFIX.get(family.type, '')}" for family in families}
+    asked = {
+        name
+        for expression in _expressions()
+        for name in re.findall(r"[a-z_]+", re.sub(r"\{[^}]*\}|\[[^]]*\]|\$\w+", "", expression))
+        if name not in _WORDS
+    }
+    assert asked >= {"kafkade_dlq_records", "process_cpu_seconds_total", "kafkade_build_info"}
+    assert asked - served == set()
+
+
+def test_the_dashboard_is_laid_out_without_overlaps() -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        its = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert max(x for x, _ in its) < 24
+        assert not cells & its, panel["title"]
+        cells |= its
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
