@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit check crds manifests lock bench prepare clean
+.PHONY: help demo test e2e test-unit check crds manifests lock bench prepare clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -25,8 +25,14 @@ demo: $(READY) ## the main job, shown on a real Kubernetes API, Kafka and schema
 prepare: $(READY) ## fetch and build the real Kubernetes API, Kafka versions and registry into the cache
 	$(BIN)/python -m kafkade.devstack prepare --all
 
-test: prepare ## all tests: unit, integration and end to end, on real parts
+test: prepare ## all tests: unit, integration and end to end, on real parts; on a real node where one can run
 	$(BIN)/pytest
+	$(BIN)/python -m kafkade.devstack prepare-node --if-possible
+	$(BIN)/python -m kafkade.devstack apart --if-possible $(BIN)/pytest tests/node
+
+e2e: prepare ## on a real node with pods: the chart installed, used, upgraded, uninstalled (root on Linux)
+	$(BIN)/python -m kafkade.devstack prepare-node
+	$(BIN)/python -m kafkade.devstack apart $(BIN)/pytest tests/node
 
 test-unit: $(READY) ## only the tests of pure code
 	$(BIN)/pytest tests/unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -16,8 +17,11 @@ from rich.table import Table
 
 from . import helm, kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
+from .images import recipes
 from .kafka import Kafka
 from .kind import Cluster
+from .node import apart as own_namespaces
+from .node import node, requirements
 from .progress import console
 from .registry import Registry
 from .stack import Stack
@@ -73,6 +77,43 @@ def up(
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Stopped; nothing but the cache is left.")
+
+
+_IF_POSSIBLE = typer.Option("--if-possible", help="Say what is lacking where it cannot run, and go on without.")
+
+
+@app.command("prepare-node")
+def prepare_node(if_possible: Annotated[bool, _IF_POSSIBLE] = False) -> None:
+    """Install, download and build what a real node and its images need: as root, on Linux."""
+    _end_in_order()
+    if if_possible and (lacking := requirements.missing_rights()):
+        console.print(f"A real node cannot run here: {', '.join(lacking)} is lacking.")
+        return
+    requirements.install()
+    parallel.gather(node.prepare, *(partial(recipes.prepare, name) for name in recipes.NAMES))
+    console.print("The node and its images are in the cache.")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def apart(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
+    if_possible: Annotated[bool, _IF_POSSIBLE] = False,
+) -> None:
+    """Run a command where a real node can be started: in namespaces of its own."""
+    if if_possible and requirements.missing_rights():
+        raise typer.Exit(subprocess.run(command).returncode)
+    raise typer.Exit(own_namespaces.run(command))
+
+
+@app.command()
+def image(name: Annotated[str, typer.Argument(help="operator, kafka:VERSION or schema-registry.")]) -> None:
+    """Build a container image without Docker; prints where its archive is. As root, on Linux."""
+    _end_in_order()
+    requirements.install()
+    recipe = recipes.by_name(name)
+    for context, folder in recipe.contexts.items():
+        console.print(f"{context}: {folder}")
+    sys.stdout.write(f"{recipes.make(recipe)}\n")
 
 
 @app.command("lock")

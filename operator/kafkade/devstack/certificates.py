@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -43,10 +44,13 @@ class CertificateAuthority:
         """The authority's own certificate."""
         return _pem(self._certificate)
 
-    def server(self, name: str) -> KeyPair:
-        """A certificate that is good for ``localhost`` and 127.0.0.1."""
+    def server(self, name: str, *, hosts: Sequence[str] = (), addresses: Sequence[str] = ()) -> KeyPair:
+        """A certificate that is good for ``localhost`` and 127.0.0.1, and for further names and addresses."""
         alternatives = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(HOST))]
+            [
+                *(x509.DNSName(host) for host in ("localhost", *hosts)),
+                *(x509.IPAddress(ipaddress.ip_address(address)) for address in (HOST, *addresses)),
+            ]
         )
         return self._sign(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 

@@ -48,7 +48,8 @@ class GoModule:
     def key(self) -> str:
         """Changes with the version, the pinned dependencies, the flags and the platform."""
         digest = hashlib.sha256(repr((self.packages, self.ldflags, self.tags)).encode())
-        for name in ("go.mod", "go.sum"):
+        # a module with a main package of its own has its source beside go.mod
+        for name in ("go.mod", "go.sum", *sorted(file.name for file in self.source.glob("*.go"))):
             digest.update((self.source / name).read_bytes())
         machine = f"{platform.system()}-{platform.machine()}".lower()
         return f"{self.version}-{machine}-{digest.hexdigest()[:12]}"
@@ -57,23 +58,28 @@ class GoModule:
 _KUBERNETES_VERSION = "v1.35.4"
 _COMPONENT_BASE = "k8s.io/component-base/version"
 
-KUBERNETES = GoModule(
-    name="kubernetes",
-    version=_KUBERNETES_VERSION,
-    packages={
-        name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
-    },
-    # without these the server says it is v0.0.0 and refuses what depends on its version
-    ldflags=" ".join(
-        f"-X {_COMPONENT_BASE}.{name}={value}"
-        for name, value in (
-            ("gitVersion", _KUBERNETES_VERSION),
-            ("gitMajor", "1"),
-            ("gitMinor", "35"),
-            ("gitTreeState", "clean"),
-        )
-    ),
-)
+
+def _kubernetes(name: str, *programs: str) -> GoModule:
+    return GoModule(
+        name=name,
+        version=_KUBERNETES_VERSION,
+        packages={program: f"k8s.io/kubernetes/cmd/{program}" for program in programs},
+        # without these the server says it is v0.0.0 and refuses what depends on its version
+        ldflags=" ".join(
+            f"-X {_COMPONENT_BASE}.{key}={value}"
+            for key, value in (
+                ("gitVersion", _KUBERNETES_VERSION),
+                ("gitMajor", "1"),
+                ("gitMinor", "35"),
+                ("gitTreeState", "clean"),
+            )
+        ),
+    )
+
+
+KUBERNETES = _kubernetes("kubernetes", "kube-apiserver", "kube-controller-manager", "kubectl")
+KUBERNETES_NODE = _kubernetes("kubernetes-node", "kubelet", "kube-scheduler", "kube-proxy")
+"""What a node needs besides; most never start one, and need not build it."""
 # http2legacy: with Go 1.27, golang.org/x/net's HTTP/2 wraps the standard library's and lacks a name
 # that etcd's grpc uses; the tag keeps its own implementation
 ETCD = GoModule(
@@ -82,6 +88,8 @@ ETCD = GoModule(
     packages={"etcd": "go.etcd.io/etcd/server/v3"},
     tags="http2legacy",
 )
+COREDNS = GoModule(name="coredns", version="v1.15.0", packages={"coredns": "."})
+PAUSE = GoModule(name="pause", version="1", packages={"pause": "."})
 KIND = GoModule(name="kind", version="v0.33.0", packages={"kind": "sigs.k8s.io/kind"})
 _HELM_VERSION = "v4.3.1"
 HELM = GoModule(

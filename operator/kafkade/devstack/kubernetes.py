@@ -15,7 +15,7 @@ from . import audit, golang, kubernetes_config, loopback, progress
 from .audit import AuditEvent
 from .certificates import CertificateAuthority
 from .errors import DevStackError
-from .kubernetes_config import Settings
+from .kubernetes_config import NodeNetwork, Settings
 from .part import Part
 from .ports import accepts, free_port, release
 from .process import Process
@@ -35,10 +35,16 @@ def prepare() -> None:
 
 
 class ControlPlane(Part):
-    """A cluster's API on loopback; ``audit`` keeps a log of the requests it took."""
+    """A cluster's API on loopback; ``audit`` keeps a log of the requests it took.
 
-    def __init__(self, *, audit: bool = False, api_server_flags: Sequence[str] = ()) -> None:
+    With ``nodes`` it is reached from there too, all controllers run, and what runs pods can be given kubeconfigs.
+    """
+
+    def __init__(
+        self, *, audit: bool = False, api_server_flags: Sequence[str] = (), nodes: NodeNetwork | None = None
+    ) -> None:
         self._audit = audit
+        self._nodes = nodes
         self._flags = tuple(api_server_flags)
         self._work: WorkDir | None = None
         self._settings: Settings | None = None
@@ -55,6 +61,10 @@ class ControlPlane(Part):
     def kubeconfig(self) -> Path:
         """A kubeconfig whose user may do everything."""
         return self._started().kubeconfig("admin")
+
+    def kubeconfig_of(self, part: str) -> Path:
+        """The kubeconfig of a part of the cluster such as ``kubelet``, which may do everything too."""
+        return self._started().kubeconfig(part)
 
     @property
     def ca_pem(self) -> str:
@@ -139,7 +149,7 @@ class ControlPlane(Part):
     # --- before the start ----------------------------------------------------------------------
 
     def _set_up(self, folder: Path) -> None:
-        settings = Settings(folder, free_port(), etcd_port=free_port(), etcd_peer_port=free_port())
+        settings = Settings(folder, free_port(), etcd_port=free_port(), etcd_peer_port=free_port(), nodes=self._nodes)
         self._settings = settings
         kubernetes_config.write_files(settings, CertificateAuthority("kafkade kubernetes"))
         programs = golang.binaries(golang.KUBERNETES)

@@ -14,6 +14,7 @@ from .ports import HOST
 CONTROLLER_MANAGER = "kube-controller-manager"
 
 _USERS = ("admin", CONTROLLER_MANAGER)
+_NODE_USERS = ("kube-scheduler", "kubelet", "kube-proxy", "coredns")
 
 # Those whose work is seen without a node; none that would wait for one
 _CONTROLLERS = (
@@ -25,6 +26,26 @@ _CONTROLLERS = (
 )
 
 
+_API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+"""What pods call the API server."""
+
+
+@dataclass(frozen=True)
+class NodeNetwork:
+    """Where a node is, and which addresses are its pods' and Services'."""
+
+    address: str = "10.99.0.1"
+    """Of the node, which the API server is reached by from pods."""
+    pods: str = "10.244.0.0/24"
+    services: str = "10.0.0.0/24"
+    api_service: str = "10.0.0.1"
+    """The first address of ``services``: that of the Service ``kubernetes``."""
+
+
+def _new_tokens() -> dict[str, str]:
+    return {user: secrets.token_urlsafe(24) for user in (*_USERS, *_NODE_USERS)}
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where the control plane is."""
@@ -33,9 +54,9 @@ class Settings:
     port: int
     etcd_port: int
     etcd_peer_port: int
-    tokens: dict[str, str] = field(
-        default_factory=lambda: {user: secrets.token_urlsafe(24) for user in _USERS}, repr=False
-    )
+    nodes: NodeNetwork | None = None
+    """None: nothing runs pods."""
+    tokens: dict[str, str] = field(default_factory=_new_tokens, repr=False)
 
     @property
     def url(self) -> str:
@@ -76,7 +97,11 @@ def write_files(settings: Settings, authority: CertificateAuthority) -> None:
     """Write everything that the flags name."""
     folder = settings.folder
     settings.ca_file.write_text(authority.pem)
-    server = authority.server("kube-apiserver")
+    server = authority.server(
+        "kube-apiserver",
+        hosts=_API_NAMES if settings.nodes else (),
+        addresses=(settings.nodes.address, settings.nodes.api_service) if settings.nodes else (),
+    )
     (folder / "server.pem").write_text(server.certificate)
     (folder / "server.key").write_text(server.key)
     (folder / "service-accounts.key").write_text(key_pem(new_key(), traditional=True))
@@ -110,7 +135,6 @@ def api_server_flags(settings: Settings, *, audit: bool) -> list[str]:
     key = folder / "service-accounts.key"
     flags = [
         f"--etcd-servers=http://{HOST}:{settings.etcd_port}",
-        f"--bind-address={HOST}",
         f"--secure-port={settings.port}",
         f"--external-hostname={HOST}",
         f"--cert-dir={folder}",
@@ -121,12 +145,25 @@ def api_server_flags(settings: Settings, *, audit: bool) -> list[str]:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
-        "--service-cluster-ip-range=10.0.0.0/24",
-        # pods would wait for a ServiceAccount that a controller makes first
-        "--disable-admission-plugins=ServiceAccount",
-        # there is nothing to reach but loopback, which a Service's endpoint must not be
-        "--endpoint-reconciler-type=none",
     ]
+    if settings.nodes is None:
+        flags += [
+            f"--bind-address={HOST}",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            # pods would wait for a ServiceAccount that a controller makes first
+            "--disable-admission-plugins=ServiceAccount",
+            # there is nothing to reach but loopback, which a Service's endpoint must not be
+            "--endpoint-reconciler-type=none",
+        ]
+    else:
+        flags += [
+            "--bind-address=0.0.0.0",
+            f"--advertise-address={settings.nodes.address}",
+            f"--service-cluster-ip-range={settings.nodes.services}",
+            "--allow-privileged=true",
+            # for logs and exec; the node's name is in no DNS
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
     if audit:
         flags += [
             f"--audit-policy-file={folder / 'audit-policy.yaml'}",
@@ -138,11 +175,19 @@ def api_server_flags(settings: Settings, *, audit: bool) -> list[str]:
 
 def controller_manager_flags(settings: Settings) -> list[str]:
     kubeconfig = settings.kubeconfig(CONTROLLER_MANAGER)
+    if settings.nodes is None:
+        controllers = [f"--controllers={','.join(_CONTROLLERS)}"]
+    else:
+        # all that a cluster has; pods get the authority's certificate and a token of their ServiceAccount
+        controllers = [
+            f"--root-ca-file={settings.ca_file}",
+            f"--service-account-private-key-file={settings.folder / 'service-accounts.key'}",
+        ]
     return [
         f"--kubeconfig={kubeconfig}",
         "--leader-elect=false",
         "--secure-port=0",
-        f"--controllers={','.join(_CONTROLLERS)}",
+        *controllers,
         # the defaults, 20 and 30, make the deletion of a thousand objects a matter of minutes
         "--kube-api-qps=200",
         "--kube-api-burst=400",

@@ -1,0 +1,140 @@
+"""The images that the repository has recipes for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import __version__
+from .. import cache, kafka, maven, progress, registry
+from ..errors import DevStackError
+from ..node import requirements
+from . import build, dockerfile, rootfs
+
+REPOSITORY = Path(__file__).parents[4]
+"""The checkout: recipes are no part of the installed package."""
+
+NAMES = ("operator", "kafka:3.5.2", "kafka:4.1.1", "schema-registry")
+"""What ``by_name`` is asked for by default; Kafka has more versions."""
+
+_WRAPPER_SINCE = (3, 7)
+_WRAPPER_VERSION = "3.9.1"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A recipe and its name; ``contexts`` are the folders that it takes from besides its own."""
+
+    name: str
+    context: Path
+    sources: tuple[str, ...]
+    """What of the context the image is made of."""
+    contexts: Mapping[str, Path]
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that the image is made of."""
+        digest = hashlib.sha256(self.name.encode())
+        for file in build.files(self.context, ("Dockerfile", *self.sources)):
+            digest.update(f"{file.relative_to(self.context)} {os.access(file, os.X_OK)}\n".encode())
+            digest.update(file.read_bytes())
+        for name, folder in sorted(self.contexts.items()):
+            digest.update(f"{name} {sorted(file.name for file in folder.iterdir())}\n".encode())
+        for stage in dockerfile.parse((self.context / "Dockerfile").read_text()):
+            digest.update(repr(rootfs.base(stage.base)).encode())
+        # the ways of carrying it out count as well
+        for file in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+def operator() -> Image:
+    """The operator's image, of this checkout."""
+    return Image(
+        f"kafkade/kafkade:{__version__}",
+        REPOSITORY,
+        ("operator", "pyproject.toml", "README.md", "requirements.lock"),
+        {},
+    )
+
+
+def kafka_image(version: str = "3.5.2") -> Image:
+    """Kafka of a version that there is a lock file for."""
+    jars = maven.fetch("kafka", version)
+    folder = jars[0].parent
+    number = tuple(int(word) for word in version.split(".")[:2])
+    wrapper = _folder_of() if number >= _WRAPPER_SINCE else _folder_of(_core_jar(_WRAPPER_VERSION))
+    return Image(
+        f"kafkade/kafka:{version}",
+        REPOSITORY / "deploy" / "images" / "kafka",
+        ("run", "kafka-run-class.sh", "defaults"),
+        {"libs": folder, "wrapper": wrapper},
+    )
+
+
+def schema_registry() -> Image:
+    """Apicurio's registry."""
+    return Image(
+        f"apicurio/apicurio-registry:{registry.VERSION}",
+        REPOSITORY / "deploy" / "images" / "schema-registry",
+        (),
+        {"app": registry.prepare()},
+    )
+
+
+def by_name(name: str) -> Image:
+    """``operator``, ``kafka:VERSION`` or ``schema-registry``."""
+    kind, _, version = name.partition(":")
+    if kind == "kafka":
+        return kafka_image(version or kafka.DEFAULT_VERSION)
+    if name == "operator":
+        return operator()
+    if name == "schema-registry":
+        return schema_registry()
+    raise DevStackError(f"There is no image {name!r}; there are operator, kafka:VERSION and schema-registry.")
+
+
+def prepare(name: str) -> None:
+    """Bring the archive of an image into the cache."""
+    make(by_name(name))
+
+
+def make(image: Image) -> Path:
+    """The image's archive; built if it is not in the cache. An older one of the same name is thrown away."""
+    name = image.name.replace("/", "-").replace(":", "-")
+    place = cache.folder("images", name) / image.key
+    if not place.exists():
+        requirements.check()
+        # before, since it is shared and has a lock of its own
+        for stage in dockerfile.parse((image.context / "Dockerfile").read_text()):
+            rootfs.folder(rootfs.base(stage.base))
+
+        def build_it(made: Path) -> None:
+            with progress.task(f"building the image {image.name}"):
+                build.build(image.context, image.name, made / "image.tar", image.contexts)
+
+        cache.make_once(place, build_it)
+        for other in place.parent.iterdir():
+            if other.is_dir() and other.name != place.name and cache.PARTIAL not in other.name:
+                shutil.rmtree(other, ignore_errors=True)
+    return place / "image.tar"
+
+
+def _core_jar(version: str) -> Path:
+    (jar,) = (file for file in maven.fetch("kafka", version) if file.name == f"kafka_2.13-{version}.jar")
+    return jar
+
+
+def _folder_of(*files: Path) -> Path:
+    """A folder in the cache with these files alone."""
+    name = "-".join(file.stem for file in files) or "nothing"
+
+    def link(made: Path) -> None:
+        for file in files:
+            os.link(file, made / file.name)
+
+    return cache.make_once(cache.folder("wrapper", name), link)

@@ -1,0 +1,116 @@
+"""Base images, made of Debian packages and of what Python packages carry."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import cache, parallel, progress
+from ..errors import DevStackError
+from ..java import find_java
+from . import chroot
+
+_SUITE = "bookworm"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_JAVA_HOME = "/opt/java/openjdk"
+_TIMEOUT = 900
+
+# of no use in a container, and half of what there is
+_LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
+
+
+@dataclass(frozen=True)
+class Base:
+    """What stands in for a public base image."""
+
+    packages: tuple[str, ...] = ()
+    java: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: {"PATH": _PATH})
+
+
+_BASES = {
+    "python": Base(("ca-certificates", "python3", "python3-venv", "python-is-python3")),
+    "eclipse-temurin": Base(java=True, environment={"JAVA_HOME": _JAVA_HOME, "PATH": f"{_JAVA_HOME}/bin:{_PATH}"}),
+}
+
+
+def base(image: str) -> Base:
+    """What stands in for an image of a Dockerfile's FROM, whatever its tag."""
+    name = image.partition(":")[0].removeprefix("docker.io/library/")
+    if name not in _BASES:
+        raise DevStackError(f"There is nothing to make FROM {image} of; there is for {', '.join(sorted(_BASES))}.")
+    return _BASES[name]
+
+
+def folder(of: Base) -> Path:
+    """The root file system of a base image; made if it is not in the cache."""
+    system = _debian(of.packages)
+    if not of.java:
+        return system
+    java_home = find_java().parent.parent
+    key = hashlib.sha256(f"{system.name} {java_home.resolve()}".encode()).hexdigest()[:12]
+    return cache.make_once(cache.folder("rootfs", f"java-{key}"), lambda made: _add_java(system, java_home, made))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a tree into a folder as it is: owners, modes, links."""
+    target.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["cp", "--archive", "--reflink=auto", f"{source}/.", str(target)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise DevStackError(f"{source} cannot be copied: {done.stderr.strip()}")
+
+
+def _add_java(system: Path, java_home: Path, made: Path) -> None:
+    copy(system, made)
+    target = made / _JAVA_HOME.lstrip("/")
+    copy(java_home, target)
+    # the machine's Python environment may be its owner's alone
+    subprocess.run(["chmod", "--recursive", "a+rX", str(target)], check=True)
+
+
+def _debian(packages: tuple[str, ...]) -> Path:
+    plain = cache.make_once(cache.folder("rootfs", f"debian-{_SUITE}"), _debootstrap)
+    if not packages:
+        return plain
+    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
+    return cache.make_once(
+        cache.folder("rootfs", f"debian-{_SUITE}-{key}"), lambda made: _add_packages(plain, packages, made)
+    )
+
+
+def _debootstrap(made: Path) -> None:
+    command = ["debootstrap", "--variant=minbase", _SUITE, str(made)]
+    with progress.task(f"making a root file system of Debian {_SUITE}"), tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        parallel.finish(process, _TIMEOUT)
+        if process.returncode != 0:
+            output.seek(0)
+            said = output.read().decode(errors="replace").splitlines()[-15:]
+            raise DevStackError(f"`{' '.join(command)}` failed; it ends with:\n" + "\n".join(said))
+    _slim(made)
+
+
+def _add_packages(plain: Path, packages: tuple[str, ...], made: Path) -> None:
+    copy(plain, made)
+    names = " ".join(packages)
+    with progress.task(f"adding {names} to a root file system"):
+        chroot.run(
+            made,
+            f"apt-get --quiet update && apt-get --quiet install --yes --no-install-recommends {names}",
+            {"PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive"},
+        )
+    _slim(made)
+
+
+def _slim(made: Path) -> None:
+    for place in _LEFT_OUT:
+        shutil.rmtree(made / place, ignore_errors=True)
+    (made / "var/lib/apt/lists/partial").mkdir(parents=True)
+    (made / "var/cache/apt/archives/partial").mkdir(parents=True)
