@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 import pytest
 
-from kafkade.devstack import golang
+from kafkade.devstack import KindCluster, golang, kind
 from kafkade.devstack.images import recipes
 from kafkade.devstack.node import Node, apart, requirements
 from support.kubernetes import Kubectl
 
 
+class Cluster:
+    """A cluster that runs pods, and a way to give it the project's images."""
+
+    def __init__(self, running: Node | KindCluster) -> None:
+        self._running = running
+        self.kubeconfig = running.kubeconfig
+
+    def load(self, image: recipes.Image) -> None:
+        """Build an image unless it is in the cache, and give it to the node."""
+        if isinstance(self._running, Node):
+            self._running.load_image(recipes.make(image))
+        else:
+            recipes.make_with_docker(image)
+            self._running.load_image(image.name)
+
+
 @pytest.fixture(scope="session")
-def node() -> Iterator[Node]:
-    """A cluster that runs pods; it has the operator's image."""
-    if lacking := requirements.missing_rights():
+def cluster() -> Iterator[Cluster]:
+    """A node without Docker, or a kind cluster where Docker answers; it has the operator's image."""
+    if kind.takes_docker():
+        started: Node | KindCluster = KindCluster()
+    elif lacking := requirements.missing_rights():
         pytest.skip(f"a real node cannot run here: {', '.join(lacking)} is lacking")
-    if not apart.is_apart():
+    elif not apart.is_apart():
         pytest.fail("a real node runs in namespaces of its own: run these tests by `make e2e`")
-    with Node() as running:
-        running.load_image(recipes.make(recipes.operator()))
+    else:
+        started = Node()
+    with started:
+        running = Cluster(started)
+        running.load(recipes.operator())
         yield running
 
 
 @pytest.fixture(scope="session")
-def kubectl(node: Node) -> Kubectl:
+def kubectl(cluster: Cluster) -> Kubectl:
     """The administrator's kubectl."""
-    return Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", node.kubeconfig, "default")
+    return Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", cluster.kubeconfig, "default")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,8 +79,3 @@ def _state(kubectl: Kubectl) -> str:
         logs = kubectl.run("-n", namespace, "logs", name, "--all-containers", "--tail=25", check=False)
         told.append(f"$ kubectl -n {namespace} logs {name}\n{logs.stdout}{logs.stderr}")
     return "\n".join(told)
-
-
-def root() -> Path:
-    """The checkout."""
-    return Path(__file__).parents[2]

@@ -86,6 +86,9 @@ _IF_POSSIBLE = typer.Option("--if-possible", help="Say what is lacking where it 
 def prepare_node(if_possible: Annotated[bool, _IF_POSSIBLE] = False) -> None:
     """Install, download and build what a real node and its images need: as root, on Linux."""
     _end_in_order()
+    if kind.takes_docker():
+        console.print("Docker answers: a kind cluster takes the place of the node.")
+        return
     if if_possible and (lacking := requirements.missing_rights()):
         console.print(f"A real node cannot run here: {', '.join(lacking)} is lacking.")
         return
@@ -99,8 +102,8 @@ def apart(
     command: Annotated[list[str], typer.Argument(help="The command and its arguments.")],
     if_possible: Annotated[bool, _IF_POSSIBLE] = False,
 ) -> None:
-    """Run a command where a real node can be started: in namespaces of its own."""
-    if if_possible and requirements.missing_rights():
+    """Run a command where a real node can be started: in namespaces of its own, unless Docker answers."""
+    if kind.takes_docker() or (if_possible and requirements.missing_rights()):
         raise typer.Exit(subprocess.run(command).returncode)
     raise typer.Exit(own_namespaces.run(command))
 

@@ -52,12 +52,17 @@ def docker_answers(runner: Runner = run) -> bool:
     return runner([*limit, "docker", "info"]).returncode == 0
 
 
-def choose_cluster(*, audit: bool = False, runner: Runner = run) -> Cluster:
-    """A kind cluster where Docker answers, else the control plane without nodes."""
+def takes_docker(runner: Runner = run) -> bool:
+    """Whether a kind cluster is to be used: as the environment says, else if Docker answers."""
     choice = os.environ.get(CHOICE_VARIABLE, "")
     if choice not in ("", "kind", "local"):
         raise DevStackError(f"{CHOICE_VARIABLE} is {choice!r}; it can be 'kind' or 'local'.")
-    if choice == "kind" or (choice == "" and docker_answers(runner)):
+    return choice == "kind" or (choice == "" and docker_answers(runner))
+
+
+def choose_cluster(*, audit: bool = False, runner: Runner = run) -> Cluster:
+    """A kind cluster where Docker answers, else the control plane without nodes."""
+    if takes_docker(runner):
         return KindCluster(runner=runner)
     return ControlPlane(audit=audit)
 
@@ -82,6 +87,13 @@ class KindCluster(Part):
         """Run kubectl as the administrator and return what it printed."""
         program = golang.binaries(golang.KUBERNETES) / "kubectl"
         return run_kubectl(program, self.kubeconfig, arguments, stdin)
+
+    def load_image(self, name: str) -> None:
+        """Give the node an image that Docker has."""
+        command = [str(self._program), "load", "docker-image", name, f"--name={self.name}"]
+        done = self._run(command)
+        if done.returncode != 0:
+            raise DevStackError(f"`kind load docker-image {name}` failed: {(done.stderr or done.stdout).strip()}")
 
     def start(self) -> None:
         """Create the cluster and wait until its node is ready."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kafkade.devstack import ControlPlane, DevStackError, KindCluster, choose_cluster, kind
+from kafkade.devstack.images import recipes
 
 
 class Runner:
@@ -69,6 +70,23 @@ def test_what_kind_is_told() -> None:
     ]
     assert not kubeconfig.parent.exists()
     assert cluster.name != KindCluster(runner=runner).name
+
+
+def test_images_are_built_by_docker_and_loaded_by_name(tmp_path: Path) -> None:
+    runner = Runner()
+    image = recipes.Image("kafkade/test:1", tmp_path, (), {"libs": tmp_path / "libs"})
+    recipes.make_with_docker(image, runner)
+    cluster = KindCluster(runner=runner, program=Path("/cache/kind"))
+    cluster.load_image(image.name)
+    assert runner.commands == [
+        ["docker", "build", "--tag=kafkade/test:1", f"--build-context=libs={tmp_path / 'libs'}", str(tmp_path)],
+        ["/cache/kind", "load", "docker-image", "kafkade/test:1", f"--name={cluster.name}"],
+    ]
+
+
+def test_an_image_that_docker_cannot_build_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(DevStackError, match=r"docker build --tag=kafkade/test:1.* failed: no space"):
+        recipes.make_with_docker(recipes.Image("kafkade/test:1", tmp_path, (), {}), Runner(1, "no space"))
 
 
 def test_a_failure_says_what_else_there_is() -> None:

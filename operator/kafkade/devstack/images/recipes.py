@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import __version__
-from .. import cache, kafka, maven, progress, registry
+from .. import cache, kafka, kind, maven, progress, registry
 from ..errors import DevStackError
 from ..node import requirements
 from . import build, dockerfile, rootfs
@@ -122,6 +122,16 @@ def make(image: Image) -> Path:
             if other.is_dir() and other.name != place.name and cache.PARTIAL not in other.name:
                 shutil.rmtree(other, ignore_errors=True)
     return place / "image.tar"
+
+
+def make_with_docker(image: Image, runner: kind.Runner = kind.run) -> None:
+    """Have Docker build the image; it keeps it under its name."""
+    contexts = [f"--build-context={name}={folder}" for name, folder in sorted(image.contexts.items())]
+    command = ["docker", "build", f"--tag={image.name}", *contexts, str(image.context)]
+    with progress.task(f"building the image {image.name}"):
+        done = runner(command)
+    if done.returncode != 0:
+        raise DevStackError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
 def _core_jar(version: str) -> Path:

@@ -20,13 +20,16 @@ from .init import FORWARDED, leave_it
 
 _FIRST = "import sys; from kafkade.devstack.node import init; sys.exit(init.be_first(sys.argv[1:]))"
 
+# should we be killed, unshare is too, and with it what it started
+_BOUND = ("setpriv", "--pdeathsig", "KILL")
+
 
 def run(command: Sequence[str]) -> int:
     """Run the command to its end; its exit status. Ctrl-C is the command's business: it gets it too."""
-    requirements.check()
+    requirements.check_rights()
     with cgroups.own() as cgroup:
         process = subprocess.Popen(
-            [*requirements.UNSHARE, sys.executable, "-c", _FIRST, *command],
+            [*_BOUND, *requirements.UNSHARE, sys.executable, "-c", _FIRST, *command],
             env=os.environ | {cgroups.VARIABLE: cgroup},
         )
 

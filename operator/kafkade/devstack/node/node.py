@@ -16,7 +16,7 @@ from ..kubernetes_config import NodeNetwork
 from ..part import Part
 from ..process import Process
 from ..workdir import WorkDir
-from . import apart, cgroups, kubelet, network, volumes
+from . import apart, cgroups, kubelet, network, requirements, volumes
 from .containerd import Containerd
 
 _READY_TIMEOUT = 90
@@ -66,6 +66,7 @@ class Node(Part):
             raise DevStackError(
                 "A node runs only in namespaces of its own: `python -m kafkade.devstack apart COMMAND` makes them."
             )
+        requirements.check()
         prepare()
         self._work = WorkDir("node")
         # pods' own users reach what lies in it

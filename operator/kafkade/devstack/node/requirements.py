@@ -54,16 +54,22 @@ def missing_programs() -> list[str]:
     return sorted({package for program, package in _DEBIAN_PACKAGES.items() if shutil.which(program) is None})
 
 
-def check() -> None:
-    """Raise an error that names what is lacking, if anything is."""
+def check_rights() -> None:
+    """Raise an error that names what the machine does not let us do, if it is anything."""
     if lacking := missing_rights():
         raise DevStackError(
             f"A real node cannot run here: {', '.join(lacking)} is lacking. Run it as root on a machine, or in a "
-            "privileged container, that lets it; where a Docker engine answers, kind takes its place."
+            "privileged container, that lets it."
         )
+
+
+def check() -> None:
+    """Raise an error that names what is lacking, rights or programs, if anything is."""
+    check_rights()
     if packages := missing_programs():
         raise DevStackError(
-            f"A real node needs programs that are not installed, of the Debian packages {', '.join(packages)}."
+            f"A real node needs programs of the Debian packages {', '.join(packages)}, which are not installed. "
+            "`make e2e` installs them where apt-get can."
         )
 
 
