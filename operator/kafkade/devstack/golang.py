@@ -99,6 +99,24 @@ HELM = GoModule(
     # without it a build says v4.3, which a chart's requirements could not be held against
     ldflags=f"-X helm.sh/helm/v4/internal/version.version={_HELM_VERSION}",
 )
+_HELM_3_VERSION = "v3.22.0"
+HELM_3 = GoModule(
+    name="helm3",
+    version=_HELM_3_VERSION,
+    packages={"helm": "helm.sh/helm/v3/cmd/helm"},
+    # and without these it renders for Kubernetes 1.20; a release has the version of its client library
+    ldflags=" ".join(
+        f"-X helm.sh/helm/v3/{name}={value}"
+        for name, value in (
+            ("internal/version.version", _HELM_3_VERSION),
+            *(
+                (f"pkg/{package}.k8sVersion{part}", number)
+                for package in ("chartutil", "lint/rules")
+                for part, number in (("Major", "1"), ("Minor", "37"))
+            ),
+        )
+    ),
+)
 KUBECONFORM = GoModule(
     name="kubeconform",
     version="v0.8.0",

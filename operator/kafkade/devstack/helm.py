@@ -20,6 +20,7 @@ def prepare() -> None:
     """Bring the programs into the cache; builds them if they aren't there."""
     golang.binaries(golang.KUBECONFORM)
     golang.binaries(golang.HELM)
+    golang.binaries(golang.HELM_3)
     monitoring_crds()
 
 
@@ -33,9 +34,12 @@ def monitoring_crds() -> list[Path]:
 class Helm:
     """The real helm, with a home of its own: the user's repositories, plugins and cache are not seen."""
 
-    def __init__(self, home: Path, kubeconfig: Path | None = None) -> None:
-        """``home`` is a folder for what helm keeps; without a kubeconfig it can lint and render only."""
-        self._program = golang.binaries(golang.HELM) / "helm"
+    def __init__(self, home: Path, kubeconfig: Path | None = None, module: golang.GoModule = golang.HELM) -> None:
+        """``home`` is a folder for what helm keeps; without a kubeconfig it can lint and render only.
+
+        ``module`` is what it is built from: golang.HELM is Helm 4, golang.HELM_3 its predecessor.
+        """
+        self._program = golang.binaries(module) / "helm"
         self._environment = os.environ | {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in _HOMES}
         if kubeconfig is not None:
             self._environment |= kubectl_environment(kubeconfig)

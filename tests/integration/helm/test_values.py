@@ -10,6 +10,7 @@ import yaml
 
 from integration.helm.judge import Judge, pods
 from integration.helm.value_sets import CONTRADICTIONS, OPERATOR, REFUSED, Values
+from kafkade.devstack import golang
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm
 from support.chart import CHART, ROOT, objects, script
@@ -55,6 +56,17 @@ def test_values_that_contradict_each_other_are_refused(offline: Helm, tmp_path: 
     values, reason = CONTRADICTIONS[name]
     with pytest.raises(DevStackError, match=reason):
         render(offline, tmp_path, values)
+
+
+def test_helm_3_gives_the_same(offline: Helm, tmp_path: Path) -> None:
+    third = Helm(tmp_path, module=golang.HELM_3)
+    assert third.run("version", "--short").startswith("v3.")
+    for name, values in OPERATOR.items():
+        assert render(third, tmp_path, values) == render(offline, tmp_path, values), name
+    assert "1 chart(s) linted, 0 chart(s) failed" in third.run("lint", "--strict", CHART)
+    values, path, reason = REFUSED["a deep key"]
+    with pytest.raises(DevStackError, match=f"at '{path}': {reason}"):
+        render(third, tmp_path, values)
 
 
 def test_the_judge_finds_what_is_wrong(judge: Judge) -> None:
