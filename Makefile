@@ -46,11 +46,13 @@ check: $(READY) ## formatting, lint, types, layers, fresh CRDs, reference and ma
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python helm/generate.py --check
 	$(BIN)/python helm/render.py --check
+	$(BIN)/python deploy/argocd/generate.py --check
 
 crds: $(READY) ## write crds/, the chart's copy and docs/reference/ from the types in operator/kafkade/api
 	$(BIN)/kafkade crds crds
 	$(BIN)/python docs/generate.py
 	$(BIN)/python helm/generate.py
+	$(BIN)/python deploy/argocd/generate.py
 
 manifests: crds ## render deploy/operator.yaml from the chart
 	$(BIN)/python helm/render.py

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from . import helm, kafka, kind, kubernetes, lock, maven, parallel, registry
+from . import gitops, helm, kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
 from .images import recipes
 from .kafka import Kafka
@@ -35,7 +35,10 @@ def prepare(
         list[str] | None, typer.Option("--kafka", help="A Kafka version; may be repeated.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All Kafka versions that there are locks for, and the tools of the chart.")
+        bool,
+        typer.Option(
+            "--all", help="All Kafka versions that there are locks for, the tools of the chart and of GitOps."
+        ),
     ] = False,
     no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
     no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
@@ -50,7 +53,7 @@ def prepare(
     if not no_kubernetes:
         work.append(kubernetes.prepare)
     if everything:
-        work.append(helm.prepare)
+        work += [helm.prepare, gitops.prepare]
     _end_in_order()
     parallel.gather(*work)
     console.print("The stack is in the cache.")
