@@ -26,6 +26,8 @@ GOOD_REASONS: Mapping[str, str] = {
     "Observed": "managementPolicy is Observe: Ready says whether everything is as declared; nothing is changed.",
     "Paused": "spec.paused is true: nothing is checked or changed. Ready is Unknown.",
     "Reassigning": "Replicas move to other brokers; the topic serves meanwhile and status.reassignment shows how far it is.",
+    "Rolling": "Pods of a KafkaCluster's spec.rolling are replaced one by one; Ready stays True, and status.rolling says how"
+    " far it is.",
     "WaitingForTopics": "A KafkaDLQPolicy waits for KafkaTopics that it made, or that somebody wrote for it.",
     "Redriving": "A KafkaDLQRedrive is at work; status.counts says how far it is.",
     "WaitingForRedrive": "A KafkaDLQRedrive waits for another one that puts dead letters of the same topic back.",
@@ -54,6 +56,8 @@ EVENT_REASONS: Mapping[str, str] = {
     "DeadLettersKept": "A topic left a KafkaDLQPolicy whose deletionPolicy is Delete; it stays in Kafka all the same.",
     "Completed": "A KafkaDLQRedrive has done all that it was to do; the message has the counts.",
     "Cancelled": "A KafkaDLQRedrive was stopped by spec.cancel; the message has the counts.",
+    "RollingPod": "A pod of a KafkaCluster's spec.rolling was deleted, so that it comes back as the newest revision.",
+    "Rolled": "All pods of a KafkaCluster's spec.rolling are of the newest revision and Ready.",
     "NamingWarning": "The topic's name breaks a naming policy whose mode is Warn.",
 }
 """Reasons of Events beyond those of the conditions."""

@@ -293,6 +293,33 @@ class Reassignment(Model):
     )
 
 
+class RolledStatefulSet(Model):
+    """A StatefulSet whose pods run brokers or controllers, with ``updateStrategy.type: OnDelete``."""
+
+    name: DnsName = Field(description="Name of the StatefulSet, in the cluster's namespace.")
+    first_node_id: Int = Field(
+        default=0,
+        ge=0,
+        le=2_000_000_000,
+        description="node.id of the pod with ordinal 0; the others follow. Default 0.",
+    )
+
+
+class Rolling(Model):
+    """Whose pods kafkade deletes, one at a time, so that they come back as their StatefulSet's newest revision."""
+
+    stateful_sets: Annotated[
+        list[RolledStatefulSet],
+        Field(
+            min_length=1,
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = Field(
+        description="Rolled in this order; controllers that are no brokers come after the brokers, the active one last."
+    )
+
+
 _CLIENT_KEYS_CEL = ", ".join(f"'{key}'" for key in CLIENT_CONFIG_KEYS)
 
 
@@ -330,6 +357,11 @@ class KafkaClusterSpec(Managed):
         description="Which other namespaces may use this cluster; default Same.",
     )
     reassignment: Reassignment = Field(default_factory=Reassignment, description="How partitions are moved.")
+    rolling: Rolling | None = Field(
+        default=None,
+        description="Broker pods to be rolled while every partition stays at or above min.insync.replicas and the"
+        " controllers keep their majority; absent: kafkade deletes no pod.",
+    )
     resync_interval: Duration = Field(
         default="2m", description="How often everything is compared with Kafka and the registry; default 2m."
     )
@@ -356,6 +388,23 @@ class RegistryStatus(Model):
     message: str | None = Field(default=None, description="Why not, when it did not.")
 
 
+class RolledStatefulSetStatus(Model):
+    """How far a StatefulSet is."""
+
+    name: str = Field(description="Name of the StatefulSet.")
+    update_revision: str = Field(description="Its newest revision.")
+    updated: Int = Field(description="Number of pods that are of that revision and Ready.")
+    replicas: Int = Field(description="Number of pods that it is to have.")
+
+
+class RollingStatus(Model):
+    """A roll that is not over yet."""
+
+    stateful_sets: list[RolledStatefulSetStatus] = Field(description="How far each StatefulSet is.")
+    pod: str | None = Field(default=None, description="The pod that was deleted and is not Ready again yet.")
+    message: str = Field(description="What is going on, or what it waits for.")
+
+
 class KafkaClusterStatus(Model):
     """What kafkade last saw of the cluster."""
 
@@ -375,6 +424,9 @@ class KafkaClusterStatus(Model):
     offline_partitions: Int | None = Field(default=None, description="Partitions without a leader.")
     broker_config: dict[str, str] | None = Field(default=None, description="Dynamic broker settings that kafkade set.")
     drift: list[Drift] | None = Field(default=None, description="Differences last found in broker settings.")
+    rolling: RollingStatus | None = Field(
+        default=None, description="There while pods of spec.rolling are not of the newest revision."
+    )
     registry: RegistryStatus | None = Field(default=None, description="The schema registry.")
     unsupported: list[str] | None = Field(
         default=None, description="What this cluster cannot do, for example KIP-1191 share-group dead-letter queues."

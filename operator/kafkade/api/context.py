@@ -68,6 +68,18 @@ class Context(Protocol):
         """Delete a resource, this very one: one that kafkade made, or that asked for it. It may be gone already."""
         ...
 
+    async def stateful_set(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """A StatefulSet as the API server has it now; None when there is none. Raises KubernetesError."""
+        ...
+
+    async def pod(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """A pod as the API server has it now; None when there is none. Raises KubernetesError."""
+        ...
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete this very pod, with its own grace period. Raises ApiConflict when another one has its name now."""
+        ...
+
     async def keep_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
         """Make the ConfigMap of ``owner`` hold just ``data``; whether that took a write.
 

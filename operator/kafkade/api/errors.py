@@ -10,10 +10,12 @@
     │   ├── AdoptionRefused         PartitionShrinkRefused  TopicDeletionDisabled  DeletionProtected
     │   ├── IncompatibleSchema      ReferenceCycle
     │   ├── DeadLetterLoop          PolicyConflict  TooFewPartitions  ConfigMapConflict
+    │   ├── RollingBlocked          RollingStopped
     │   └── NotSupportedByCluster
     ├── DependencyError             retryable: something that another resource must bring
     │   ├── ClusterNotFound         ClusterNotReady  SecretNotFound  ConfigMapNotFound
-    │   └── ReferenceNotReady       ReferencedBy  TopicNotFound  PolicyNotReady
+    │   ├── ReferenceNotReady       ReferencedBy  TopicNotFound  PolicyNotReady
+    │   └── StatefulSetNotFound
     ├── KafkaError                  what a broker or the way to it answered
     │   ├── ClusterUnreachable      AuthenticationFailed  AuthorizationFailed  TLSFailed
     │   ├── TopicAlreadyExists      UnknownTopic  TopicRecreated
@@ -26,6 +28,7 @@
     │   └── RegistryRequestFailed
     └── KubernetesError             what the API server answered
         ├── ApiUnavailable          ApiConflict  ApiForbidden  ApiNotFound  ApiGone  ApiInvalid
+        └── RollingForbidden
 """
 
 from __future__ import annotations
@@ -165,6 +168,19 @@ class ConfigMapConflict(SpecError):
     reason = "ConfigMapConflict"
 
 
+class RollingBlocked(SpecError):
+    """Broker pods are outdated, and none may ever be deleted as things are: a topic or the controllers could not spare it,
+    or the StatefulSet rolls its pods itself."""
+
+    reason = "RollingBlocked"
+
+
+class RollingStopped(SpecError):
+    """A broker pod of the newest revision does not become Ready, so no other one is deleted."""
+
+    reason = "RollingStopped"
+
+
 class NotSupportedByCluster(SpecError):
     """This Kafka or this registry does not know the feature."""
 
@@ -223,6 +239,12 @@ class PolicyNotReady(DependencyError):
     """The KafkaDLQPolicy that a redrive's source names does not exist, or nobody has looked at it yet."""
 
     reason = "PolicyNotReady"
+
+
+class StatefulSetNotFound(DependencyError):
+    """A StatefulSet that a KafkaCluster's spec.rolling names does not exist."""
+
+    reason = "StatefulSetNotFound"
 
 
 class KafkaError(KafkadeError):
@@ -399,3 +421,9 @@ class ApiGone(KubernetesError):
 
 class ApiInvalid(KubernetesError):
     """400 or 422: the API server refused the body."""
+
+
+class RollingForbidden(KubernetesError):
+    """The ServiceAccount lacks a right that spec.rolling of a KafkaCluster takes; the message has the rule to add."""
+
+    reason = "RollingForbidden"

@@ -35,6 +35,7 @@ from kafkade.clients.model import (
     Partition,
     PartitionMove,
     PartitionOffsets,
+    Replication,
     TopicDescription,
     topic_id,
 )
@@ -310,6 +311,15 @@ class KafkaAdmin:
     async def moving(self) -> bool:
         """Whether any partition of the cluster moves right now."""
         return await self._python.moving()
+
+    async def replication(self) -> Replication:
+        """What decides whether a broker can be spared, as all brokers agree, and the quorum's voters.
+
+        Raises:
+            NotSupportedByCluster: there is no quorum to ask (ZooKeeper).
+            KafkaError: a broker did not answer, or the principal may not see a topic's settings.
+        """
+        return await self._python.replication()
 
     async def _alter(self, action: Action, kind: Any, changes: Mapping[str, Mapping[str, str | None]]) -> ByTopic:
         wanted = [_alteration(kind, name, keys) for name, keys in changes.items() if keys]

@@ -24,7 +24,8 @@ from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_link import check_open
 from kafkade.clients.kafka_oauth import TokenProvider
-from kafkade.clients.model import Committed, ConfigEntry, ConfigSource, PartitionMove, PartitionOffsets
+from kafkade.clients.kafka_replication import quorum, read
+from kafkade.clients.model import Committed, ConfigEntry, ConfigSource, PartitionMove, PartitionOffsets, Replication
 
 IDLE = 1.0
 """Seconds without a call after which the connections are closed: kept over a broker's end they are tried on and on."""
@@ -73,6 +74,7 @@ _REASSIGN = Action("reassign", "topic", "Alter")
 _REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
 _MOVES = Action("list the reassignments of", "the cluster", "Describe")
 _DESCRIBE = Action("describe", "the cluster", "Describe")
+_REPLICATION = Action("see the replication of", "all topics", "Describe and DescribeConfigs")
 _OFFSETS = Action("list the offsets of", "dead-letter topics", "Describe")
 _COMMITTED = Action("read the committed offsets of", "consumer groups", "Describe")
 _DELETE_GROUPS = Action("delete", "group", "Delete")
@@ -95,8 +97,12 @@ class KafkaPython:
         self._closed = False
 
     async def controller(self) -> int | None:
-        """Node id of the active controller, from DescribeQuorum; None where no leader is elected or brokers are too old."""
-        return await self._run(_DESCRIBE, _quorum_leader)
+        """Node id of the active controller, from DescribeQuorum; None where none is elected."""
+        return await self._run(_DESCRIBE, lambda client: quorum(client).leader)
+
+    async def replication(self) -> Replication:
+        """Metadata and DescribeConfigs of all topics from each broker, and DescribeQuorum."""
+        return await self._run(_REPLICATION, read)
 
     async def racks(self) -> dict[int, str | None]:
         """Each broker's rack, by node id, from DescribeCluster (KIP-700)."""
@@ -294,13 +300,3 @@ class KafkaPython:
 def _timestamp(found: Any) -> int | None:
     """ListOffsets answers -1 where no record has such a timestamp."""
     return None if found is None or found.timestamp is None or found.timestamp < 0 else int(found.timestamp)
-
-
-def _quorum_leader(client: Any) -> int | None:
-    try:
-        answer = client.describe_metadata_quorum()
-    except KeyError:
-        # kafka-python 3.0 looks for error_message, which DescribeQuorum has since its version 2 (KIP-853)
-        return None
-    leader = int(answer["topics"][0]["partitions"][0]["leader_id"])
-    return leader if leader >= 0 else None

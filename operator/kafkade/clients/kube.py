@@ -207,8 +207,22 @@ class KubeClient:
         await self._call("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
 
     async def get(self, plural: str, namespace: str, name: str) -> Mapping[str, Any]:
-        """A core/v1 object: secrets or configmaps."""
+        """A core/v1 object: secrets, configmaps or pods."""
         return cast(Mapping[str, Any], await self._call("GET", f"/api/v1/namespaces/{namespace}/{plural}/{name}"))
+
+    async def get_stateful_set(self, namespace: str, name: str) -> Mapping[str, Any]:
+        """A StatefulSet."""
+        path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"
+        return cast(Mapping[str, Any], await self._call("GET", path))
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        """Delete this very pod, with its own grace period; one that is gone is well.
+
+        Raises ApiConflict when another one has its name now.
+        """
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        with suppress(ApiNotFound):
+            await self._call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
     async def get_namespace(self, name: str) -> Mapping[str, Any]:
         """A Namespace."""

@@ -120,3 +120,35 @@ class PartitionMove:
     replicas: tuple[int, ...]
     adding: tuple[int, ...]
     removing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """A controller that votes: its node id, and how many milliseconds ago it had all that the active one had.
+
+    ``behind`` is None where that is not known: it never fetched from the active controller.
+    """
+
+    id: int
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """The controllers (KRaft): node id of the active one, None while none is elected, and all that vote."""
+
+    leader: int | None
+    voters: tuple[Voter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """How every topic is replicated right now, as all brokers agree.
+
+    ``brokers``: node ids of those that are up. ``min_isr``: each topic's min.insync.replicas in effect.
+    """
+
+    brokers: frozenset[int]
+    topics: Mapping[str, tuple[Partition, ...]]
+    min_isr: Mapping[str, int]
+    quorum: Quorum

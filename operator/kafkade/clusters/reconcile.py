@@ -19,6 +19,8 @@ from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.act import act
 from kafkade.clusters.observe import observe
 from kafkade.clusters.plan import plan
+from kafkade.clusters.rolling.reconcile import roll
+from kafkade.clusters.rolling.status import NOTHING, Rolled
 from kafkade.clusters.status import failed, report
 
 __all__ = ["Look", "failed", "reconcile"]
@@ -36,10 +38,13 @@ class Look:
 async def reconcile(
     resource: Resource, spec: KafkaClusterSpec, kafka: KafkaAdmin, registry: RegistryClient | None, context: Context
 ) -> Look:
-    """Look at the cluster, bring its brokerConfig to the spec, and report. A cluster in deletion is only looked at.
+    """Look at the cluster, bring its brokerConfig to the spec, roll its pods, and report.
 
-    Trouble with brokerConfig or with the registry is in the report; topics can be kept all the same, so the description
-    is there.
+    A cluster in deletion is only looked at. Trouble with brokerConfig, pods or the registry is in the report; topics can
+    be kept all the same, so the description is there.
+
+    Raises:
+        KubernetesError: the pods of spec.rolling could not be seen or deleted, since the API server does not answer.
     """
     declared = {key: config_text(value) for key, value in spec.broker_config.items()}
     ours: Mapping[str, str] = resource.status.get("brokerConfig") or {}
@@ -52,8 +57,17 @@ async def reconcile(
     error = planned.error
     if error is None and not observe_only:
         error = await _carry_out(kafka, planned)
-    made = report(resource, declared, facts, planned, error, context.now(), observe_only=observe_only)
+    rolled = await _roll(resource, spec, kafka, context, observe_only=observe_only)
+    made = report(resource, declared, facts, planned, error, rolled, context.now(), observe_only=observe_only)
     return Look(made, facts.description)
+
+
+async def _roll(
+    resource: Resource, spec: KafkaClusterSpec, kafka: KafkaAdmin, context: Context, *, observe_only: bool
+) -> Rolled:
+    if spec.rolling is None or spec.paused or resource.deleted is not None:
+        return NOTHING
+    return await roll(resource, spec.rolling, kafka, context, observe_only=observe_only)
 
 
 async def _carry_out(kafka: KafkaAdmin, planned: Plan) -> KafkadeError | None:

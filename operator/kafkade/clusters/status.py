@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kafkade.api.conditions import Outcome, next_status, transition_events
@@ -12,6 +13,7 @@ from kafkade.api.plan import Plan
 from kafkade.clients.kafka_features import METADATA_VERSION, SHARE_VERSION
 from kafkade.clients.model import Health
 from kafkade.clusters.observe import ClusterFacts
+from kafkade.clusters.rolling.status import Rolled
 from kafkade.clusters.steps import SetBrokerConfig
 
 
@@ -32,6 +34,7 @@ def report(
     facts: ClusterFacts,
     plan: Plan,
     error: KafkadeError | None,
+    rolled: Rolled,
     now: str,
     *,
     observe_only: bool,
@@ -41,12 +44,21 @@ def report(
     fields = _seen(facts)
     fields["brokerConfig"] = _ours(resource, declared, facts, plan, acted=acted) or None
     fields["drift"] = _drift(resource, plan, acted=acted, observe_only=observe_only)
-    error = error or _registry_error(facts)
+    fields["rolling"] = rolled.status
+    error = error or rolled.error or _registry_error(facts)
     if error is not None:
-        return failed(resource, error, now, fields)
-    outcome = _observed(facts, plan) if observe_only else Outcome.done(summary(facts))
-    status = next_status(resource.status, resource.generation, outcome, now, fields)
-    return Report(resource.key, status, transition_events(resource.status, status))
+        made = failed(resource, error, now, fields)
+    else:
+        outcome = _observed(facts, plan, rolled) if observe_only else _outcome(facts, rolled)
+        status = next_status(resource.status, resource.generation, outcome, now, fields)
+        made = Report(resource.key, status, transition_events(resource.status, status))
+    return replace(made, events=(*rolled.events, *made.events), retry=rolled.retry or made.retry)
+
+
+def _outcome(facts: ClusterFacts, rolled: Rolled) -> Outcome:
+    if rolled.status is None:
+        return Outcome.done(summary(facts))
+    return Outcome.progressing("Rolling", f"{summary(facts)}; {rolled.message}", ready=True)
 
 
 def summary(facts: ClusterFacts) -> str:
@@ -146,11 +158,11 @@ def _drift(resource: Resource, plan: Plan, *, acted: bool, observe_only: bool) -
     return resource.status.get("drift")
 
 
-def _observed(facts: ClusterFacts, plan: Plan) -> Outcome:
+def _observed(facts: ClusterFacts, plan: Plan, rolled: Rolled) -> Outcome:
+    differs = [rolled.message] if rolled.status is not None else []
     if plan.steps:
-        listed = "; ".join(step.change for step in plan.steps)
-        message = (
-            f"{summary(facts)}; brokerConfig differs: {listed}; managementPolicy is Observe, so nothing is changed"
-        )
+        differs.insert(0, f"brokerConfig differs: {'; '.join(step.change for step in plan.steps)}")
+    if differs:
+        message = f"{summary(facts)}; {'; '.join(differs)}; managementPolicy is Observe, so nothing is changed"
         return Outcome("False", reconciling=False, stalled=False, reason="Observed", message=message)
     return Outcome.done(f"{summary(facts)}; managementPolicy is Observe", "Observed")

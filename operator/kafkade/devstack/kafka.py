@@ -79,6 +79,7 @@ class Kafka(Part):
         self._places: dict[int, BrokerPlace] = {}
         self._processes: dict[int, Process] = {}
         self._certificates: Security | None = None
+        self._options = ClusterOptions({})
 
     # --- addresses and credentials -------------------------------------------------------------
 
@@ -180,9 +181,18 @@ class Kafka(Part):
         """End a broker as a crash would."""
         self._process(id_).kill()
 
-    def start_broker(self, id_: int) -> None:
-        """Start a broker that was ended, with the data and the ports it had."""
-        self._process(id_).start()
+    def start_broker(self, id_: int, config: Mapping[str, str] | None = None) -> None:
+        """Start a broker that was ended, with the data and the ports it had.
+
+        ``config`` are broker properties of its own, from this start on; those of an earlier start are dropped.
+
+        Raises:
+            DevStackError: it ended, or did not become ready.
+        """
+        process = self._process(id_)
+        if config is not None:
+            self._write_properties(self._places[id_], config)
+        process.start()
         self._wait_for(id_)
 
     def pids(self) -> dict[int, int]:
@@ -246,7 +256,7 @@ class Kafka(Part):
             (folder / "ca.pem").write_text(self.ca_pem)
             (folder / "client.pem").write_text(self.client_cert_pem)
             (folder / "client.key").write_text(self.client_key_pem)
-        options = ClusterOptions(
+        self._options = ClusterOptions(
             controllers={id_: place.ports["CONTROLLER"] for id_, place in self._places.items()},
             config=self._config,
             authorizer=self._authorizer,
@@ -256,10 +266,14 @@ class Kafka(Part):
         cluster_id = "k" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         logging = write_logging(folder, self.version)
         for place in self._places.values():
-            (place.folder / "server.properties").write_text(to_properties(server_properties(place, options)))
+            self._write_properties(place, {})
             self._processes[place.id] = self._make_process(place, logging)
         places = self._places.values()
         parallel.gather(*(partial(self._format, place, cluster_id) for place in places))
+
+    def _write_properties(self, place: BrokerPlace, own: Mapping[str, str]) -> None:
+        properties = server_properties(place, self._options) | dict(own)
+        (place.folder / "server.properties").write_text(to_properties(properties))
 
     def _java(self, *arguments: str | Path) -> list[str]:
         classpath = ":".join(str(jar) for jar in maven.fetch("kafka", self.version))

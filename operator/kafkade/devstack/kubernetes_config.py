@@ -23,6 +23,7 @@ _CONTROLLERS = (
     "job-controller",
     "namespace-controller",
     "serviceaccount-controller",
+    "statefulset-controller",
 )
 
 

@@ -62,6 +62,21 @@ class View:
     async def delete(self, resource: Resource) -> None:
         await self.kube.delete_resource(resource)
 
+    async def stateful_set(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        try:
+            return await self.kube.get_stateful_set(namespace, name)
+        except ApiNotFound:
+            return None
+
+    async def pod(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        try:
+            return await self.kube.get("pods", namespace, name)
+        except ApiNotFound:
+            return None
+
+    async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+        await self.kube.delete_pod(namespace, name, uid)
+
     async def keep_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
         namespace = owner.key.namespace
         try:

@@ -53,6 +53,7 @@ _CLUSTER_WITH_PASSWORDS: Spec = {
         ],
     },
     "reassignment": {"throttleBytesPerSecond": 50_000_000},
+    "rolling": {"statefulSets": [{"name": "kafka", "firstNodeId": 100}]},
     "resyncInterval": "1h30m",
     "finalizerReleaseAfter": "24h",
 }

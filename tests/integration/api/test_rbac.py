@@ -244,3 +244,44 @@ def test_both_ways_to_install_name_one_service_account() -> None:
     single = list(yaml.safe_load_all((RBAC / "namespaced.yaml").read_text()))
     assert single[0]["rules"] == wide[2]["rules"][:-1]
     assert single[1]["subjects"] == wide[3]["subjects"]
+
+
+ROLLING = [
+    ("get", "statefulsets", "kafka", True),
+    ("get", "pods", "kafka-2", True),
+    ("delete", "pods", "kafka-0", True),
+    ("get", "statefulsets", "other", False),
+    ("list", "statefulsets", None, False),
+    ("patch", "statefulsets", "kafka", False),
+    ("delete", "statefulsets", "kafka", False),
+    ("get", "pods", "kafka-3", False),
+    ("delete", "pods", "other-0", False),
+    ("list", "pods", None, False),
+    ("patch", "pods", "kafka-0", False),
+    ("create", "pods", None, False),
+]
+
+
+@pytest.fixture(scope="module")
+def with_rolling(installed: Installed) -> Installed:
+    """With the example Role for rolling brokers in the watched namespace."""
+    role = (RBAC / "rolling.yaml").read_text().replace("kafkade-system", f"rbac-{installed.mode}")
+    watched = installed.operator.namespace
+    installed.control_plane.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=role)
+    return installed
+
+
+@pytest.mark.parametrize(("verb", "resource", "name", "allowed"), ROLLING)
+def test_what_rolling_brokers_adds(
+    with_rolling: Installed, verb: str, resource: str, name: str | None, allowed: bool
+) -> None:
+    """Where it is allowed there is no such object (404), or no such pod to make; where it is not, that is not even said."""
+    api = with_rolling.operator
+    root = "/apis/apps/v1" if resource == "statefulsets" else "/api/v1"
+    for namespace, here in ((api.namespace, allowed), (with_rolling.elsewhere.namespace, False)):
+        path = f"{root}/namespaces/{namespace}/{resource}" + (f"/{name}" if name else "")
+        method, body = {"create": ("POST", {}), "delete": ("DELETE", None)}.get(verb, ("GET", None))
+        if verb == "patch":
+            method, body = "PATCH", {"metadata": {"labels": {"a": "b"}}}
+        answer = api.call(method, path, body, MERGE if verb == "patch" else "application/json", dryRun="All")
+        assert answer.status == (404 if here else 403), answer.message

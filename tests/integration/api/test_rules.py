@@ -167,6 +167,8 @@ CREATED = [
         PREFIXES,
         **allowed("Selected", namespaces=[{"name": "shop"}], topicPrefixes=["a-"]),
     ),
+    cluster("two StatefulSets", rolling={"statefulSets": [{"name": "kafka"}, {"name": "kafka-controller"}]}),
+    cluster("a StatefulSet twice", TWICE, rolling={"statefulSets": [{"name": "a"}, {"name": "a", "firstNodeId": 5}]}),
     topic("a name with dots", topicName="...a"),
     topic("three dots", topicName="..."),
     topic("one dot", DOTS, topicName="."),

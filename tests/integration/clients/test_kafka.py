@@ -104,6 +104,27 @@ async def test_health_counts_new_topics(admin: KafkaAdmin, name: str) -> None:
     await admin.delete_topics([name])
 
 
+async def test_replication(admin: KafkaAdmin, name: str) -> None:
+    await make(admin, NewTopic(name, 2, 3, {"min.insync.replicas": "2"}), NewTopic(f"{name}-b", 1, 1))
+
+    async def agreed() -> bool:
+        try:
+            topics = (await admin.replication()).topics
+        except UnknownTopic:  # one of the brokers has not heard of it yet
+            return False
+        return [len(p.isr) for p in (*topics.get(name, ()), *topics.get(f"{name}-b", ()))] == [3, 3, 1]
+
+    await until(agreed, "all brokers know the topics")
+    found = await admin.replication()
+    assert found.brokers == {1, 2, 3}
+    assert [(set(p.replicas), set(p.isr)) for p in found.topics[name]] == [({1, 2, 3}, {1, 2, 3})] * 2
+    assert (found.min_isr[name], found.min_isr[f"{name}-b"]) == (2, 1)
+    assert {voter.id for voter in found.quorum.voters} == {1, 2, 3}
+    assert found.quorum.leader == (await admin.describe_cluster()).controller
+    assert all(voter.behind is not None and voter.behind < 2000 for voter in found.quorum.voters), found.quorum
+    await admin.delete_topics([name, f"{name}-b"])
+
+
 async def test_features(admin: KafkaAdmin) -> None:
     features = await admin.features()
     assert features["metadata.version"] == "4.1-IV1"
@@ -356,6 +377,10 @@ async def test_reads_outlive_the_loss_of_any_one_broker(name: str, three: Kafka,
         assert {b.id for b in seen.brokers} == {1, 2, 3} - {lost}
         assert len((await described(admin, name)).partitions[0].isr) == 2
         assert (await configs(admin, name))["cleanup.policy"].value == "delete"
+        replication = await admin.replication()
+        assert replication.brokers == {1, 2, 3} - {lost}
+        assert set(replication.topics[name][0].isr) == {1, 2, 3} - {lost}
+        assert replication.quorum.leader in {1, 2, 3} - {lost}
     finally:
         await asyncio.to_thread(three.start_broker, lost)
         await admin.close()
