@@ -15,7 +15,7 @@ class WorkDir:
     """A folder that is removed on ``remove()``, or by a later stack if this process was killed."""
 
     def __init__(self, part: str) -> None:
-        _sweep()
+        sweep()
         # under its final name only once its lock is held: what is not locked is swept
         made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}{part}-"))
         self._owner = (made / _OWNER).open("w")
@@ -27,7 +27,7 @@ class WorkDir:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Remove the folders whose owner is gone: its lock went with it."""
     for folder in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
         try:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from .. import workdir
 from . import cgroups, requirements
 from .init import FORWARDED, leave_it
 
@@ -49,6 +50,8 @@ def run(command: Sequence[str]) -> int:
             process.wait()
             for number, handler in before.items():
                 signal.signal(number, handler)
+            # what was killed in there could not remove its own
+            workdir.sweep()
 
 
 def is_apart() -> bool:

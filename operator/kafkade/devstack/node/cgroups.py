@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def hierarchies(root: Path = ROOT) -> list[Path]:
 def own() -> Iterator[str]:
     """Make a cgroup in each hierarchy; its name. Removed at the end, when its processes have ended."""
     _sweep()
-    name = f"{_PREFIX}{os.getpid()}"
+    name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         for hierarchy in hierarchies():
             _make(hierarchy / name)
@@ -70,5 +71,6 @@ def _sweep() -> None:
     """Remove what a killed process left."""
     for hierarchy in hierarchies():
         for cgroup in hierarchy.glob(f"{_PREFIX}*"):
-            if not Path("/proc", cgroup.name.removeprefix(_PREFIX)).exists():
+            owner = cgroup.name.removeprefix(_PREFIX).partition("-")[0]
+            if not Path("/proc", owner).exists():
                 _remove_tree(cgroup)

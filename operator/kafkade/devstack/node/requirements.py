@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ _DEBIAN_PACKAGES = {
 _APT_TIMEOUT = 600
 
 
+@functools.cache
 def missing_rights() -> list[str]:
     """What the machine does not let us do that a node needs; nothing can be installed against it."""
     if cgroups.VARIABLE in os.environ:
