@@ -52,16 +52,17 @@ class CertificateAuthority:
                 *(x509.IPAddress(ipaddress.ip_address(address)) for address in (HOST, *addresses)),
             ]
         )
-        return self._sign(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+        # brokers are clients of each other as well
+        return self._sign(name, [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH], alternatives)
 
     def client(self, name: str) -> KeyPair:
         """A certificate that says its holder is ``CN=name``."""
-        return self._sign(name, ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._sign(name, [ExtendedKeyUsageOID.CLIENT_AUTH])
 
     def _sign(
         self,
         name: str,
-        purpose: x509.ObjectIdentifier,
+        purposes: Sequence[x509.ObjectIdentifier],
         alternatives: x509.SubjectAlternativeName | None = None,
     ) -> KeyPair:
         key = new_key()
@@ -70,7 +71,7 @@ class CertificateAuthority:
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,

@@ -1,0 +1,182 @@
+"""What the chart tells brokers is what brokers do: real ones are started with the environment that pods would get."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+
+from kafkade.devstack.certificates import CertificateAuthority
+from support.chart_brokers import ChartBrokers
+from support.chart_pods import Addresses
+from support.helm import CHART, ROOT, of_kind, render
+
+DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
+ZONES = ("zone-a", "zone-b", "zone-c")
+
+PROMISED = {
+    "num.partitions": "3",
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "message.max.bytes": "1048576",
+    "auto.create.topics.enable": "false",
+    "delete.topic.enable": "true",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+}
+"""What kafka-integration's values say, by Kafka's names."""
+
+
+@pytest.fixture
+def addresses() -> Iterator[Addresses]:
+    """Ports that stay the same while brokers are stopped and started."""
+    found = Addresses()
+    yield found
+    found.release()
+
+
+def stateful_sets(version: str, **kafka: Any) -> list[dict[str, Any]]:
+    """Of the document's values, with another version and other values over it."""
+    objects = render({"kafka": {"version": version, **kafka}}, files=[DOCUMENT])
+    return list(of_kind(objects, "StatefulSet").values())
+
+
+def removed_properties() -> list[str]:
+    """Patterns of what the chart refuses from Kafka 4.0 on."""
+    text = (CHART / "templates" / "kafka" / "_checks.tpl").read_text()
+    found = re.search(r'define "kafkade.kafka.removedProperties" -}}\n(.*?){{- end', text, re.DOTALL)
+    assert found
+    return [line.removeprefix("- ") for line in found[1].splitlines()]
+
+
+def admin(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
+def settings_of(bootstrap: str, broker: int) -> dict[str, str]:
+    """All settings of a broker, defaults included, as it reports them."""
+    resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
+    client = admin(bootstrap)
+    return {k: e.value for k, e in client.describe_configs([resource])[resource].result(20).items()}
+
+
+def create(bootstrap: str, name: str) -> None:
+    """A topic that leaves everything to the brokers."""
+    client = admin(bootstrap)
+    client.create_topics([NewTopic(name)])[name].result(20)
+
+
+def replicas(bootstrap: str, topic: str) -> list[int]:
+    """How many replicas each partition has; a broker may learn of a new topic a moment later."""
+    client, deadline = admin(bootstrap), time.monotonic() + 20
+    while not (partitions := client.list_topics(topic, timeout=20).topics[topic].partitions):
+        assert time.monotonic() < deadline, f"no topic {topic}"
+        time.sleep(0.1)
+    return [len(p.replicas) for p in partitions.values()]
+
+
+def are_there(bootstrap: str, ids: set[int]) -> None:
+    """All brokers are let in by the controller; those of 3.5 are ready a moment before."""
+    deadline = time.monotonic() + 30
+    while (seen := set(admin(bootstrap).list_topics(timeout=20).brokers)) != ids:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.2)
+
+
+def holds_what_is_promised(brokers: ChartBrokers, ids: set[int]) -> None:
+    bootstrap = brokers.bootstrap()
+    are_there(bootstrap, ids)
+    for broker in ids:
+        found = settings_of(bootstrap, broker)
+        assert {key: found[key] for key in PROMISED} == PROMISED
+        assert found["log.dirs"].endswith("/data/kraft")
+
+
+def test_the_documents_values_from_3_5_over_3_9_to_4_1(tmp_path: Path, addresses: Addresses) -> None:
+    """Each version starts with what the chart renders for it, on the storage that the one before has left."""
+    for number, version in enumerate(("3.5.2", "3.9.1", "4.1.1")):
+        with ChartBrokers(version, stateful_sets(version), tmp_path, addresses, zones=ZONES) as brokers:
+            holds_what_is_promised(brokers, {0, 1, 2})
+            bootstrap = brokers.bootstrap()
+            create(bootstrap, f"topic-{number}")
+            for earlier in range(number + 1):
+                assert replicas(bootstrap, f"topic-{earlier}") == [3, 3, 3]
+            assert [settings_of(bootstrap, b)["broker.rack"] for b in (0, 1, 2)] == list(ZONES)
+            known = settings_of(bootstrap, 0)
+            for pattern in removed_properties():
+                assert any(re.match(pattern, key) for key in known) is (version < "4"), f"{version}: {pattern}"
+            assert not admin(bootstrap).list_topics("never-made", timeout=10).topics["never-made"].partitions
+            assert (
+                admin(bootstrap).list_topics(timeout=10).cluster_id
+                == brokers.environment(brokers.pods[0])["CLUSTER_ID"]
+            )
+
+
+@pytest.mark.parametrize("version", ["3.5.2", "4.1.1"])
+def test_controllers_apart(version: str, tmp_path: Path, addresses: Addresses) -> None:
+    small = {"replicas": 2, "replicationFactor": 2}
+    sets = stateful_sets(version, controllers={"enabled": True, "replicas": 1}, **small)
+    # nodes without a zone, which makes an empty rack
+    with ChartBrokers(version, sets, tmp_path, addresses) as brokers:
+        assert [pod.name for pod in brokers.pods] == ["kafka-0", "kafka-1", "kafka-controller-0"]
+        bootstrap = brokers.bootstrap()
+        are_there(bootstrap, {0, 1})
+        assert settings_of(bootstrap, 0)["controller.quorum.voters"].startswith("1000@")
+        create(bootstrap, "apart")
+        assert replicas(bootstrap, "apart") == [2, 2, 2]
+
+
+@pytest.mark.parametrize("version", ["3.5.2", "4.1.1"])
+def test_tls_everywhere_and_a_first_user(version: str, tmp_path: Path, addresses: Addresses) -> None:
+    authority = CertificateAuthority()
+    brokers = authority.server("kafka")
+    secrets = {
+        "kafka-tls": {"ca.crt": authority.pem, "tls.crt": brokers.certificate, "tls.key": brokers.key},
+        "kafka-admin": {"username": "admin", "password": "first-secret"},
+    }
+    listeners = {
+        "plain": {"enabled": False},
+        "tls": {"enabled": True, "clientAuth": "required"},
+        "scram": {"enabled": True, "usersSecret": "kafka-admin"},
+    }
+    sets = stateful_sets(
+        version,
+        tls={"secretName": "kafka-tls", "internal": True},
+        listeners=listeners,
+        controllers={"replicas": 1},
+        replicas=1,
+        replicationFactor=1,
+    )
+    for _ in ("formatted", "left as it is"):
+        with ChartBrokers(version, sets, tmp_path, addresses, secrets=secrets) as running:
+            client = authority.client("shop")
+            mutual = {"ssl.certificate.pem": client.certificate, "ssl.key.pem": client.key}
+            assert connects(running.bootstrap(9093), authority, {"security.protocol": "SSL", **mutual})
+            assert not connects(running.bootstrap(9093), authority, {"security.protocol": "SSL"})
+            assert connects(running.bootstrap(9094), authority, scram("first-secret"))
+            assert not connects(running.bootstrap(9094), authority, scram("other-secret"))
+
+
+def scram(password: str) -> dict[str, str]:
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "admin",
+        "sasl.password": password,
+    }
+
+
+def connects(bootstrap: str, authority: CertificateAuthority, settings: dict[str, str]) -> bool:
+    """Whether a client with these settings is let in."""
+    given = {"bootstrap.servers": bootstrap, "log_level": 0, "ssl.ca.pem": authority.pem, **settings}
+    try:
+        return bool(AdminClient(given).list_topics(timeout=5).brokers)
+    except KafkaException:
+        return False

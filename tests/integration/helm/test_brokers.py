@@ -1,0 +1,276 @@
+"""The chart's brokers, registry and resources: what values render to is taken by a real API server, and mistakes are refused."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kafkade.devstack import golang
+from kafkade.devstack.kubernetes import ControlPlane
+from support.helm import CHART, ROOT, Object, helm, one, refused, render
+from support.kubernetes import Kubectl
+
+DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
+GUIDE = ROOT / "docs" / "guides" / "brokers.md"
+ON = {"kafka": {"enabled": True}}
+TLS = {"tls": {"secretName": "kafka-tls"}}
+SCRAM = {"enabled": True, "usersSecret": "kafka-admin"}
+
+VALUE_SETS: dict[str, Mapping[str, Any]] = {
+    "document": {},
+    "every-version-3.9": {"kafka": {"version": "3.9"}},
+    "4.1.1": {"kafka": {"version": "4.1.1"}},
+    "controllers-apart": {"kafka": {"controllers": {"enabled": True}, "replicas": 5}},
+    "one-broker": {"kafka": {"replicas": 1, "replicationFactor": 1, "controllers": {"replicas": 1}}},
+    "rolling-update": {"kafka": {"rolling": "RollingUpdate"}},
+    "tls": {"kafka": {**TLS, "listeners": {"tls": {"enabled": True}}}},
+    "tls-everywhere": {
+        "kafka": {
+            "tls": {"secretName": "kafka-tls", "internal": True},
+            "listeners": {"plain": {"enabled": False}, "tls": {"enabled": True}, "scram": SCRAM},
+        }
+    },
+    "scram-without-tls": {"kafka": {"listeners": {"plain": {"enabled": False}, "scram": SCRAM}}},
+    "scram-apart": {"kafka": {**TLS, "controllers": {"enabled": True}, "listeners": {"scram": SCRAM}}},
+    "metrics-by-agent": {
+        "kafka": {
+            "monitoring": {"jmxExporter": {"image": {"repository": "agents/jmx", "tag": "1.5.0"}, "jar": "/jmx.jar"}}
+        }
+    },
+    "metrics-of-own-image": {"kafka": {"monitoring": {"jmxExporter": {"jar": "/opt/jmx.jar"}}}},
+    "places": {
+        "kafka": {
+            "spread": {"zones": "DoNotSchedule"},
+            "rack": {"podLabel": ""},
+            "nodeSelector": {"disk": "fast"},
+            "tolerations": [{"key": "kafka", "operator": "Exists", "effect": "NoSchedule"}],
+            "priorityClassName": "",
+            "podAnnotations": {"certificate": "2"},
+            "networkPolicy": {"clients": [{"namespaceSelector": {"matchLabels": {"team": "shop"}}}]},
+        },
+        "schemaRegistry": {"networkPolicy": {"clients": [{"podSelector": {}}]}},
+    },
+    "registry-of-other-brokers": {
+        "kafka": {"enabled": False},
+        "schemaRegistry": {"bootstrapServers": "kafka.example:9092"},
+    },
+    "bare": {
+        "kafka": {
+            "networkPolicy": {"enabled": False},
+            "podDisruptionBudget": {"enabled": False},
+            "cluster": {"create": False},
+        },
+        "schemaRegistry": {"enabled": False},
+    },
+    "resources": {
+        "kafka": {"cluster": {"spec": {"allowedNamespaces": {"from": "All"}}}},
+        "topics": {"user-events": {"partitions": 6, "config": {"retention.ms": 604800000}}},
+        "schemas": {"user-event": {"topicRef": {"name": "user-events"}, "schemaType": "AVRO", "schema": '"string"'}},
+        "dlqPolicies": {"events": {"topicSelector": {"matchLabels": {"dead-letters": "kept"}}}},
+    },
+}
+"""Laid over the document's values."""
+
+
+@pytest.fixture(scope="module")
+def restricted(crds_installed: ControlPlane) -> Iterator[Kubectl]:
+    """A namespace in which only pods of the restricted Pod Security Standard are admitted."""
+    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", crds_installed.kubeconfig, "brokers")
+    kubectl.run("create", "namespace", "brokers")
+    kubectl.run("label", "namespace", "brokers", "pod-security.kubernetes.io/enforce=restricted")
+    yield kubectl
+    kubectl.run("delete", "namespace", "brokers", "--wait=false")
+
+
+def taken(kubectl: Kubectl, objects: list[Object]) -> None:
+    """A server-side dry run takes every object, with no unknown field."""
+    text = yaml.safe_dump_all(objects)
+    kubectl.run("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+
+
+def pods_of(objects: list[Object]) -> list[Object]:
+    """A pod of each workload, as its controller would make it."""
+    found = []
+    for workload in objects:
+        if workload["kind"] in {"StatefulSet", "Deployment"}:
+            template = workload["spec"]["template"]
+            spec = dict(template["spec"])
+            claims = [c["metadata"]["name"] for c in workload["spec"].get("volumeClaimTemplates", [])]
+            spec["volumes"] = spec["volumes"] + [
+                {"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-0"}} for claim in claims
+            ]
+            meta = {"name": f"{workload['metadata']['name']}-0", "namespace": "brokers", **template["metadata"]}
+            found.append({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    return found
+
+
+@pytest.mark.parametrize("name", VALUE_SETS)
+def test_value_sets_are_taken_by_a_real_api_server(name: str, restricted: Kubectl) -> None:
+    values = {**VALUE_SETS[name], "operator": {"enabled": False}, "crds": {"create": False}}
+    objects = render(values, namespace="brokers", files=[DOCUMENT])
+    assert objects
+    foreign = [o for o in objects if o["apiVersion"].startswith("monitoring.coreos.com")]
+    taken(restricted, [o for o in objects if o not in foreign])
+    pods = pods_of(objects)
+    taken(restricted, pods)
+    for pod in pods:
+        assert pod["spec"]["enableServiceLinks"] is False
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_the_documents_settings_are_the_values(restricted: Kubectl) -> None:
+    """The settings that the platform's document has, and nothing else; and what they become."""
+    settings = yaml.safe_load(DOCUMENT.read_text())
+    assert settings == {
+        "kafka": {
+            "enabled": True,
+            "version": "3.5",
+            "replicas": 3,
+            "partitions": 3,
+            "replicationFactor": 3,
+            "resources": {"requests": {"memory": "4Gi", "cpu": "2"}, "limits": {"memory": "8Gi", "cpu": "4"}},
+            "storage": {"size": "100Gi", "class": "standard"},
+            "config": {"autoCreateTopics": False, "deleteTopicEnable": True, "messageMaxBytes": 1048576},
+            "monitoring": {"enabled": True, "serviceMonitor": {"enabled": True}},
+        },
+        "schemaRegistry": {"enabled": True, "replicaCount": 2},
+    }
+    objects = render({}, files=[DOCUMENT])
+    brokers = one(objects, "StatefulSet", "kafka")
+    assert brokers["spec"]["replicas"] == 3
+    assert brokers["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert brokers["spec"]["podManagementPolicy"] == "Parallel"
+    (claim,) = brokers["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "standard"
+    assert claim["spec"]["resources"] == {"requests": {"storage": "100Gi"}}
+    (container,) = brokers["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == settings["kafka"]["resources"]
+    assert one(objects, "Service", "kafka-headless")["spec"]["publishNotReadyAddresses"] is True
+    assert one(objects, "PodDisruptionBudget", "kafka")["spec"]["maxUnavailable"] == 1
+    assert one(objects, "Deployment", "kafka-schema-registry")["spec"]["replicas"] == 2
+    cluster = one(objects, "KafkaCluster", "kafka")
+    assert cluster["spec"]["bootstrapServers"] == "kafka.kafka.svc:9092"
+    assert cluster["spec"]["schemaRegistry"]["urls"] == ["http://kafka-schema-registry.kafka.svc:8080/apis/ccompat/v7"]
+
+
+@pytest.mark.parametrize(
+    ("version", "image"),
+    [
+        ("3.5", "kafkade/kafka:3.5.2"),
+        ("3.9.1", "apache/kafka:3.9.1"),
+        ("4.1", "apache/kafka:4.1.2"),
+        ("4.9", "apache/kafka:4.9.0"),
+    ],
+)
+def test_images(version: str, image: str) -> None:
+    objects = render({"kafka": {"enabled": True, "version": version}})
+    (container,) = one(objects, "StatefulSet", "kafka")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
+
+
+def environment(objects: list[Object], name: str = "kafka") -> dict[str, str]:
+    """The plain variables of a StatefulSet's container."""
+    (container,) = one(objects, "StatefulSet", name)["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry.get("value", "") for entry in container["env"]}
+
+
+def test_a_cluster_id_is_the_same_each_time_and_another_one_elsewhere() -> None:
+    ids = [
+        environment(render(ON, release=release, namespace=namespace), name)["CLUSTER_ID"]
+        for release, namespace, name in (
+            ("kafka", "kafka", "kafka"),
+            ("kafka", "kafka", "kafka"),
+            ("kafka", "shop", "kafka"),
+            ("orders", "kafka", "orders-kafka"),
+        )
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert all(len(urlsafe_b64decode(found + "==")) == 16 for found in ids)
+    given = "5L6g3nShT-eMCtK--X86sw"
+    assert environment(render({"kafka": {"enabled": True, "clusterId": given}}))["CLUSTER_ID"] == given
+
+
+def test_further_properties() -> None:
+    extra = {"log.retention.ms": 604800000, "log.cleaner.enable": True, "compression.type": "zstd", "a_b-c.d": "1"}
+    found = environment(render({"kafka": {"enabled": True, "config": {"extra": extra}}}))
+    assert found["KAFKA_LOG_RETENTION_MS"] == "604800000"
+    assert found["KAFKA_LOG_CLEANER_ENABLE"] == "true"
+    assert found["KAFKA_COMPRESSION_TYPE"] == "zstd"
+    assert found["KAFKA_A__B___C_D"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"replica": 3}, "replica"),
+        ({"version": 4.1}, "version"),
+        ({"version": "3.4"}, "version"),
+        ({"replicas": 0}, "replicas"),
+        ({"config": {"autoCreateTopic": True}}, "autoCreateTopic"),
+        ({"config": {"messageMaxBytes": "1MB"}}, "messageMaxBytes"),
+        ({"config": {"extra": {"retention": None}}}, "extra"),
+        ({"clusterId": "mine"}, "clusterId"),
+        ({"storage": {"size": "100GB"}}, "size"),
+        ({"resources": {"request": {}}}, "request"),
+        ({"replicas": 5}, "kafka.controllers.replicas"),
+        ({"replicationFactor": 4}, "kafka.replicationFactor is 4, but there are 3 brokers"),
+        ({"config": {"minInsyncReplicas": 4}}, "kafka.config.minInsyncReplicas is 4"),
+        ({"config": {"extra": {"num.partitions": 5}}}, "num.partitions follows from kafka.partitions"),
+        ({"config": {"extra": {"zookeeper.connect": "z:2181"}}}, "zookeeper.connect is for ZooKeeper"),
+        ({"version": "4.1", "config": {"extra": {"log.message.format.version": "2.8"}}}, "it was removed in 4.0"),
+        ({"listeners": {"plain": {"enabled": False}}}, "nobody could connect"),
+        ({"listeners": {"tls": {"enabled": True}}}, "kafka.tls.secretName"),
+        ({"listeners": {"scram": {"enabled": True}}}, "kafka.listeners.scram.usersSecret"),
+    ],
+)
+def test_mistakes_are_refused(values: dict[str, Any], said: str) -> None:
+    assert said in refused({"kafka": {"enabled": True, **values}})
+
+
+def test_the_values_that_the_guide_shows(restricted: Kubectl) -> None:
+    shown = re.findall(r"^```yaml\n# [a-z]+-values\.yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(shown) == 2
+    for text in shown:
+        values = {**yaml.safe_load(text), "operator": {"enabled": False}, "crds": {"create": False}}
+        taken(restricted, render(values, namespace="brokers"))
+
+
+def test_a_registry_without_brokers_is_refused() -> None:
+    assert "schemaRegistry.bootstrapServers" in refused({"schemaRegistry": {"enabled": True}})
+    assert "replicas" in refused({"schemaRegistry": {"replicas": 2}})
+
+
+def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: ControlPlane, tmp_path: Path) -> None:
+    """By an upgrade that looks at the StatefulSets of the release before."""
+    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", crds_installed.kubeconfig, "guarded")
+    kubectl.run("create", "namespace", "guarded")
+    off = {"operator": {"enabled": False}, "crds": {"create": False}}
+
+    def upgrade(**kafka: Any) -> str:
+        values = {**off, "kafka": {"enabled": True, "controllers": {"enabled": True}, **kafka}}
+        words = ("upgrade", "--install", "kafka", CHART, "-n", "guarded", "--wait=hookOnly")
+        return helm(*words, values=values, kubeconfig=crds_installed.kubeconfig, check=False).stderr
+
+    assert "Error" not in upgrade(replicas=4)
+    assert "Error" not in upgrade(replicas=5)
+    assert "5 brokers run, these values make it 4" in upgrade(replicas=4)
+    assert "Error" not in upgrade(replicas=4, scaleDownFrom=5)
+    quorum = upgrade(replicas=4, controllers={"enabled": True, "replicas": 5})
+    assert "Static voters cannot be changed" in quorum
+    assert "Static voters cannot be changed" in upgrade(replicas=3, controllers={"enabled": False}, scaleDownFrom=4)
+    assert "brokers would not start" in upgrade(replicas=4, clusterId="5L6g3nShT-eMCtK--X86sw")
+    assert "docs/guides/brokers.md" in upgrade(replicas=4, storage={"size": "200Gi"})
+    assert kubectl.get("statefulset", "kafka")["spec"]["replicas"] == 4  # type: ignore[index]
+    # the KafkaCluster was installed as well, and stays
+    helm("uninstall", "kafka", "-n", "guarded", kubeconfig=crds_installed.kubeconfig)
+    assert kubectl.get("KafkaCluster", "kafka") is not None
+    kubectl.run("delete", "namespace", "guarded", "--wait=false")
