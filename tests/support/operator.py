@@ -27,8 +27,8 @@ class OperatorProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Start it and wait until it has listed its resources."""
+    def start(self, until: str = "started:") -> None:
+        """Start it and wait until its log says so: by default, that it has listed its resources."""
         assert self._process is None, "already running"
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
@@ -40,7 +40,7 @@ class OperatorProcess:
                 start_new_session=True,
             )
         deadline = time.monotonic() + 60
-        while b"started:" not in self.log.read_bytes()[before:]:
+        while until.encode() not in self.log.read_bytes()[before:]:
             if self._process.poll() is not None:
                 raise AssertionError(f"the operator ended with {self._process.returncode}:\n{self.tail()}")
             assert time.monotonic() < deadline, f"the operator did not start:\n{self.tail()}"
@@ -56,6 +56,18 @@ class OperatorProcess:
     def running(self) -> bool:
         """Whether it still runs."""
         return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def exit_code(self, timeout: float) -> int:
+        """Wait for its end, which it comes to by itself; how it ended."""
+        assert self._process is not None
+        code = self._process.wait(timeout)
+        self._process = None
+        return code
 
     def kill(self) -> None:
         """SIGKILL: no chance to finish anything."""

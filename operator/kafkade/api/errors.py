@@ -28,7 +28,7 @@
     │   └── RegistryRequestFailed
     └── KubernetesError             what the API server answered
         ├── ApiUnavailable          ApiConflict  ApiForbidden  ApiNotFound  ApiGone  ApiInvalid
-        └── RollingForbidden
+        └── RollingForbidden        NotLeader
 """
 
 from __future__ import annotations
@@ -427,3 +427,9 @@ class RollingForbidden(KubernetesError):
     """The ServiceAccount lacks a right that spec.rolling of a KafkaCluster takes; the message has the rule to add."""
 
     reason = "RollingForbidden"
+
+
+class NotLeader(KubernetesError):
+    """This operator does not hold its Lease: another one may act, so this one writes nothing."""
+
+    reason = "NotLeader"

@@ -60,9 +60,18 @@ def run(
             envvar="KAFKADE_METRICS", help="Serve metrics for Prometheus at this host and port: 0.0.0.0:9090."
         ),
     ] = None,
+    lease: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KAFKADE_LEASE",
+            metavar="NAMESPACE/NAME",
+            help="Act only while this Lease is held: of several operators with the same one, one acts and the others wait.",
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(envvar="KAFKADE_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
+    from kafkade.api.lease import LeaseName
     from kafkade.handlers.metrics import MetricsRefused
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
@@ -71,6 +80,11 @@ def run(
         err.print("[bold red]error:[/] give --namespace (once or more) or --all-namespaces, one of the two")
         err.print("hint: kafkade run --all-namespaces needs the ClusterRole of deploy/rbac/cluster-wide.yaml")
         raise typer.Exit(2)
+    try:
+        lease_name = LeaseName.parse(lease) if lease else None
+    except ValueError as error:
+        err.print("[bold red]error:[/]", Text(f"--lease {error}"), soft_wrap=True)
+        raise typer.Exit(2) from None
     logging.basicConfig(
         level=log_level.upper(),
         stream=sys.stderr,
@@ -79,7 +93,7 @@ def run(
     )
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(log_level.upper())))
     try:
-        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics))
+        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name))
     except MetricsRefused as error:
         err.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
         raise typer.Exit(2) from None

@@ -2,7 +2,8 @@
 
 librdkafka (confluent_kafka) does what it can; kafka-python does the rest. The event loop is never blocked. Methods that
 answer by topic put a KafkadeError in place of a topic's result; they raise only when the whole request got no answer:
-ClusterUnreachable, AuthenticationFailed, TLSFailed, or InvalidSpec where the client's settings cannot be used.
+ClusterUnreachable, AuthenticationFailed, TLSFailed, or InvalidSpec where the client's settings cannot be used; and NotLeader
+where it is a write and this operator does not hold its Lease.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from confluent_kafka import admin as ck
 from confluent_kafka.admin import AdminClient
 
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, NotSupportedByCluster
+from kafkade.clients.fence import FENCE
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
@@ -276,7 +278,7 @@ class KafkaAdmin:
         if not changes:
             return
         wanted = _alteration(ck.ResourceType.BROKER, str(broker), changes)
-        answers = await self._many(
+        answers = await self._write(
             [wanted], lambda a: a.incremental_alter_configs([wanted], request_timeout=self._single)
         )
         error = self._refusal(_ALTER_BROKER, str(broker), answers[wanted])
@@ -323,7 +325,9 @@ class KafkaAdmin:
 
     async def _alter(self, action: Action, kind: Any, changes: Mapping[str, Mapping[str, str | None]]) -> ByTopic:
         wanted = [_alteration(kind, name, keys) for name, keys in changes.items() if keys]
-        answers = await self._many(wanted, lambda a: a.incremental_alter_configs(wanted, request_timeout=self._timeout))
+        answers = await self._write(
+            wanted, lambda a: a.incremental_alter_configs(wanted, request_timeout=self._timeout)
+        )
         results: ByTopic = dict.fromkeys(changes)
         for resource in wanted:
             results[resource.name] = self._refusal(action, resource.name, answers[resource])
@@ -348,6 +352,13 @@ class KafkaAdmin:
     ) -> dict[Any, Any]:
         return await self._link.call(start, repeatable=repeatable) if wanted else {}
 
+    async def _write(self, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[Any, Any]]) -> dict[Any, Any]:
+        def begin(admin: AdminClient) -> Mapping[Any, Any]:
+            FENCE.check()
+            return start(admin)
+
+        return await self._many(wanted, begin)
+
     async def _way_is_clear(self) -> None:
         """Raises the reason when no broker can be talked to."""
         if time.monotonic() - self._link.answered_at > _FRESH:
@@ -362,7 +373,7 @@ class KafkaAdmin:
     async def _change(
         self, action: Action, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[str, Any]]
     ) -> ByTopic:
-        answers = await self._many(wanted, start)
+        answers = await self._write(wanted, start)
         return {name: self._refusal(action, name, answer) for name, answer in answers.items()}
 
     def _refusal(self, action: Action, name: str, answer: Any) -> KafkadeError | None:

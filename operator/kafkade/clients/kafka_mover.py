@@ -29,6 +29,7 @@ from kafkade.api.errors import (
     KafkaRequestFailed,
     MetadataTooLarge,
 )
+from kafkade.clients.fence import FENCE
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action
 from kafkade.clients.kafka_mover_client import PATIENCE, Lookup, TopicReader, committed
@@ -75,7 +76,7 @@ class KafkaMover:
     """Reads one topic (``reader``), looks others up (``lookup``), and writes. ``timeout`` in seconds bounds each request.
 
     ``stop`` ends long waits early. Its methods raise ClusterUnreachable, AuthenticationFailed, AuthorizationFailed,
-    TLSFailed, or KafkaRequestFailed, and those of the transactional part what ``commit`` says.
+    TLSFailed, or KafkaRequestFailed, and those of the transactional part what ``commit`` says, or NotLeader.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class KafkaMover:
 
     def send(self, records: Sequence[Outgoing]) -> None:
         """Write records, as they are but for their headers, as part of the transaction."""
+        FENCE.check()
         produce = self._producer.produce
         sent = 0
         while sent < len(records):
@@ -225,6 +227,7 @@ class KafkaMover:
         """Carry a transactional request to its end, which librdkafka lets one take up again after a timeout."""
         deadline = time.monotonic() + PATIENCE
         while True:
+            FENCE.check()
             try:
                 self._within(_HANGS, lambda: request(_ATTEMPT))
             except KafkaException as error:

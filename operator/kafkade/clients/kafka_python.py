@@ -20,6 +20,7 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
+from kafkade.clients.fence import FENCE
 from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_link import check_open
@@ -143,7 +144,7 @@ class KafkaPython:
 
     async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
         """DeleteGroups: by group, what kept it from being deleted. One that does not exist is well."""
-        answer = await self._run(_DELETE_GROUPS, lambda client: client.delete_groups(list(groups)))
+        answer = await self._run(_DELETE_GROUPS, lambda client: client.delete_groups(list(groups)), write=True)
         return {group: self._kept(group, answer.get(group, "OK")) for group in groups}
 
     def _kept(self, group: str, answer: str) -> KafkadeError | None:
@@ -158,7 +159,7 @@ class KafkaPython:
     ) -> dict[tuple[str, int], KafkadeError | None]:
         """AlterPartitionReassignments (KIP-455); None cancels."""
         wanted = {TopicPartition(*key): None if to is None else list(to) for key, to in moves.items()}
-        answer = await self._run(_REASSIGN_ALL, lambda client: client.alter_partition_reassignments(wanted))
+        answer = await self._run(_REASSIGN_ALL, lambda client: client.alter_partition_reassignments(wanted), write=True)
         results: dict[tuple[str, int], KafkadeError | None] = {}
         for key in moves:
             error = answer.get(TopicPartition(*key), foreign.UnknownTopicOrPartitionError)
@@ -207,7 +208,7 @@ class KafkaPython:
         request = IncrementalAlterConfigsRequest(
             resources=[(ConfigResourceType.BROKER, _DEFAULT_BROKER, entries)], validate_only=False
         )
-        response = await self._send(_ALTER_DEFAULTS, request)
+        response = await self._send(_ALTER_DEFAULTS, request, write=True)
         self._raise_for(_ALTER_DEFAULTS, response.responses[0])
 
     async def close(self) -> None:
@@ -220,21 +221,23 @@ class KafkaPython:
         self._worker.submit(self._close)
         self._worker.shutdown(wait=False)
 
-    async def _send(self, action: Action, request: Any) -> Any:
+    async def _send(self, action: Action, request: Any, *, write: bool = False) -> Any:
         # the public methods take only numbers for a broker's name (kafka/admin/_configs.py, _group_config_resources)
-        return await self._run(action, lambda client: client._manager.run(client._manager.send, request))
+        return await self._run(action, lambda client: client._manager.run(client._manager.send, request), write=write)
 
     def _raise_for(self, action: Action, result: Any) -> None:
         if result.error_code != 0:
             text = result.error_message or foreign.for_code(result.error_code).__name__
             raise answer_error(action, "", result.error_code, text, self._security.principal)
 
-    async def _run(self, action: Action, work: Callable[[Any], R]) -> R:
+    async def _run(self, action: Action, work: Callable[[Any], R], *, write: bool = False) -> R:
+        if write:
+            FENCE.check()
         loop = asyncio.get_running_loop()
         try:
             await self._way_is_clear()
             check_open(self._closed)
-            return await loop.run_in_executor(self._worker, self._call, action, work)
+            return await loop.run_in_executor(self._worker, self._call, action, work, write)
         except ClusterUnreachable:
             self._close_soon()
             raise
@@ -247,11 +250,13 @@ class KafkaPython:
         if not self._closed:
             self._worker.submit(self._close)
 
-    def _call(self, action: Action, work: Callable[[Any], R]) -> R:
+    def _call(self, action: Action, work: Callable[[Any], R], write: bool) -> R:
         """In the worker thread."""
         try:
             if self._client is None:
                 self._client = self._connect()
+            if write:
+                FENCE.check()  # again, since the way took its time
             return work(self._client)
         except foreign.BrokerResponseError as error:
             self._close()

@@ -27,7 +27,9 @@ from kafkade.api.errors import (
     KubernetesError,
 )
 from kafkade.api.kinds import KINDS
+from kafkade.api.lease import LEASE_API, Lease, LeaseName
 from kafkade.api.objects import Event, Key, Resource
+from kafkade.clients.fence import FENCE, Fence, fenced
 
 _ERRORS: dict[int, type[KubernetesError]] = {
     400: ApiInvalid,
@@ -47,12 +49,14 @@ _PAGE = 500
 class KubeClient:
     """Reads and writes of the operator. Calls are bounded to ``concurrency`` at a time; each has a time limit.
 
-    Before the first :meth:`login` calls wait; a later one replaces the credentials.
+    Before the first :meth:`login` calls wait; a later one replaces the credentials. Writes have to pass ``fence`` and raise
+    NotLeader where it is shut; None is for the Lease itself.
     """
 
-    def __init__(self, *, concurrency: int = 16, timeout: float = 30.0) -> None:
+    def __init__(self, *, concurrency: int = 16, timeout: float = 30.0, fence: Fence | None = FENCE) -> None:
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._traces = [] if fence is None else [fenced(fence)]
         self._session: aiohttp.ClientSession | None = None
         self._server = ""
         self._ready = asyncio.Event()
@@ -61,7 +65,9 @@ class KubeClient:
         """Use these credentials from now on: the API server's URL, headers with the authorization, TLS."""
         old = self._session
         connector = aiohttp.TCPConnector(limit=0, ssl=context if context is not None else True, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(connector=connector, headers={**headers, "User-Agent": "kafkade"})
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers={**headers, "User-Agent": "kafkade"}, trace_configs=self._traces
+        )
         self._server = server.rstrip("/")
         self._ready.set()
         if old is not None:
@@ -206,6 +212,25 @@ class KubeClient:
         }
         await self._call("POST", f"/api/v1/namespaces/{key.namespace}/events", body)
 
+    async def get_lease(self, name: LeaseName) -> Lease | None:
+        """A Lease, or None where there is none of that name."""
+        try:
+            return Lease.from_body(await self._call("GET", f"{_leases(name.namespace)}/{name.name}"))
+        except ApiNotFound:
+            return None
+
+    async def write_lease(self, lease: Lease) -> Lease:
+        """Create a Lease, or replace the very version that was read.
+
+        Raises:
+            ApiConflict: it changed since, or somebody else created it.
+            ApiNotFound: it is gone, or there is no such namespace.
+        """
+        path = _leases(lease.name.namespace)
+        if lease.version:
+            return Lease.from_body(await self._call("PUT", f"{path}/{lease.name.name}", lease.body()))
+        return Lease.from_body(await self._call("POST", path, lease.body()))
+
     async def get(self, plural: str, namespace: str, name: str) -> Mapping[str, Any]:
         """A core/v1 object: secrets, configmaps or pods."""
         return cast(Mapping[str, Any], await self._call("GET", f"/api/v1/namespaces/{namespace}/{plural}/{name}"))
@@ -315,6 +340,10 @@ def _reference_to(owner: Resource) -> dict[str, Any]:
 def _collection(kind: str, namespace: str | None) -> str:
     scope = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{scope}/{KINDS[kind].plural}"
+
+
+def _leases(namespace: str) -> str:
+    return f"/apis/{LEASE_API}/namespaces/{namespace}/leases"
 
 
 def _object(key: Key) -> str:

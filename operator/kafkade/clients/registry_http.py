@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from kafkade.api.errors import KafkadeError, RegistryRequestFailed, RegistryUnreachable
+from kafkade.clients.fence import fenced
 from kafkade.clients.registry_errors import registry_error
 from kafkade.clients.registry_model import RegistryAuth
 
@@ -83,6 +84,7 @@ class RegistryTransport:
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True),
+                trace_configs=[fenced()],
             )
         return self._session
 
@@ -93,6 +95,7 @@ class RegistryTransport:
 
         Raises:
             RegistryUnreachable: no URL answered in time, or the answer was 5xx.
+            NotLeader: it is no GET, and this operator does not hold its Lease.
             KafkadeError: an error answer, as registry_error maps it.
         """
         status, text = await self.raw(method, path, what, params, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import kopf
@@ -9,8 +10,8 @@ import kopf
 from kafkade.clients.kube import KubeClient
 
 
-async def login(kube: KubeClient, settings: kopf.OperatorSettings, logger: Any) -> kopf.ConnectionInfo:
-    """Find credentials, give them to kafkade's own client, and return them for Kopf's.
+async def login(kubes: Iterable[KubeClient], settings: kopf.OperatorSettings, logger: Any) -> kopf.ConnectionInfo:
+    """Find credentials, give them to kafkade's own clients, and return them for Kopf's.
 
     Raises:
         kopf.LoginError: neither a ServiceAccount nor a kubeconfig is there.
@@ -20,5 +21,6 @@ async def login(kube: KubeClient, settings: kopf.OperatorSettings, logger: Any) 
     )
     if found is None:
         raise kopf.LoginError("no Kubernetes credentials: run in a pod with a ServiceAccount, or set KUBECONFIG")
-    await kube.login(found.server, found.as_http_headers(), found.as_ssl_context())
+    for kube in kubes:
+        await kube.login(found.server, found.as_http_headers(), found.as_ssl_context())
     return found

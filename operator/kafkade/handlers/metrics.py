@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import start_http_server
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from kafkade import __version__
+from kafkade.clients.fence import FENCE, Fence
 
 log = logging.getLogger("kafkade")
 
@@ -42,6 +44,18 @@ class Address(NamedTuple):
                 f"--metrics {text!r} is not a host and a port: for example 0.0.0.0:9090, 127.0.0.1:9090 or [::]:9090"
             )
         return cls(found["host"].strip("[]"), int(found["port"]))
+
+
+class LeaderMetric(Collector):
+    """Whether this operator acts, or is a standby."""
+
+    def __init__(self, fence: Fence = FENCE) -> None:
+        self._fence = fence
+
+    def collect(self) -> Iterable[Metric]:
+        """As it is at this moment; Prometheus calls it."""
+        text = "1 while this operator acts, 0 while it waits for its Lease"
+        yield GaugeMetricFamily("kafkade_leader", text, value=1.0 if self._fence.is_open else 0.0)
 
 
 def registry(collectors: Iterable[Collector]) -> CollectorRegistry:

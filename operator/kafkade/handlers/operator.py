@@ -15,11 +15,13 @@ import kopf
 from kafkade.api import GROUP, VERSION
 from kafkade.api.errors import ApiForbidden, ApiNotFound, KubernetesError
 from kafkade.api.kinds import KINDS
+from kafkade.api.lease import LeaseName
 from kafkade.api.objects import Key, Resource
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.engine import Engine, Scope
+from kafkade.handlers.leading import Leading
 from kafkade.handlers.login import login
-from kafkade.handlers.metrics import serving
+from kafkade.handlers.metrics import LeaderMetric, serving
 
 log = logging.getLogger("kafkade")
 
@@ -36,68 +38,93 @@ class Options:
     liveness: str | None = None
     metrics: str | None = None
     """Host and port that metrics are served at."""
+    lease: LeaseName | None = None
+    """Of several operators with the same Lease one acts. None: this one is on its own."""
 
 
 def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        SystemExit: with 1 when the operator could not start or lost one of its own tasks.
+        SystemExit: with 1 when the operator could not start, lost one of its own tasks or the Lease.
         MetricsRefused: metrics cannot be served where they should; nothing was begun.
     """
-    registry = kopf.OperatorRegistry()
-    engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
-    stop = asyncio.Event()
-    _register(registry, engine, options, stop)
+    operator = _Operator(options)
     # Kopf's name for itself among peers, of which there are none; without it Kopf asks the system for the name of the
     # user that it runs as, and the numbered user of an image has none
     os.environ.setdefault("POD_ID", "kafkade")
     loop = asyncio.new_event_loop()
     try:
-        with serving(options.metrics, engine.collectors):
+        with serving(options.metrics, (*operator.engine.collectors, LeaderMetric())):
             kopf.run(
                 loop=loop,
-                registry=registry,
+                registry=operator.registry,
                 standalone=True,
                 clusterwide=not options.namespaces,
                 namespaces=sorted(options.namespaces),
                 liveness_endpoint=options.liveness,
-                stop_flag=stop,
+                stop_flag=operator.stop,
             )
     finally:
         loop.close()
-    if engine.health.failed is not None or not engine.health.primed:
+    if operator.failed:
         raise SystemExit(1)
 
 
-def _register(registry: kopf.OperatorRegistry, engine: Engine, options: Options, stop: asyncio.Event) -> None:
-    @kopf.on.startup(registry=registry)
-    async def startup(settings: kopf.OperatorSettings, logger: Any, **_: Any) -> None:
-        configure(settings, options)
+class _Operator:
+    """What Kopf calls."""
+
+    def __init__(self, options: Options) -> None:
+        self.registry = kopf.OperatorRegistry()
+        self.engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
+        self.stop = asyncio.Event()
+        self._options = options
+        self._settings: kopf.OperatorSettings | None = None
+        self._leading = None if options.lease is None else Leading(options.lease, self._login)
+        kopf.on.startup(registry=self.registry)(self._startup)
+        kopf.on.login(registry=self.registry)(self._login)
+        kopf.on.cleanup(registry=self.registry)(self._cleanup)
+
+        @kopf.on.probe(registry=self.registry, id="resources")
+        async def resources(**_: Any) -> int:
+            return len(self.engine.store)
+
+        for kind in KINDS.values():
+            _watch(self.registry, self.engine, kind.kind, kind.plural)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not end because it was told to."""
+        told = self._leading is not None and self._leading.ended_waiting
+        return self.engine.health.failed is not None or not (self.engine.health.primed or told)
+
+    async def _startup(self, settings: kopf.OperatorSettings, **_: Any) -> None:
+        self._settings = settings
+        configure(settings, self._options)
         try:
-            await login(engine.kube, settings, logger)
-            await _start(engine)
+            await self._login()
+            if self._leading is not None:
+                await self._leading.begin()
+            await _start(self.engine)
+        except asyncio.CancelledError:  # Kopf calls no cleanup then
+            await self._cleanup()
+            raise
         except (kopf.LoginError, kopf.PermanentError) as error:
             log.error("%s", error)  # noqa: TRY400 -- the message says it all
-            stop.set()
+            await self._cleanup()
             raise kopf.PermanentError(str(error)) from error
-        engine.on_failure(stop.set)
+        self.engine.on_failure(self.stop.set)
 
-    @kopf.on.login(registry=registry)
-    async def again(settings: kopf.OperatorSettings, logger: Any, **_: Any) -> kopf.ConnectionInfo:
-        return await login(engine.kube, settings, logger)
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        assert self._settings is not None  # noqa: S101 -- Kopf starts with _startup
+        own = () if self._leading is None else (self._leading.kube,)
+        return await login((self.engine.kube, *own), self._settings, log)
 
-    @kopf.on.cleanup(registry=registry)
-    async def cleanup(**_: Any) -> None:
-        await engine.stop()
-        stop.set()  # or Kopf waits five seconds for its own task that waits for this flag
-
-    @kopf.on.probe(registry=registry, id="resources")
-    async def resources(**_: Any) -> int:
-        return len(engine.store)
-
-    for kind in KINDS.values():
-        _watch(registry, engine, kind.kind, kind.plural)
+    async def _cleanup(self, **_: Any) -> None:
+        await self.engine.stop()
+        if self._leading is not None:
+            await self._leading.end()
+        self.stop.set()  # or Kopf waits five seconds for its own task that waits for this flag
 
 
 def _watch(registry: kopf.OperatorRegistry, engine: Engine, kind: str, plural: str) -> None:

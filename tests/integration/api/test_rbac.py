@@ -15,6 +15,7 @@ from integration.api.client import Api
 from integration.api.examples import MINIMAL
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.api.kinds import KINDS
+from kafkade.api.lease import LEASE_API
 from kafkade.devstack.kubernetes import ControlPlane
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
@@ -41,6 +42,8 @@ NAMESPACED: set[Right] = {
     ("", "events", "create"),
     *MAKES,
 }
+LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")}
+"""In the operator's own namespace only; all but create for the one of its name."""
 CLUSTER_WIDE = NAMESPACED | {("", "namespaces", "get")}
 
 
@@ -51,6 +54,8 @@ class Installed:
     mode: str
     operator: Api
     elsewhere: Api
+    home: Api
+    """In the operator's own namespace."""
     control_plane: ControlPlane
 
 
@@ -79,8 +84,8 @@ def installed(crds_installed: ControlPlane, request: pytest.FixtureRequest) -> I
         roles = (RBAC / "namespaced.yaml").read_text().replace("kafkade-system", home)
         crds_installed.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=roles)
     config = crds_installed.kubeconfig_for_service_account(home, "kafkade")
-    apis = [Api(config, crds_installed.ca_pem, namespace) for namespace in (watched, other)]
-    yield Installed(mode, apis[0], apis[1], crds_installed)
+    apis = [Api(config, crds_installed.ca_pem, namespace) for namespace in (watched, other, home)]
+    yield Installed(mode, *apis, crds_installed)
     for api in apis:
         api.close()
 
@@ -109,6 +114,7 @@ def test_it_has_exactly_these_rights(installed: Installed) -> None:
 
     assert here == (CLUSTER_WIDE if installed.mode == "cluster-wide" else NAMESPACED)
     assert there == (CLUSTER_WIDE if installed.mode == "cluster-wide" else set())
+    assert rights(installed.home, home) - base == LEASE | there
 
 
 def _call(api: Api, verb: str, resource: str, name: str | None, namespace: str) -> int:
@@ -216,6 +222,25 @@ def test_namespaces_are_read_cluster_wide_only(objects: Installed) -> None:
     assert _call(objects.operator, "get", "namespaces", objects.operator.namespace, "") == expected
 
 
+def test_its_lease_and_no_other(installed: Installed) -> None:
+    api, watched = installed.home, installed.operator
+
+    def path(name: str = "") -> str:
+        return f"/apis/{LEASE_API}/namespaces/{api.namespace}/leases{name}"
+
+    def body(name: str) -> dict[str, Any]:
+        return {"apiVersion": LEASE_API, "kind": "Lease", "metadata": {"name": name, "namespace": api.namespace}}
+
+    assert api.call("POST", path(), body("kafkade")).status == 201
+    made = api.call("GET", path("/kafkade"))
+    assert made.status == 200
+    assert api.call("PUT", path("/kafkade"), made.body).status == 200
+    for verb, name in (("DELETE", "/kafkade"), ("GET", ""), ("GET", "/another"), ("PUT", "/another")):
+        assert api.call(verb, path(name), body("another") if verb == "PUT" else None).status == 403, (verb, name)
+    elsewhere = path("/kafkade").replace(api.namespace, watched.namespace)
+    assert watched.call("GET", elsewhere).status == 403
+
+
 def test_its_finalizer_comes_and_goes(objects: Installed) -> None:
     """The one thing outside status that it patches."""
     api = objects.operator
@@ -237,10 +262,10 @@ def test_a_secret_can_be_followed_by_name(objects: Installed) -> None:
     assert (watched.body["type"], watched.body["object"]["metadata"]["name"]) == ("ADDED", "mine")
 
 
-def test_both_ways_to_install_name_one_service_account() -> None:
+def test_both_ways_to_install_name_one_service_account_and_one_lease() -> None:
     wide = list(yaml.safe_load_all((RBAC / "cluster-wide.yaml").read_text()))
     alone = list(yaml.safe_load_all((RBAC / "service-account.yaml").read_text()))
-    assert wide[:2] == alone
+    assert wide[:2] + wide[4:] == alone
     single = list(yaml.safe_load_all((RBAC / "namespaced.yaml").read_text()))
     assert single[0]["rules"] == wide[2]["rules"][:-1]
     assert single[1]["subjects"] == wide[3]["subjects"]

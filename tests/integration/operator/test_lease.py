@@ -1,0 +1,254 @@
+"""Two operators and one Lease: one acts, the other waits, and whatever becomes of the first one, never both."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from kafkade.devstack.audit import AuditEvent
+from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.ports import HOST, free_port
+from kafkade.engine.election import Timing
+from support.kafka import KafkaView, until
+from support.kubernetes import Kubectl, manifest
+from support.operator import OperatorProcess
+from support.stack import install_crds, install_operator
+
+HOME = "kafkade-system"
+NAMES = ("kafkade", "second")
+"""ServiceAccounts with the same rights, so that the audit log tells who wrote."""
+TIMING = Timing()
+TAKEOVER = TIMING.duration + TIMING.retry * (1 + TIMING.jitter) + 3.0
+"""Seconds: the Lease, a pause between two looks, and the time that two cores take for it."""
+
+
+@dataclass(slots=True)
+class One:
+    """One of the two operators."""
+
+    name: str
+    process: OperatorProcess
+    metrics: str
+
+    @property
+    def leads(self) -> bool:
+        """What its metric says."""
+        with urlopen(f"http://{self.metrics}/metrics", timeout=5) as answer:
+            return "kafkade_leader 1.0" in answer.read().decode()
+
+    @property
+    def said(self) -> str:
+        """Its log."""
+        return self.process.log.read_text(errors="replace")
+
+
+@dataclass(slots=True)
+class Ground:
+    """All of it."""
+
+    control_plane: ControlPlane
+    kubectl: Kubectl
+    kafka: Kafka
+    view: KafkaView
+    operators: dict[str, One]
+
+    def pair(self) -> tuple[One, One]:
+        """Who leads and who waits; what does not run is started."""
+        running = [one for one in self.operators.values() if one.process.running]
+        for one in self.operators.values():
+            if one not in running:
+                one.process.start(until="standby: Lease" if running else "started:")
+                running.append(one)
+        first, second = self.operators.values()
+        until(lambda: first.leads != second.leads, "one of the two leads", TAKEOVER)
+        return (first, second) if first.leads else (second, first)
+
+    def writes(self, name: str, since: str = "") -> list[AuditEvent]:
+        """What one of them wrote to the API server, the Lease included."""
+        user = f"system:serviceaccount:{HOME}:{name}"
+        return [e for e in self.control_plane.audit_events() if e.user == user and e.is_write and e.time >= since]
+
+    def holder(self) -> str:
+        """Who holds the Lease, as it says."""
+        done = self.kubectl.run("-n", HOME, "get", "lease", "kafkade", "-o", "jsonpath={.spec.holderIdentity}")
+        return done.stdout
+
+    def topic(self, name: str, **spec: Any) -> None:
+        """Apply a KafkaTopic."""
+        self.kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}, **spec}))
+
+    def orders(self, retention: int) -> None:
+        """The topic ``orders``, Ready with this setting."""
+        self.topic("orders", config={"retention.ms": retention})
+        self.kubectl.wait_ready("KafkaTopic", "orders")
+
+    def reasons(self, name: str) -> list[str]:
+        """Of the Events about it."""
+        return [event["reason"] for event in self.kubectl.events(name)]
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """An API server that may be stopped, a Kafka, and two operators that are not started yet."""
+    with ExitStack() as stack:
+        control_plane = stack.enter_context(ControlPlane(audit=True))
+        kafka = stack.enter_context(Kafka())
+        install_crds(control_plane)
+        kubectl, _ = install_operator(control_plane)
+        kubectl.run("create", "namespace", "shop")
+        kubectl.run("-n", HOME, "create", "serviceaccount", "second")
+        kubectl.run(
+            "create", "clusterrolebinding", "second", "--clusterrole=kafkade", f"--serviceaccount={HOME}:second"
+        )
+        kubectl.run(
+            "-n", HOME, "create", "rolebinding", "second", "--role=kafkade-lease", f"--serviceaccount={HOME}:second"
+        )
+        operators = {}
+        for name in NAMES:
+            metrics = f"{HOST}:{free_port()}"
+            log = tmp_path_factory.mktemp(name) / "operator.log"
+            args = ("--all-namespaces", "--lease", f"{HOME}/kafkade", "--metrics", metrics)
+            kubeconfig = control_plane.kubeconfig_for_service_account(HOME, name)
+            process = OperatorProcess(kubeconfig, log, args)
+            stack.callback(process.stop)
+            operators[name] = One(name, process, metrics)
+        cluster = {
+            "bootstrapServers": kafka.bootstrap,
+            "topicDefaults": {"partitions": 1, "replicationFactor": 1},
+            "resyncInterval": "1s",
+        }
+        kubectl.apply(manifest("KafkaCluster", "main", cluster))
+        yield Ground(control_plane, kubectl, kafka, KafkaView(kafka.bootstrap), operators)
+
+
+def now() -> str:
+    """As the audit log has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def test_one_acts_and_the_other_waits(ground: Ground) -> None:
+    leader, standby = ground.pair()
+    ground.orders(60000)
+    assert "started:" in leader.said
+    assert "started:" not in standby.said
+    assert {e.resource for e in ground.writes(leader.name)} == {"leases", "kafkaclusters", "kafkatopics"}
+    assert ground.writes(standby.name) == [], "nothing at all, not even the Lease"
+    assert ground.holder() in leader.said
+
+
+def may_not_patch_topics(ground: Ground, name: str) -> None:
+    """Take the right to patch KafkaTopics, finalizers among it, from one of the two; their status it may still write."""
+    role = json.loads(ground.kubectl.run("get", "clusterrole", "kafkade", "-o", "json").stdout)
+    rules = role["rules"]
+    rules[0]["resources"].remove("kafkatopics")
+    rules.append({"apiGroups": ["kafkade.io"], "resources": ["kafkatopics"], "verbs": ["get", "list", "watch"]})
+    less = {"apiVersion": role["apiVersion"], "kind": role["kind"], "metadata": {"name": "less"}, "rules": rules}
+    ground.kubectl.apply(less)
+    ground.kubectl.run("delete", "clusterrolebinding", name)
+    ground.kubectl.run("create", "clusterrolebinding", name, "--clusterrole=less", f"--serviceaccount={HOME}:{name}")
+
+
+def give_rights_back(ground: Ground, name: str) -> None:
+    """As installed."""
+    ground.kubectl.run("delete", "clusterrolebinding", name)
+    ground.kubectl.run("create", "clusterrolebinding", name, "--clusterrole=kafkade", f"--serviceaccount={HOME}:{name}")
+
+
+def test_killed_in_the_middle_of_a_deletion(ground: Ground) -> None:
+    """Between the deletion in Kafka and its last word about it; what somebody made there meanwhile is not deleted."""
+    leader, standby = ground.pair()
+    ground.topic("doomed")
+    ground.kubectl.wait_ready("KafkaTopic", "doomed")
+    may_not_patch_topics(ground, leader.name)
+    ground.kubectl.delete("KafkaTopic", "doomed", wait=False)
+    until(lambda: not ground.view.exists("doomed"), "deleted in Kafka")
+    leader.process.kill()
+    killed = time.monotonic()
+    identity = ground.view.create("doomed", 2)
+    assert ground.kubectl.get("KafkaTopic", "doomed") is not None, "the resource waits for whoever goes on"
+    until(lambda: standby.leads, "the other one takes over", TAKEOVER)
+    assert time.monotonic() - killed > TIMING.deadline, "not before the first one would have given up"
+    until(lambda: ground.kubectl.get("KafkaTopic", "doomed") is None, "let go")
+    assert ground.view.topic_id("doomed") == identity
+    assert "TopicKept" in ground.reasons("doomed")
+    give_rights_back(ground, leader.name)
+
+
+def test_ended_it_gives_the_lease_back(ground: Ground) -> None:
+    leader, standby = ground.pair()
+    leader.process.signal(signal.SIGTERM)
+    assert leader.process.exit_code(20) == 0
+    assert "gave Lease kafkade-system/kafkade back" in leader.said
+    until(lambda: standby.leads, "the other one takes over at once", TIMING.retry * (1 + TIMING.jitter) + 2.0)
+    ground.topic("after")
+    ground.kubectl.wait_ready("KafkaTopic", "after")
+
+
+def test_a_standby_ends_quietly(ground: Ground) -> None:
+    leader, standby = ground.pair()
+    before = ground.writes(standby.name)
+    standby.process.signal(signal.SIGTERM)
+    assert standby.process.exit_code(20) == 0
+    assert ground.writes(standby.name) == before
+    assert leader.leads
+    assert "Traceback" not in standby.said
+    assert "Unclosed" not in standby.said
+
+
+def test_suspended_past_its_lease_it_writes_nothing(ground: Ground) -> None:
+    """It wakes with plenty to do, and nobody else does it meanwhile: the other one is suspended too, for a moment."""
+    leader, standby = ground.pair()
+    ground.orders(60000)
+    leader.process.signal(signal.SIGSTOP)
+    ground.topic("orders", config={"retention.ms": 120000})
+    until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "the other one goes on", TAKEOVER + 5)
+    standby.process.signal(signal.SIGSTOP)
+    ground.view.set_config("orders", "retention.ms", "1")
+    ground.topic("fresh")
+    woken = now()
+    leader.process.signal(signal.SIGCONT)
+    assert leader.process.exit_code(5) == 1
+    assert "lost Lease kafkade-system/kafkade" in leader.said
+    assert ground.view.config("orders") == {"retention.ms": "1"}
+    assert not ground.view.exists("fresh")
+    assert ground.writes(leader.name, woken) == []
+    standby.process.signal(signal.SIGCONT)
+    ground.kubectl.wait_ready("KafkaTopic", "fresh")
+    until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "repaired by who leads")
+    assert standby.leads
+
+
+def test_without_the_api_server_it_stops_acting(ground: Ground) -> None:
+    leader, standby = ground.pair()
+    ground.orders(120000)
+    ground.control_plane.stop_api_server()
+    stopped = time.monotonic()
+    assert leader.process.exit_code(TIMING.deadline + 5) == 1
+    assert time.monotonic() - stopped > TIMING.deadline - TIMING.retry * (1 + TIMING.jitter)
+    ground.view.set_config("orders", "retention.ms", "1")
+    time.sleep(2)
+    assert ground.view.config("orders") == {"retention.ms": "1"}, "nobody acts"
+    assert not standby.leads
+    ground.control_plane.start_api_server()
+    until(lambda: standby.leads, "the other one takes over", TAKEOVER)
+    until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "and acts")
+    assert "Traceback" not in leader.said + standby.said
+
+
+def test_a_lease_that_cannot_be_had_ends_it(ground: Ground, tmp_path: Path) -> None:
+    """No rights on it; an error that says what to do."""
+    first = next(iter(ground.operators.values()))
+    process = OperatorProcess(first.process.kubeconfig, tmp_path / "log", ("-A", "--lease", "shop/kafkade"))
+    with pytest.raises(AssertionError, match="missing rights on Lease shop/kafkade, see deploy/rbac/"):
+        process.start()
