@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TREES = ("crds", "deploy/rbac", "deploy/admission", "deploy/examples")
+TREES = ("crds", "deploy/rbac", "deploy/admission", "deploy/examples", "helm/kafkade")
+FILES = ("deploy/operator.yaml",)
 """What commands in the documentation name by their path."""
 
 _FENCE = re.compile(
@@ -79,6 +80,8 @@ class Reader:
         self._environment = {**os.environ, **environment, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
         for tree in TREES:
             shutil.copytree(ROOT / tree, folder / tree, dirs_exist_ok=True)
+        for name in FILES:
+            shutil.copy(ROOT / name, folder / name)
         for file in (folder / "deploy" / "examples").rglob("*.yaml"):
             file.write_text(self.localized(file.read_text()))
 

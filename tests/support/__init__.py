@@ -1,1 +1,1 @@
-"""What tests share: the operator as users run it, a separate process with exactly the rights of deploy/rbac."""
+"""What tests share: the operator as users run it, a separate process with exactly the rights of the chart."""

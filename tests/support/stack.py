@@ -11,6 +11,7 @@ from typing import Any
 from kafkade.devstack import golang
 from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kubernetes import ControlPlane
+from support.chart import objects
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
 
@@ -42,21 +43,31 @@ class Stack:
 
 def install_crds(control_plane: ControlPlane) -> None:
     """The committed CRDs, served."""
-    control_plane.kubectl("apply", "--server-side", "-f", ROOT / "crds")
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
+    serve_crds(control_plane, ROOT / "crds")
+
+
+def serve_crds(control_plane: ControlPlane, place: Path) -> None:
+    """Apply the CRDs of a file or folder, and wait until they are served."""
+    control_plane.kubectl("apply", "--server-side", "-f", place)
+    # not --for=condition: kubectl fails over a definition that is so new that it has no conditions at all
+    established = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
+    control_plane.kubectl("wait", established, "--timeout=60s", "-f", place)
 
 
 def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
-    """Rights and admission as the README says; a kubectl of the admin's and the operator's own kubeconfig."""
+    """The chart's rights and admission; a kubectl of the admin's and the kubeconfig of the chart's own ServiceAccount.
+
+    All of deploy/operator.yaml but the definitions, which are there, and the Deployment, in whose place tests run a process.
+    """
     kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
-    for part in ("rbac/cluster-wide.yaml", "admission"):
-        kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / part))
+    found = objects((ROOT / "deploy" / "operator.yaml").read_text())
+    kubectl.apply(*(item for item in found if item["kind"] not in ("CustomResourceDefinition", "Deployment")))
     return kubectl, control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
 
 
 @contextmanager
 def own_stack(log: Path, args: Sequence[str] = ("--all-namespaces",)) -> Iterator[Stack]:
-    """Install kafkade as the README says on a new API server and run the operator with the rights of deploy/rbac."""
+    """Install kafkade as the README says on a new API server and run the operator with the chart's rights."""
     with ControlPlane(audit=True) as control_plane:
         install_crds(control_plane)
         kubectl, kubeconfig = install_operator(control_plane)

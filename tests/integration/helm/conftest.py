@@ -11,6 +11,7 @@ import yaml
 from integration.helm.judge import Judge
 from kafkade.devstack.helm import Helm, monitoring_crds
 from kafkade.devstack.kubernetes import ControlPlane
+from support.stack import serve_crds
 
 NAMESPACE = "helm-values"
 WATCHED = ("shop", "payments")
@@ -27,8 +28,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 def judge(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The API server with the kinds of the Prometheus operator and a namespace under restricted Pod Security."""
     for file in monitoring_crds():
-        crds_installed.kubectl("apply", "--server-side", "-f", file)
-        crds_installed.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", file)
+        serve_crds(crds_installed, file)
     namespaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         for name, labels in (

@@ -222,7 +222,10 @@ DENIED = [
     ("apiextensions.k8s.io", "customresourcedefinitions", "", "get"),
     ("rbac.authorization.k8s.io", "roles", "", "create"),
     ("rbac.authorization.k8s.io", "clusterrolebindings", "", "create"),
+    ("coordination.k8s.io", "leases", "", "get"),
+    ("coordination.k8s.io", "leases", "", "create"),
 ]
+"""In the namespaces that it serves; its Lease is in its own one."""
 
 
 def may(cluster: Cluster, namespace: str, row: tuple[str, str, str, str]) -> bool:
@@ -249,6 +252,7 @@ def test_the_operator_runs_as_the_chart_would_have_it(cluster: Cluster, tmp_path
         assert may(cluster, mine, row), row
     for row in ALLOWED[:2]:
         assert may(cluster, other, row) == wide, row
+    assert may(cluster, NAMESPACE, ("coordination.k8s.io", "leases", "", "create"))
     for row in DENIED:
         assert not may(cluster, mine, row), row
 

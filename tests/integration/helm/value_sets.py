@@ -14,6 +14,8 @@ OPERATOR: dict[str, Values] = {
     "defaults": {},
     "no operator": {"operator": {"enabled": False}},
     "definitions by others": {"crds": {"create": False}},
+    "three replicas": {"operator": {"replicas": 3}},
+    "scaled to nothing": {"operator": {"replicas": 0}},
     "two namespaces": {"operator": {"watch": {"namespaces": ["helm-values-shop", "helm-values-payments"]}}},
     "a selector": {"operator": {"watch": {"selector": "team in (a, b),!legacy"}, "logLevel": "DEBUG"}},
     "an image by digest": {"operator": {"image": {"repository": "example.org/kafkade", "digest": _DIGEST}}},

@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator
 from kafkade import __version__
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.engine import Engine, Scope
-from kafkade.handlers.metrics import registry
+from kafkade.handlers.metrics import LeaderMetric, registry
 from support.chart import CHART, ROOT, objects, script
 
 RULES = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["rules"]
@@ -105,6 +105,8 @@ def test_the_plain_manifest_has_these_definitions_and_rights() -> None:
     wide = list(yaml.safe_load_all((ROOT / "deploy" / "rbac" / "cluster-wide.yaml").read_text()))
     assert by_kind["ClusterRole", "kafkade"]["rules"] == wide[2]["rules"]
     assert by_kind["ClusterRoleBinding", "kafkade"]["subjects"] == wide[3]["subjects"]
+    assert by_kind["Role", "kafkade-lease"]["rules"] == wide[4]["rules"]
+    assert by_kind["RoleBinding", "kafkade-lease"]["subjects"] == wide[5]["subjects"]
 
 
 def test_each_alert_has_a_page_and_may_be_changed() -> None:
@@ -126,7 +128,8 @@ def test_the_alerts_are_those_of_the_reference() -> None:
     block = re.search(r"```yaml\n(groups:.*?)```", PAGE.read_text(), re.DOTALL)
     assert block is not None
     shown = {r["alert"]: (r["expr"], r.get("for")) for r in yaml.safe_load(block[1])["groups"][0]["rules"]}
-    ours = {r["alert"]: (r["expr"].replace("$threshold", str(r.get("threshold"))), r.get("for")) for r in RULES}
+    plain = [(r, r["expr"].replace("$threshold", str(r.get("threshold"))).replace("{$operator}", "")) for r in RULES]
+    ours = {rule["alert"]: (expression, rule.get("for")) for rule, expression in plain}
     assert {name: ours.get(name) for name in shown} == shown
     assert {name for name in ours if name not in shown} == {"KafkadeDown", "KafkadeRestarts"}
 
@@ -140,7 +143,7 @@ def _expressions() -> list[str]:
 
 
 def test_alerts_and_dashboard_ask_for_metrics_that_there_are() -> None:
-    families = registry(Engine(KubeClient(), Scope(frozenset(), None)).collectors).collect()
+    families = registry((*Engine(KubeClient(), Scope(frozenset(), None)).collectors, LeaderMetric())).collect()
     served = {f"{family.name}{_SUFFIX.get(family.type, '')}" for family in families}
     asked = {
         name
