@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from kafkade.clients.kafka_config import SaslOAuth, SaslPassword, Security, TlsF
 from kafkade.clients.registry import RegistryAuth
 from kafkade.clients.registry_http import RegistryTransport
 from kafkade.clients.registry_schemas import RegistrySchemas
+from kafkade.clusters.connect import Access, RegistryAccess
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _PASSWORD_MODULES = {
@@ -88,8 +88,8 @@ def security_from(bootstrap: str, command_config: Path | None) -> Security:
     )
 
 
-def registry_from(url: str | None, command_config: Path | None) -> RegistrySchemas | None:
-    """The registry's schemas, or None without ``url``. Several URLs are parted by commas.
+def registry_access_from(url: str | None, command_config: Path | None) -> RegistryAccess | None:
+    """Where a registry is and who to be there, or None without ``url``. Several URLs are parted by commas.
 
     Credentials are basic.auth.user.info (``user:password``) or bearer.auth.token; schema.registry.ssl.truststore.location
     names CA certificates (PEM).
@@ -99,9 +99,9 @@ def registry_from(url: str | None, command_config: Path | None) -> RegistrySchem
     """
     if not url:
         return None
-    urls = [_checked_url(part.strip()) for part in url.split(",")]
+    urls = tuple(_checked_url(part.strip()) for part in url.split(","))
     if command_config is None:
-        return RegistrySchemas(RegistryTransport(urls))
+        return RegistryAccess(urls)
     settings = _load(command_config)
     auth = None
     if user_info := settings.get("basic.auth.user.info", "schema.registry.basic.auth.user.info"):
@@ -111,17 +111,37 @@ def registry_from(url: str | None, command_config: Path | None) -> RegistrySchem
         auth = RegistryAuth.basic(name, password)
     elif token := settings.get("bearer.auth.token"):
         auth = RegistryAuth.bearer(token)
-    return RegistrySchemas(RegistryTransport(urls, auth=auth, tls=_registry_tls(settings)))
+    return RegistryAccess(urls, auth, _registry_tls(settings))
 
 
-def _registry_tls(settings: Properties) -> ssl.SSLContext | None:
+def registry_from(url: str | None, command_config: Path | None) -> RegistrySchemas | None:
+    """The registry's schemas, or None without ``url``; see ``registry_access_from``."""
+    access = registry_access_from(url, command_config)
+    if access is None:
+        return None
+    tls = None if access.tls is None else ssl_context(access.tls)
+    return RegistrySchemas(RegistryTransport(access.urls, auth=access.auth, tls=tls))
+
+
+def access_from(bootstrap: str, command_config: Path | None, registry: str | None) -> Access:
+    """The whole way to a cluster and its registry.
+
+    Raises:
+        InvalidSpec: as ``security_from`` and ``registry_access_from``.
+    """
+    return Access(security_from(bootstrap, command_config), registry_access_from(registry, command_config), bootstrap)
+
+
+def _registry_tls(settings: Properties) -> TlsFiles | None:
     ca = _store(settings, "schema.registry.ssl.truststore.location")
     if ca is None:
         return None
+    files = TlsFiles(_certificates(ca))
     try:
-        return ssl_context(TlsFiles(_certificates(ca)))
+        ssl_context(files)
     except TLSFailed as error:
         raise ca.error("names a file without a certificate that can be read") from error
+    return files
 
 
 def _checked_url(text: str) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kafkade import __version__
 from kafkade.cli import dlq
+from kafkade.cli.plan import plan
 
 app = typer.Typer(
     name="kafkade",
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dlq.app, name="dlq")
+app.command()(plan)
 err = Console(stderr=True)
 
 

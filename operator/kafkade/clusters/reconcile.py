@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafkade.api.cluster import KafkaClusterSpec
@@ -33,15 +33,23 @@ class Look:
     report: Report
     description: ClusterDescription | None = None
     error: KafkadeError | None = None
+    plan: Plan = field(default_factory=Plan)
 
 
 async def reconcile(
-    resource: Resource, spec: KafkaClusterSpec, kafka: KafkaAdmin, registry: RegistryClient | None, context: Context
+    resource: Resource,
+    spec: KafkaClusterSpec,
+    kafka: KafkaAdmin,
+    registry: RegistryClient | None,
+    context: Context,
+    *,
+    dry: bool = False,
 ) -> Look:
     """Look at the cluster, bring its brokerConfig to the spec, roll its pods, and report.
 
     A cluster in deletion is only looked at. Trouble with brokerConfig, pods or the registry is in the report; topics can
-    be kept all the same, so the description is there.
+    be kept all the same, so the description is there. ``dry``: nothing is done, and the plan says what would be for the
+    brokers' settings; pods are not looked at.
 
     Raises:
         KubernetesError: the pods of spec.rolling could not be seen or deleted, since the API server does not answer.
@@ -55,11 +63,11 @@ async def reconcile(
         return Look(failed(resource, unusable, context.now()), error=unusable)
     planned = plan(declared, ours, facts.settings, settled=observe_only or _settled(resource, declared))
     error = planned.error
-    if error is None and not observe_only:
+    if error is None and not observe_only and not dry:
         error = await _carry_out(kafka, planned)
-    rolled = await _roll(resource, spec, kafka, context, observe_only=observe_only)
+    rolled = NOTHING if dry else await _roll(resource, spec, kafka, context, observe_only=observe_only)
     made = report(resource, declared, facts, planned, error, rolled, context.now(), observe_only=observe_only)
-    return Look(made, facts.description)
+    return Look(made, facts.description, plan=planned)
 
 
 async def _roll(

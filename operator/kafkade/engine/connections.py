@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,15 +15,19 @@ from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.context import Context
 from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError, SecretNotFound
 from kafkade.api.objects import Key, Report, Resource
+from kafkade.api.plan import Plan
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import ClusterDescription
 from kafkade.clients.registry import RegistryClient
-from kafkade.clusters.connect import Access, access_of, secrets_of
+from kafkade.clusters.connect import Access, Secrets, access_of, secrets_of
 from kafkade.clusters.reconcile import failed, reconcile
 from kafkade.engine.references import References
 
 log = logging.getLogger("kafkade.connections")
+
+AccessOf = Callable[[KafkaClusterSpec, Secrets, Key], Access]
+"""From a spec and its Secrets to the way there; raises KafkadeError where there is none (clusters.connect.access_of)."""
 
 DEFAULT_RESYNC = 120.0
 DELETION_GRACE = 3.0
@@ -56,13 +60,20 @@ class Look:
 
     report: Report
     members_affected: bool = False
+    plan: Plan = field(default_factory=Plan)
+    """What was to be done, of which nothing is done in a dry run."""
 
 
 class Connections:
-    """The open connections by KafkaCluster."""
+    """The open connections by KafkaCluster.
 
-    def __init__(self, references: References) -> None:
+    ``access``: how to reach a cluster, by its spec and Secrets. ``dry``: broker settings are planned and not changed.
+    """
+
+    def __init__(self, references: References, access: AccessOf = access_of, *, dry: bool = False) -> None:
         self._references = references
+        self._access = access
+        self._dry = dry
         self._states: dict[Key, State] = {}
 
     def get(self, cluster: Key) -> Connection | None:
@@ -108,10 +119,10 @@ class Connections:
         """Reconcile a KafkaCluster and (re)make its connection."""
         state = self._states.setdefault(resource.key, State())
         before = state.usable
-        report = await self._reconcile(resource, members, state, context)
+        report, planned = await self._reconcile(resource, members, state, context)
         state.tried.set()
         state.seen_deleted = resource.deleted is not None
-        return Look(report, members_affected=before != state.usable)
+        return Look(report, members_affected=before != state.usable, plan=planned)
 
     async def drop(self, cluster: Key) -> None:
         """Close what is open towards a KafkaCluster that is gone."""
@@ -128,38 +139,47 @@ class Connections:
 
     async def _reconcile(
         self, resource: Resource, members: Sequence[Resource], state: State, context: Context
-    ) -> Report:
+    ) -> tuple[Report, Plan]:
         try:
             spec = parse(KafkaClusterSpec, resource.spec)
             state.resync = max(1.0, seconds(spec.resync_interval))
             secrets = await self._secrets(resource, spec)
-            kafka = await self._open(state, access_of(spec, secrets, resource.key))
+            kafka = await self._open(state, self._access(spec, secrets, resource.key))
         except KubernetesError:
             raise
         except SecretNotFound as error:
             if resource.deleted is None or state.kafka is None:
                 # what is open stays so: a namespace that is deleted takes the Secret away before the topics
                 state.connection, state.error = None, error
-                return self._deletion(resource, members, context) or failed(resource, error, context.now())
+                return self._unusable(resource, members, error, context)
             kafka = state.kafka
         except KafkadeError as error:
             await self._lose(state, error)
-            return self._deletion(resource, members, context) or failed(resource, error, context.now())
+            return self._unusable(resource, members, error, context)
         if resource.deleted is None and FINALIZER not in resource.finalizers:
             await context.add_finalizer(resource)
             resource = context.get(resource.key) or resource
         # a paused cluster is not written to, and its topics and schemas still need the connection
         carried = spec.model_copy(update={"management_policy": ManagementPolicy.OBSERVE}) if spec.paused else spec
-        look = await reconcile(resource, carried, kafka, state.registry, context)
+        look = await reconcile(resource, carried, kafka, state.registry, context, dry=self._dry)
         if look.description is None:
             state.connection, state.error = None, look.error
         else:
             made = Connection(resource.key, spec, look.description, kafka, state.registry)
             state.connection = state.connection if state.connection == made else made
             state.error = None
-        return self._deletion(resource, members, context) or (
+        report = self._deletion(resource, members, context) or (
             _paused(resource, context) if spec.paused else look.report
         )
+        planned = look.plan if look.error is None else Plan(error=look.error)
+        return report, Plan() if spec.paused and look.error is None else planned
+
+    def _unusable(
+        self, resource: Resource, members: Sequence[Resource], error: KafkadeError, context: Context
+    ) -> tuple[Report, Plan]:
+        """A cluster that there is no way to, by its spec or its Secrets."""
+        report = self._deletion(resource, members, context) or failed(resource, error, context.now())
+        return report, Plan(error=error)
 
     async def _secrets(self, resource: Resource, spec: KafkaClusterSpec) -> Mapping[str, Mapping[str, bytes]]:
         found: dict[str, Mapping[str, bytes]] = {}

@@ -19,10 +19,11 @@ from kafkade.api.errors import KafkadeError, KubernetesError
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, KINDS, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
-from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_api import KubeApi
+from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
-from kafkade.engine.connections import Connections
+from kafkade.engine.connections import AccessOf, Connections
 from kafkade.engine.gates import Gates
 from kafkade.engine.lane import Lane
 from kafkade.engine.metrics import EngineMetrics, Waiting
@@ -68,6 +69,14 @@ class Member:
     """Called after that for a resource that is gone: nothing is to be known of it any more."""
 
 
+def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
+    """How kinds are indexed. ``context``: asked for when it is there."""
+    return {
+        TOPIC: Indexer(topic_of, lambda _: ()),
+        SCHEMA: Indexer(lambda r: subject_of(r, context()), references_of),
+    }
+
+
 def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
     return {
@@ -103,18 +112,13 @@ class Health:
 class Engine:
     """Owns the store, the lanes and the connections. One event loop, no locks: state changes only between awaits."""
 
-    def __init__(self, kube: KubeClient, scope: Scope) -> None:
+    def __init__(self, kube: KubeApi, scope: Scope, access: AccessOf = access_of) -> None:
         self.kube = kube
         self.scope = scope
         self.health = Health()
         self.references = References(kube, self.wake)
-        self.connections = Connections(self.references)
-        self.store = Store(
-            {
-                TOPIC: Indexer(topic_of, lambda _: ()),
-                SCHEMA: Indexer(lambda r: subject_of(r, self._view), references_of),
-            }
-        )
+        self.connections = Connections(self.references, access)
+        self.store = Store(indexers(lambda: self._view))
         namespaces = Namespaces(kube)
         self.gates = Gates(self.store, self.connections, namespaces, self.now)
         self.ownership = Ownership(self.store, self.connections, namespaces)

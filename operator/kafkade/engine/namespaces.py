@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kafkade.api.errors import ApiForbidden, ApiNotFound, NotAllowed
-from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_api import KubeApi
 
 FRESH = 30.0
 """Seconds that an answer is taken for true, for labels."""
@@ -19,7 +19,7 @@ DELETION_FRESH = 2.0
 class Namespaces:
     """A small cache over GET namespaces."""
 
-    def __init__(self, kube: KubeClient) -> None:
+    def __init__(self, kube: KubeApi) -> None:
         self._kube = kube
         self._known: dict[str, tuple[float, Mapping[str, Any]]] = {}
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from kafkade.api.errors import ApiNotFound, KubernetesError
 from kafkade.api.objects import Key
-from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_api import KubeApi
 
 log = logging.getLogger("kafkade.references")
 
@@ -28,7 +28,7 @@ Scope = tuple[Plural, str, str | None]
 class References:
     """``wake`` is called with the keys of the resources that asked for an object when it changes."""
 
-    def __init__(self, kube: KubeClient, wake: Callable[[Iterable[Key]], None]) -> None:
+    def __init__(self, kube: KubeApi, wake: Callable[[Iterable[Key]], None]) -> None:
         self._kube = kube
         self._wake = wake
         self._data: dict[Name, tuple[str, Mapping[str, bytes]] | None] = {}

@@ -11,7 +11,7 @@ from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
-from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_api import KubeApi
 from kafkade.engine.backoff import Backoff
 from kafkade.engine.store import Store
 
@@ -35,7 +35,7 @@ class Reporter:
 
     def __init__(
         self,
-        kube: KubeClient,
+        kube: KubeApi,
         store: Store,
         again: Callable[[Key, float], None],
         wake: Callable[[Iterable[Key]], None],

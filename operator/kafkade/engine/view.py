@@ -11,7 +11,7 @@ from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiNotFound, ConfigMapConflict, ConfigMapNotFound
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant
-from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_api import KubeApi
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
 from kafkade.engine.store import Store
@@ -21,7 +21,7 @@ from kafkade.engine.store import Store
 class View:
     """See api.context.Context for what each method promises."""
 
-    kube: KubeClient
+    kube: KubeApi
     store: Store
     ownership: Ownership
     references: References

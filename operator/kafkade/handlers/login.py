@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 import kopf
 
+from kafkade.api.errors import ApiUnavailable
 from kafkade.clients.kube import KubeClient
 
 
@@ -24,3 +26,11 @@ async def login(kubes: Iterable[KubeClient], settings: kopf.OperatorSettings, lo
     for kube in kubes:
         await kube.login(found.server, found.as_http_headers(), found.as_ssl_context())
     return found
+
+
+async def login_as_command(kube: KubeClient) -> None:
+    """The same for a command. Raises ApiUnavailable when no credentials are there, or they cannot be used."""
+    try:
+        await login((kube,), kopf.OperatorSettings(), logging.getLogger("kafkade.login"))
+    except (kopf.LoginError, OSError, ValueError) as error:
+        raise ApiUnavailable(f"the kubeconfig cannot be used: {error}") from error

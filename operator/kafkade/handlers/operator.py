@@ -76,7 +76,8 @@ class _Operator:
 
     def __init__(self, options: Options) -> None:
         self.registry = kopf.OperatorRegistry()
-        self.engine = Engine(KubeClient(), Scope(options.namespaces, options.selector))
+        self._kube = KubeClient()
+        self.engine = Engine(self._kube, Scope(options.namespaces, options.selector))
         self.stop = asyncio.Event()
         self._options = options
         self._settings: kopf.OperatorSettings | None = None
@@ -118,7 +119,7 @@ class _Operator:
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         assert self._settings is not None  # noqa: S101 -- Kopf starts with _startup
         own = () if self._leading is None else (self._leading.kube,)
-        return await login((self.engine.kube, *own), self._settings, log)
+        return await login((self._kube, *own), self._settings, log)
 
     async def _cleanup(self, **_: Any) -> None:
         await self.engine.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.common import ManagementPolicy
@@ -14,7 +15,7 @@ from kafkade.api.objects import Event, Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
-from kafkade.clients.registry import RegistryClient, SchemaBody
+from kafkade.clients.registry import SchemaBody
 from kafkade.schemas.act import act
 from kafkade.schemas.desired import Desired, deletion_policy, desired, subject_for, text_of
 from kafkade.schemas.observe import SubjectFacts
@@ -24,6 +25,20 @@ from kafkade.schemas.steps import DeleteSubject
 DeletionWork = Work[KafkaSchemaSpec]
 
 
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What becomes of the subject of a resource in deletion. Without subject and error it stays, ``warning`` may say why."""
+
+    plan: Plan = field(default_factory=Plan)
+    subject: str | None = None
+    warning: str | None = None
+
+
+async def plan_deletion(work: DeletionWork, connection: Connection, context: Context) -> Plan:
+    """What ``delete`` would do, and nothing done."""
+    return (await _decide(work, connection, context)).plan
+
+
 async def delete(work: DeletionWork, connection: Connection, context: Context) -> Report:
     """Delete the subject if the resource owns it and its policy says so, then let the resource go.
 
@@ -31,32 +46,42 @@ async def delete(work: DeletionWork, connection: Connection, context: Context) -
     one that lost its subject to an older resource, and one that never registered anything.
     """
     resource = work.resource
+    decided = await _decide(work, connection, context)
+    error = decided.plan.error
+    if decided.subject is not None and connection.registry is not None and error is None:
+        wanted = Desired(decided.subject, SchemaBody(""))
+        try:
+            error = (await act(connection.registry, wanted, SubjectFacts(), decided.plan)).error
+        except KafkadeError as problem:
+            error = problem
+    if error is None:
+        return _released(work, decided.warning)
+    if isinstance(error, ReferencedBy):
+        error = ReferencedBy(f"{error.message}; {_referrers(resource.key, context)}")
+    return failed(resource, error, context.now())
+
+
+async def _decide(work: DeletionWork, connection: Connection, context: Context) -> _Decision:
+    resource = work.resource
     if resource.annotations.get(ANNOTATION_DELETION_PROTECTION) == "true":
         protected = DeletionProtected(
             f'{resource.key} carries {ANNOTATION_DELETION_PROTECTION}: "true"; take the annotation off to delete it'
         )
-        return failed(resource, protected, context.now())
+        return _Decision(Plan(error=protected))
     policy = deletion_policy(work.spec, connection.spec)
     if policy is SchemaDeletionPolicy.RETAIN or work.spec.management_policy is ManagementPolicy.OBSERVE:
-        return _released(work)
-    error: KafkadeError | None
+        return _Decision()
     try:
-        try:
-            subject = await _owned_subject(work, connection, context)
-        except (DependencyError, SpecError) as unknown:
-            return _released(work, f"nothing was deleted in the registry: {unknown.message}")
-        if subject is None:
-            return _released(work)
-        if connection.registry is None:
-            return _released(work, f"subject {subject} was kept: {connection.key} has no spec.schemaRegistry any more")
-        error = await _delete_subject(connection.registry, subject, policy)
-    except KafkadeError as problem:
-        error = problem
-    if error is None:
-        return _released(work)
-    if isinstance(error, ReferencedBy):
-        error = ReferencedBy(f"{error.message}; {_referrers(resource.key, context)}")
-    return failed(resource, error, context.now())
+        subject = await _owned_subject(work, connection, context)
+    except (DependencyError, SpecError) as unknown:
+        return _Decision(warning=f"nothing was deleted in the registry: {unknown.message}")
+    except KafkadeError as error:
+        return _Decision(Plan(error=error))
+    if subject is None:
+        return _Decision()
+    if connection.registry is None:
+        return _Decision(warning=f"subject {subject} was kept: {connection.key} has no spec.schemaRegistry any more")
+    return _Decision(deletion_plan(subject, policy), subject)
 
 
 def deletion_plan(subject: str, policy: SchemaDeletionPolicy) -> Plan:
@@ -64,11 +89,6 @@ def deletion_plan(subject: str, policy: SchemaDeletionPolicy) -> Plan:
     if policy is SchemaDeletionPolicy.RETAIN:
         return Plan()
     return Plan((DeleteSubject(subject, policy is SchemaDeletionPolicy.HARD_DELETE),))
-
-
-async def _delete_subject(client: RegistryClient, subject: str, policy: SchemaDeletionPolicy) -> KafkadeError | None:
-    done = await act(client, Desired(subject, SchemaBody("")), SubjectFacts(), deletion_plan(subject, policy))
-    return done.error
 
 
 async def _owned_subject(work: DeletionWork, connection: Connection, context: Context) -> str | None:

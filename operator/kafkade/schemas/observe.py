@@ -59,7 +59,9 @@ class RegistryView:
     client: RegistryClient
     flavour: Flavour = "Unknown"
     global_level: str | None = None
-    _texts: dict[tuple[str, int], asyncio.Task[Registered]] = field(default_factory=dict)
+    _texts: dict[tuple[str, int], asyncio.Future[Registered]] = field(default_factory=dict)
+    _expected: set[tuple[str, int]] = field(default_factory=set)
+    """Versions that are not registered yet."""
 
     @classmethod
     async def open(cls, client: RegistryClient) -> RegistryView:
@@ -75,6 +77,18 @@ class RegistryView:
         except (RegistryAuthenticationFailed, RegistryNotFound):
             level = None  # rights on single subjects only, or no such call: every subject then speaks for itself
         return cls(client, flavour, level)
+
+    def expect(self, wanted: Desired, version: int) -> None:
+        """Take a declared schema for registered as this version: what references it can be planned before it is."""
+        body, key = wanted.body, (wanted.subject, version)
+        held = Registered(version, 0, body.schema, body.schema_type, body.references, body.metadata, body.rule_set)
+        self._texts[key] = asyncio.get_running_loop().create_future()
+        self._texts[key].set_result(held)
+        self._expected.add(key)
+
+    def _waits(self, wanted: Desired) -> bool:
+        """Whether a schema references what is only expected: the registry cannot be asked about it."""
+        return any((r.subject, r.version) in self._expected for r in wanted.body.references)
 
     async def observe(self, wanted: Desired) -> SubjectFacts | KafkadeError:
         """The facts for one declared subject, or the error that kept them away."""
@@ -103,6 +117,8 @@ class RegistryView:
         return await self._for_registration(wanted, facts)
 
     async def _lookup(self, wanted: Desired) -> tuple[Registered | None, str | None]:
+        if self._waits(wanted):
+            return None, None
         try:
             return await self.client.lookup(wanted.subject, wanted.body, wanted.normalize), None
         except InvalidSchema as error:
@@ -123,7 +139,7 @@ class RegistryView:
         target = target_level(wanted, facts)
         if held is None or facts.invalid or target in (None, "NONE") or unsupported(wanted, facts):
             return facts
-        if not level_changes(wanted, facts) and _can_ask(wanted, facts):
+        if not level_changes(wanted, facts) and _can_ask(wanted, facts) and not self._waits(wanted):
             try:
                 latest = _against_latest(facts.flavour, target)
                 verdict = await self.client.compatible(wanted.subject, wanted.body, wanted.normalize, latest=latest)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kafkade.api import FINALIZER
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, IncompatibleSchema, InvalidSpec, KafkadeError
 from kafkade.api.kinds import SCHEMA
 from kafkade.api.objects import CONFLICT_RETRY, Key, Report
+from kafkade.api.plan import Plan
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
 from kafkade.clients.registry import Reference, Registered
 from kafkade.schemas.act import Acted, act
-from kafkade.schemas.deletion import delete
+from kafkade.schemas.deletion import delete, plan_deletion
 from kafkade.schemas.desired import Desired, desired, subject_for, text_of
 from kafkade.schemas.graph import cycle_error, ring, waves
 from kafkade.schemas.observe import RegistryView, SubjectFacts
 from kafkade.schemas.plan import explain, plan
-from kafkade.schemas.status import conflict, failed, report
+from kafkade.schemas.status import conflict, failed, nothing_held, report
+from kafkade.schemas.steps import Register
 from kafkade.schemas.subjects import schema_keys
 
 SchemaWork = Work[KafkaSchemaSpec]
@@ -34,6 +37,14 @@ class _Batch:
     connection: Connection
     context: Context
     resolved: dict[Key, Reference] = field(default_factory=dict)
+    plans: dict[Key, Plan] | None = None
+    """Where plans are wanted and nothing is to be done: what is found goes here."""
+
+    def refuse(self, work: SchemaWork, error: KafkadeError, fields: Mapping[str, Any] | None = None) -> Report:
+        """The report of a resource that could not be kept."""
+        if self.plans is not None:
+            self.plans[work.resource.key] = Plan(error=error)
+        return failed(work.resource, error, self.context.now(), fields)
 
     def references(self, key: Key) -> Iterable[Key]:
         """The KafkaSchemas that one names, in the batch or known otherwise."""
@@ -49,6 +60,16 @@ async def reconcile(batch: Sequence[SchemaWork], connection: Connection, context
     return [*await _delete(dying), *await _keep(alive)]
 
 
+async def plans(batch: Sequence[SchemaWork], connection: Connection, context: Context) -> dict[Key, Plan]:
+    """What ``reconcile`` would do, and nothing done: a schema that is to be registered counts as registered for others."""
+    found: dict[Key, Plan] = {}
+    for work in batch:
+        if work.resource.deleted:
+            found[work.resource.key] = await plan_deletion(work, connection, context)
+    await _keep(_Batch({w.resource.key: w for w in batch if not w.resource.deleted}, connection, context, plans=found))
+    return found
+
+
 async def _delete(batch: _Batch) -> list[Report]:
     """Referrers go before what they reference, which the registry would keep for them."""
     rings = {key for key in batch.works if ring(key, batch.references)}
@@ -60,20 +81,20 @@ async def _delete(batch: _Batch) -> list[Report]:
 
 
 async def _keep(batch: _Batch) -> list[Report]:
-    works, now = batch.works, batch.context.now()
+    works = batch.works
     if not works:
         return []
     client = batch.connection.registry
     if client is None:
         missing = InvalidSpec(f"{batch.connection.key} has no spec.schemaRegistry: give it one, or another clusterRef")
-        return [failed(work.resource, missing, now) for work in works.values()]
+        return [batch.refuse(work, missing) for work in works.values()]
     try:
         view = await RegistryView.open(client)
     except KafkadeError as error:
-        return [failed(work.resource, error, now) for work in works.values()]
+        return [batch.refuse(work, error) for work in works.values()]
     reports: list[Report] = []
     rings = {key: way for key in works if (way := ring(key, batch.references))}
-    reports += [failed(works[key].resource, cycle_error(way), now) for key, way in rings.items()]
+    reports += [batch.refuse(works[key], cycle_error(way)) for key, way in rings.items()]
     for wave in waves([key for key in works if key not in rings], batch.references):
         answers = await asyncio.gather(*(_one(works[key], view, batch) for key in wave))
         for key, (answer, held) in zip(wave, answers, strict=True):
@@ -94,15 +115,18 @@ async def _one(work: SchemaWork, view: RegistryView, batch: _Batch) -> tuple[Rep
         work.grant.check_subject(subject, batch.connection.key)
         rival = context.rival(resource, subject)
         if rival is not None:
-            return conflict(resource, subject, rival, context.now()), None
+            return batch.refuse(work, conflict(subject, rival), {"subject": subject, **nothing_held()}), None
         wanted = desired(work, subject, text, batch.connection.spec, batch.resolved, context)
+        if batch.plans is not None:
+            batch.plans[resource.key], held = await _foresee(work, wanted, view)
+            return None, held
         return await _bring(work, wanted, view, batch)
     except ApiNotFound:
         return None, None  # deleted meanwhile: the watch says so
     except ApiConflict:
         return Report(resource.key, retry=CONFLICT_RETRY), None
     except KafkadeError as error:
-        return failed(resource, error, context.now(), {"subject": subject} if subject else None), None
+        return batch.refuse(work, error, {"subject": subject} if subject else None), None
 
 
 async def _bring(
@@ -123,6 +147,22 @@ async def _bring(
     if held is None:
         return answer, None
     return _with_wakes(work, answer, held, batch), Reference("", wanted.subject, held.version)
+
+
+async def _foresee(work: SchemaWork, wanted: Desired, view: RegistryView) -> tuple[Plan, Reference | None]:
+    """The plan for one subject, and the version that others could reference once it is carried out."""
+    facts = await view.observe(wanted)
+    if isinstance(facts, KafkadeError):
+        return Plan(error=facts), None
+    planned = plan(wanted, facts, work.resource.status)
+    if planned.error is not None:
+        return planned, None
+    version = facts.found.version if facts.found is not None else 0
+    for step in planned.steps:
+        if isinstance(step, Register):
+            version = (step.after or 0) + 1
+            view.expect(wanted, version)
+    return planned, Reference("", wanted.subject, version) if version else None
 
 
 async def _explained(

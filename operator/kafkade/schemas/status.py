@@ -39,12 +39,16 @@ def failed(resource: Resource, error: KafkadeError, now: str, fields: Mapping[st
     )
 
 
-def conflict(resource: Resource, subject: str, rival: Key, now: str) -> Report:
-    """The report of the loser of a subject: it must not look as if it held anything."""
-    error = SubjectConflict(
+def conflict(subject: str, rival: Key) -> SubjectConflict:
+    """What the loser of a subject is told."""
+    return SubjectConflict(
         f"subject {subject} belongs to {rival}, which is older; give this resource another subject, or delete one of the two"
     )
-    return failed(resource, error, now, {"subject": subject, **dict.fromkeys(_KNOWN)})
+
+
+def nothing_held() -> dict[str, None]:
+    """Status fields of a loser: it must not look as if it held anything."""
+    return dict.fromkeys(_KNOWN)
 
 
 def report(

@@ -233,7 +233,9 @@ def _plan_changes(resource: Resource, desired: Desired, facts: TopicFacts, polic
         )
     config = _config_changes(resource, desired, facts)
     if config:
-        steps.append(AlterConfig(desired.name, config, {k: e.value for k in config if (e := facts.configs.get(k))}))
+        found = {k: e for k in config if (e := facts.configs.get(k))}
+        old, set_by = {k: e.value for k, e in found.items()}, {k: e.source for k, e in found.items()}
+        steps.append(AlterConfig(desired.name, config, old, set_by))
     if desired.partitions is not None and desired.partitions > count:
         steps.append(AddPartitions(desired.name, count, desired.partitions))
     steps += _reassignment_steps(resource, desired, facts, policy)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError, TopicAlreadyExists
-from kafkade.api.objects import CONFLICT_RETRY, Report, Resource
+from kafkade.api.objects import CONFLICT_RETRY, Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
@@ -29,8 +29,30 @@ Item = tuple[Work[KafkaTopicSpec], Desired]
 
 async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> list[Report]:
     """Bring each topic to its spec; one Report a resource, whatever happens to its neighbours."""
+    reports: list[Report] = []
+    for group in _rounds(batch, connection):
+        try:
+            reports += await _round(group, connection, context)
+        except KafkaError as error:
+            reports += [failed(work.resource, error, context.now()) for work, _ in group.values()]
+    return reports
+
+
+async def plans(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> dict[Key, Plan]:
+    """What ``reconcile`` would do, and nothing done."""
+    found: dict[Key, Plan] = {}
+    for group in _rounds(batch, connection):
+        try:
+            _, planned = await _look(group, connection, context)
+            found |= {group[name][0].resource.key: plan for name, plan in planned.items()}
+        except KafkaError as error:
+            found |= {work.resource.key: Plan(error=error) for work, _ in group.values()}
+    return found
+
+
+def _rounds(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection) -> list[dict[str, Item]]:
+    """The batch by topic name; two resources for one name cannot share a round: facts and steps are keyed by the topic."""
     items = [(work, desired(work.resource, work.spec, connection.spec)) for work in batch]
-    # two resources for one name cannot share a batch, since facts and steps are keyed by the topic
     rounds: list[dict[str, Item]] = []
     for item in items:
         for group in rounds:
@@ -39,23 +61,24 @@ async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connectio
                 break
         else:
             rounds.append({item[1].name: item})
-    reports: list[Report] = []
-    for group in rounds:
-        try:
-            reports += await _round(group, connection, context)
-        except KafkaError as error:
-            reports += [failed(work.resource, error, context.now()) for work, _ in group.values()]
-    return reports
+    return rounds
 
 
-async def _round(group: Mapping[str, Item], connection: Connection, context: Context) -> list[Report]:
+async def _look(
+    group: Mapping[str, Item], connection: Connection, context: Context
+) -> tuple[dict[str, TopicFacts | KafkadeError], dict[str, Plan]]:
+    """Facts and plans by topic name."""
     facts: dict[str, TopicFacts | KafkadeError] = dict(_illegal(group))
     names = [name for name in group if name not in facts]
     seen = await observe(connection.kafka, names, [n for n in names if _may_move(group[n][0])])
     seen |= await _confirm_absent(seen, group, connection)
     facts |= await _with_moves(seen, group, connection)
-    plans = {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
-    doable = {n: p for n, p in plans.items() if p.error is None and not group[n][1].observe_only}
+    return facts, {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
+
+
+async def _round(group: Mapping[str, Item], connection: Connection, context: Context) -> list[Report]:
+    facts, planned = await _look(group, connection, context)
+    doable = {n: p for n, p in planned.items() if p.error is None and not group[n][1].observe_only}
     refused = await _finalizers({n: (w.resource, d) for n, (w, d) in group.items() if n in doable}, context)
     ready = {n: p for n, p in doable.items() if n not in refused}
     done = await act(connection.kafka, ready, [b.id for b in connection.description.brokers])
@@ -74,7 +97,7 @@ async def _round(group: Mapping[str, Item], connection: Connection, context: Con
         if isinstance(acted.error, ApiConflict):
             reports.append(Report(work.resource.key, retry=CONFLICT_RETRY))
             continue
-        reports.append(report(work.resource, wanted, known, plans[name], acted, context.now()))
+        reports.append(report(work.resource, wanted, known, planned[name], acted, context.now()))
     return reports
 
 

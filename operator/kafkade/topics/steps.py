@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kafkade.api.plan import Step
-from kafkade.clients.model import NewTopic
+from kafkade.clients.model import ConfigSource, NewTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class AlterConfig(Step):
     name: str
     new: Mapping[str, str | None]
     old: Mapping[str, str | None] = field(default_factory=dict)
+    set_by: Mapping[str, ConfigSource] = field(default_factory=dict, compare=False)
+    """Where the old values come from."""
 
     @property
     def verb(self) -> str:

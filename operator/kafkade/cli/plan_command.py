@@ -1,0 +1,151 @@
+"""What ``kafkade plan`` does: manifests, what is known of them, a preview, and how it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from kafkade.api.errors import InvalidSpec
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY
+from kafkade.api.objects import Key
+from kafkade.cli.connection import access_from
+from kafkade.cli.output import errors_reported, warn
+from kafkade.cli.plan import PlanOutput
+from kafkade.cli.plan_report import PlanReport, made_of
+from kafkade.cli.plan_text import print_report
+from kafkade.clusters.connect import access_of
+from kafkade.engine.connections import AccessOf
+from kafkade.engine.engine import Engine
+from kafkade.local.kube import Declared, LocalKube, Memory
+from kafkade.local.manifests import Manifest, Manifests, load
+from kafkade.local.preview import Preview
+from kafkade.local.snapshot import cluster_snapshot
+from kafkade.local.state import read
+
+CHANGES = 2
+"""Exit code where something would be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Where what is wanted comes from, and what is known of it."""
+
+    files: tuple[str, ...]
+    namespace: str | None = None
+    from_cluster: bool = False
+    state: Path | None = None
+    prune: bool = False
+    assume_owned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """Options that stand for the connection of a KafkaCluster."""
+
+    bootstrap: str | None = None
+    command_config: Path | None = None
+    registry: str | None = None
+
+    def access(self) -> AccessOf:
+        """How to reach a cluster.
+
+        Raises:
+            InvalidSpec: the options cannot be used, or need --bootstrap-server.
+        """
+        if self.bootstrap is None:
+            if self.command_config is not None or self.registry is not None:
+                option = "--registry" if self.command_config is None else "--command-config"
+                raise InvalidSpec(f"{option} needs --bootstrap-server: without it the KafkaCluster says where Kafka is")
+            return access_of
+        access = access_from(self.bootstrap, self.command_config, self.registry)
+        return lambda spec, secrets, key: access
+
+
+def plan_command(desired: Desired, connecting: Connecting, output: PlanOutput) -> None:
+    """Print the plan; exit as it is."""
+    quiet()
+    with errors_reported():
+        access = connecting.access()
+        manifests = manifests_of(desired, connecting)
+        report = asyncio.run(planned(desired, manifests, access))
+    print_report(report, output, command_line=connecting.bootstrap is not None)
+    raise typer.Exit(report.exit_code)
+
+
+def quiet() -> None:
+    """The engine's log is for who runs it; a command tells what there is to say itself."""
+    logging.getLogger("kafkade").setLevel(logging.ERROR)
+
+
+def manifests_of(desired: Desired, connecting: Connecting) -> Manifests:
+    """Read the manifests; ends the command where one is wrong.
+
+    Raises:
+        InvalidSpec: --bootstrap-server cannot stand for several KafkaClusters.
+    """
+    manifests = load(desired.files, desired.namespace or "default")
+    if manifests.problems:
+        for problem in manifests.problems:
+            typer.echo(f"error: {problem}", err=True)
+        raise typer.Exit(1)
+    if connecting.bootstrap is not None and not desired.from_cluster:
+        _one_cluster(manifests, connecting.bootstrap)
+    if manifests.runs:
+        names = ", ".join(str(manifest.key) for manifest in manifests.runs)
+        warn(f"left out: {names}; a redrive is one run and not kept: kafkade dlq redrive does it without Kubernetes")
+    policies = ", ".join(str(key) for key in manifests.resources if key.kind == DLQ_POLICY)
+    if policies:
+        warn(f"not in the plan: {policies} and the topics of their dead letters")
+    if manifests.others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(manifests.others.items()))
+        typer.echo(f"not kafkade's, left out: {kinds}", err=True)
+    return manifests
+
+
+def _one_cluster(manifests: Manifests, bootstrap: str) -> None:
+    """Options stand for one KafkaCluster: the one in the manifests, or one that they name and do not have."""
+    named = {key for m in manifests.resources.values() if (key := _cluster(m)) is not None}
+    if len(named) > 1:
+        names = ", ".join(sorted(f"{key.namespace}/{key.name}" for key in named))
+        raise InvalidSpec(f"--bootstrap-server stands for one KafkaCluster, and the manifests name several: {names}")
+    for key in named - manifests.resources.keys():
+        spec = {"bootstrapServers": bootstrap, "allowedNamespaces": {"from": "All"}}
+        manifests.resources[key] = Manifest(key, spec)
+
+
+def _cluster(manifest: Manifest) -> Key | None:
+    if manifest.key.kind == CLUSTER:
+        return manifest.key
+    ref = manifest.spec["clusterRef"]
+    return Key(CLUSTER, ref.get("namespace") or manifest.key.namespace, ref["name"])
+
+
+async def planned(desired: Desired, manifests: Manifests, access: AccessOf) -> PlanReport:
+    """The plan for manifests.
+
+    Raises:
+        InvalidSpec: the state file cannot be used.
+        KubernetesError: the live resources cannot be read.
+    """
+    if desired.from_cluster:
+        kube, declared = await _live(desired, manifests)
+    else:
+        kube = LocalKube(Memory(read(desired.state) if desired.state is not None else {}), Engine.now)
+        declared = kube.declare(manifests, prune=desired.prune)
+    found = await Preview(kube, access, own=desired.assume_owned).run(kube.resources())
+    if desired.from_cluster and desired.files:
+        found = [f for f in found if (f.resource.owner or f.resource).key in manifests.resources]
+    places = {key: manifest.place for key, manifest in manifests.resources.items() if manifest.place is not None}
+    return made_of(found, places, declared.left)
+
+
+async def _live(desired: Desired, manifests: Manifests) -> tuple[LocalKube, Declared]:
+    """The resources of the cluster, with manifests laid over them."""
+    kube = await cluster_snapshot(desired.namespace, Engine.now)
+    if not desired.files:
+        return kube, Declared(frozenset(), frozenset(), frozenset())
+    return kube, replace(kube.declare(manifests, prune=False, hide=False), left=frozenset())

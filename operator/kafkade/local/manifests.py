@@ -1,0 +1,179 @@
+"""Documents as kafkade's resources and what they refer to, checked by the resources' own types."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from kafkade.api import API_VERSION, GROUP
+from kafkade.api.crd import structural
+from kafkade.api.kinds import CLUSTER, KINDS, Kind
+from kafkade.api.objects import Key
+from kafkade.local.documents import Document, Place, Problem, read
+
+_TOP = ("apiVersion", "kind", "metadata", "spec", "status")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""Names that Kubernetes takes (RFC 1123)."""
+
+Named = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One resource as declared."""
+
+    key: Key
+    spec: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    place: Place | None = None
+    """None: no file has it, options of the command do."""
+
+
+@dataclass(slots=True)
+class Manifests:
+    """What files declare. Secrets show in no ``repr``."""
+
+    resources: dict[Key, Manifest] = field(default_factory=dict)
+    secrets: dict[Named, Mapping[str, bytes]] = field(default_factory=dict, repr=False)
+    config_maps: dict[Named, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    namespaces: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """Labels by name."""
+    runs: list[Manifest] = field(default_factory=list)
+    """Resources that are runs and not kept."""
+    others: Counter[str] = field(default_factory=Counter)
+    """Documents of other kinds, which mean nothing here."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def clusters(self) -> list[Key]:
+        """The KafkaClusters that are declared."""
+        return [key for key in self.resources if key.kind == CLUSTER]
+
+
+def load(paths: Sequence[str], namespace: str) -> Manifests:
+    """Read files and folders. ``namespace``: of documents that name none. What is wrong is in ``problems``."""
+    documents, problems = read(paths)
+    found = Manifests(problems=problems)
+    for document in documents:
+        _take(document, found, namespace)
+    return found
+
+
+def _take(document: Document, found: Manifests, default_namespace: str) -> None:
+    body = document.body
+    version, kind = body.get("apiVersion"), body.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        missing = "apiVersion" if not isinstance(version, str) else "kind"
+        found.problems.append(Problem(document.place(), f"has no {missing}"))
+        return
+    meta = body.get("metadata")
+    if not isinstance(meta, Mapping) or not isinstance(meta.get("name"), str):
+        if version.startswith(f"{GROUP}/") or version == "v1":
+            found.problems.append(Problem(document.place(("metadata",)), "has no metadata.name"))
+        return
+    namespace = meta.get("namespace") or default_namespace
+    if version.startswith(f"{GROUP}/"):
+        _resource(document, version, Key(kind, str(namespace), meta["name"]), found)
+    elif version == "v1" and kind == "Secret":
+        _secret(document, (str(namespace), meta["name"]), found)
+    elif version == "v1" and kind == "ConfigMap":
+        data = body.get("data") or {}
+        found.config_maps[str(namespace), meta["name"]] = {str(k): str(v) for k, v in data.items()}
+    elif version == "v1" and kind == "Namespace":
+        found.namespaces[meta["name"]] = dict(meta.get("labels") or {})
+    else:
+        found.others[kind] += 1
+
+
+def _secret(document: Document, name: Named, found: Manifests) -> None:
+    data: dict[str, bytes] = {}
+    for key, value in (document.body.get("data") or {}).items():
+        try:
+            data[str(key)] = base64.b64decode(str(value), validate=False)
+        except (binascii.Error, ValueError):
+            # the value itself is left out of the message
+            found.problems.append(Problem(document.place(("data", key)), f"data.{key} is not base64"))
+    data |= {str(k): str(v).encode() for k, v in (document.body.get("stringData") or {}).items()}
+    found.secrets[name] = data
+
+
+def _resource(document: Document, version: str, key: Key, found: Manifests) -> None:
+    kind = KINDS.get(key.kind)
+    if kind is None:
+        text = f"unknown kind {key.kind}{nearest(key.kind, KINDS)}"
+        found.problems.append(Problem(document.place(("kind",)), text))
+        return
+    if version != API_VERSION:
+        text = f"{key.kind} has the apiVersion {version}; kafkade knows {API_VERSION}"
+        found.problems.append(Problem(document.place(("apiVersion",)), text))
+        return
+    problems = [*_shape(document, key), *_spec(document, kind)]
+    known = found.resources.get(key)
+    if known is not None:
+        problems.append(Problem(document.place(("metadata", "name")), f"{key} is declared in {known.place} already"))
+    found.problems += problems
+    if problems:
+        return
+    meta = document.body["metadata"]
+    manifest = Manifest(
+        key,
+        dict(document.body.get("spec") or {}),
+        {str(k): str(v) for k, v in (meta.get("labels") or {}).items()},
+        {str(k): str(v) for k, v in (meta.get("annotations") or {}).items() if str(k).startswith(f"{GROUP}/")},
+        document.place(),
+    )
+    if kind.is_run:
+        found.runs.append(manifest)
+    else:
+        found.resources[key] = manifest
+
+
+def _shape(document: Document, key: Key) -> Iterable[Problem]:
+    for name in document.body:
+        if name not in _TOP:
+            yield Problem(document.place((name,), of_key=True), f"unknown field {name}{nearest(str(name), _TOP)}")
+    if not _NAME.fullmatch(key.name):
+        text = f"metadata.name {key.name}: only lowercase letters, digits, '-' and '.'"
+        yield Problem(document.place(("metadata", "name")), text)
+
+
+def _spec(document: Document, kind: Kind) -> Iterable[Problem]:
+    try:
+        kind.spec.model_validate(document.body.get("spec") or {})
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False):
+            path = ("spec", *item["loc"])
+            name = ".".join(str(part) for part in path)
+            if item["type"] == "extra_forbidden":
+                hint = nearest(str(path[-1]), _names(kind, path[1:-1]))
+                yield Problem(document.place(path, of_key=True), f"unknown field {name}{hint}")
+            else:
+                yield Problem(document.place(path), f"{name}: {item['msg'][0].lower()}{item['msg'][1:]}")
+
+
+def _names(kind: Kind, path: Sequence[str | int]) -> Iterable[str]:
+    """The fields that there are at ``path`` of a spec."""
+    schema: Mapping[str, Any] = structural(kind.spec)
+    for step in path:
+        inner = schema.get("properties", {}).get(step) or schema.get("items") or schema.get("additionalProperties")
+        schema = inner if isinstance(inner, Mapping) else {}
+    return tuple(schema.get("properties", {}))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean NAME?`` of what is spelt alike; else the names that there are."""
+    names = sorted(known)
+    by_lower = {n.lower(): n for n in names}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    if found:
+        return f"; did you mean {by_lower[found[0]]}?"
+    return f"; there are {', '.join(names)}" if names else ""
