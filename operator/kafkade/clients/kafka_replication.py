@@ -44,7 +44,11 @@ def read(client: Any) -> Replication:
     """
     manager = client._manager
     manager.run(manager.cluster.refresh_metadata)
-    views = {broker.node_id: _view(manager, broker.node_id) for broker in manager.cluster.brokers()}
+    brokers = [broker.node_id for broker in manager.cluster.brokers()]
+    # what may change any moment is asked last: with many topics the settings take a while
+    names = [topic.name for topic in _metadata(manager, None).topics]
+    min_isr = {broker: _min_isr(manager, broker, names) for broker in brokers}
+    views = {broker: _view(_metadata(manager, broker), min_isr[broker]) for broker in brokers}
     return combined(views, quorum(client))
 
 
@@ -101,10 +105,14 @@ _NOT_THERE = Partition((), (), None)
 """A partition that a broker knows nothing of yet."""
 
 
-def _view(manager: Any, broker: int) -> View:
-    # versions that all brokers from 3.5 on have: they need not be of one version
+def _metadata(manager: Any, broker: int | None) -> Any:
+    """All topics and the brokers that are up, as one broker has them; None: whichever."""
+    # versions of requests that all brokers from 3.5 on have: they need not be of one version
     request = MetadataRequest(topics=None, allow_auto_topic_creation=False, max_version=9)
-    metadata = manager.run(manager.send, request, broker)
+    return manager.run(manager.send, request, broker)
+
+
+def _view(metadata: Any, min_isr: Mapping[str, int]) -> View:
     topics = {}
     for topic in metadata.topics:
         _check(topic.error_code, topic.name)
@@ -114,7 +122,7 @@ def _view(manager: Any, broker: int) -> View:
             )
             for p in topic.partitions
         }
-    return View(frozenset(b.node_id for b in metadata.brokers), topics, _min_isr(manager, broker, topics))
+    return View(frozenset(b.node_id for b in metadata.brokers), topics, min_isr)
 
 
 def _min_isr(manager: Any, broker: int, topics: Iterable[str]) -> dict[str, int]:
@@ -127,6 +135,8 @@ def _min_isr(manager: Any, broker: int, topics: Iterable[str]) -> dict[str, int]
     for result in manager.run(manager.send, request, broker).results:
         if result.error_code != _UNKNOWN_TOPIC:
             _check(result.error_code, result.resource_name)
+            if not result.configs:
+                raise foreign.UnsupportedVersionError(f"these brokers have no {MIN_ISR}")
             found[result.resource_name] = int(result.configs[0].value)
     return found
 
