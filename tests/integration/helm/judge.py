@@ -73,7 +73,7 @@ class Judge:
             self._write_schema(item["apiVersion"], item["kind"])
         # kubeconform has the version without its group by this name
         template = str(self._schemas / "{{ .ResourceAPIVersion }}-{{ .ResourceKind }}.json")
-        kubeconform(yaml.safe_dump_all(found), [template])
+        kubeconform(yaml.dump_all(found, Dumper=yaml.CSafeDumper), [template])
 
     def _kind(self, version: str, kind: str) -> tuple[str, bool]:
         if (version, kind) not in self._kinds:

@@ -143,6 +143,23 @@ def test_install_upgrade_roll_back_uninstall(cluster: Cluster, tmp_path: Path) -
     assert cluster.kubectl.get("KafkaTopic", "orders") == before
 
 
+def test_what_values_declare_comes_once_its_kinds_are_served(tmp_path: Path) -> None:
+    """In one release: Helm makes nothing of a kind that is not served when it begins, and says so."""
+    declared = ("--set", "kafka.enabled=true", "--set", "topics.orders.partitions=3")
+    with ControlPlane() as control_plane:
+        cluster = Cluster(control_plane, tmp_path)
+        assert "NOT YET MADE" in cluster.install(*declared)
+        assert "NOT YET MADE" not in cluster.upgrade("--reuse-values")
+        kafka = cluster.kubectl.get("KafkaCluster", f"{RELEASE}-kafka", NAMESPACE)
+        topic = cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE)
+        assert kafka is not None
+        assert topic is not None
+        assert topic["spec"] == {"clusterRef": {"name": f"{RELEASE}-kafka"}, "partitions": 3}
+        # what is declared is never deleted behind somebody's back
+        cluster.helm.run("uninstall", RELEASE, "-n", NAMESPACE)
+        assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) == topic
+
+
 def test_definitions_that_somebody_else_applies(cluster: Cluster, applied: dict[str, str]) -> None:
     said = cluster.install("--set", "crds.create=false")
     assert "kubectl apply --server-side -f crds/" in said
