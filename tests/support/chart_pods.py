@@ -16,7 +16,7 @@ from kafkade.devstack.ports import HOST, free_port, release
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _ADDRESS = re.compile(r"\b([a-z0-9-]+-\d+)\.[a-z0-9-]+\.[a-z0-9-]+\.svc:(\d+)")
 _LISTENER = re.compile(r"\b([A-Z]+)://:(\d+)")
-_FOLDERS = re.compile(r"(?:/var/lib/kafka/|/opt/kafka/|(?<![\w/])/)(data|bin|tls|tls-secret|tmp)(?=/)")
+_FOLDERS = re.compile(r"(?:/var/lib/kafka/|/opt/kafka/|(?<![\w/])/)(data|bin|tls|tls-secret|kafka-tls|tmp)(?=/)")
 _INDEX = "apps.kubernetes.io/pod-index"
 
 NOT_PROPERTIES = frozenset(

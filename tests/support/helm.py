@@ -1,65 +1,56 @@
-"""The real helm and the chart: what values render to, and what is refused."""
+"""What values of the chart render to without a cluster, and what is refused."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kafkade.devstack import golang
-
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm" / "kafkade"
+from kafkade.devstack.errors import DevStackError
+from kafkade.devstack.helm import Helm
+from support.chart import CHART, objects
 
 Object = dict[str, Any]
 
 
-def helm(
-    *arguments: str | Path, values: Mapping[str, Any] | None = None, kubeconfig: Path | None = None, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run helm; ``values`` come as a file of their own, after those that arguments name."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("HELM_")}
-    environment["KUBECONFIG"] = str(kubeconfig or "/dev/null")
-    words = [golang.binaries(golang.HELM) / "helm", *arguments]
-    done = subprocess.run(
-        [str(word) for word in ([*words, "-f", "-"] if values is not None else words)],
-        env=environment,
-        input=None if values is None else yaml.safe_dump(dict(values)),
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
+@cache
+def _home() -> tempfile.TemporaryDirectory[str]:
+    """What helm keeps; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="kafkade-helm-")
 
 
 def render(
     values: Mapping[str, Any], *, release: str = "kafka", namespace: str = "kafka", files: Sequence[Path] = ()
 ) -> list[Object]:
-    """The objects that values render to, without a cluster; later values win over those of ``files``."""
-    given = [word for file in files for word in ("-f", file)]
-    done = helm("template", release, CHART, "-n", namespace, *given, values=values)
-    return [found for found in yaml.safe_load_all(done.stdout) if found]
+    """The objects that values render to; they win over those of ``files``.
+
+    Raises:
+        DevStackError: helm does not take them; it says why.
+    """
+    given = [word for file in files for word in ("-f", str(file))]
+    words = ("template", release, CHART, "-n", namespace, *given, "-f", "-")
+    return objects(Helm(Path(_home().name)).run(*words, stdin=yaml.safe_dump(dict(values))))
 
 
 def refused(values: Mapping[str, Any]) -> str:
     """What helm says to values that it does not take."""
-    done = helm("template", "kafka", CHART, "-n", "kafka", values=values, check=False)
-    assert done.returncode != 0, f"rendered: {values}"
-    return done.stderr
+    try:
+        render(values)
+    except DevStackError as error:
+        return str(error)
+    raise AssertionError(f"rendered: {values}")
 
 
-def one(objects: Sequence[Object], kind: str, name: str) -> Object:
+def one(found: Sequence[Object], kind: str, name: str) -> Object:
     """The object of that kind and name."""
-    (found,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name]
-    return found
+    (wanted,) = [o for o in found if o["kind"] == kind and o["metadata"]["name"] == name]
+    return wanted
 
 
-def of_kind(objects: Sequence[Object], kind: str) -> dict[str, Object]:
+def of_kind(found: Sequence[Object], kind: str) -> dict[str, Object]:
     """Objects of a kind by name."""
-    return {o["metadata"]["name"]: o for o in objects if o["kind"] == kind}
+    return {o["metadata"]["name"]: o for o in found if o["kind"] == kind}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import cache, loopback, maven, progress
@@ -34,9 +35,13 @@ def _unpack(folder: Path) -> None:
 class Registry(Part):
     """A registry on loopback with its own database, or one that keeps its schemas in Kafka."""
 
-    def __init__(self, *, kafka_sql: str | None = None) -> None:
-        """``kafka_sql`` is the bootstrap address of the Kafka cluster to keep schemas in."""
+    def __init__(self, *, kafka_sql: str | None = None, environment: Mapping[str, str] | None = None) -> None:
+        """``kafka_sql`` is the bootstrap address of the Kafka cluster to keep schemas in.
+
+        ``environment`` says everything but addresses instead, the storage included.
+        """
         self._kafka_sql = kafka_sql
+        self._environment = environment
         self._work: WorkDir | None = None
         self._port = 0
         self._management_port = 0
@@ -47,6 +52,12 @@ class Registry(Part):
         """The base of the Confluent API."""
         self._started()
         return f"http://{HOST}:{self._port}/apis/ccompat/v7"
+
+    @property
+    def management_url(self) -> str:
+        """Where it says how it is: ``/health/ready`` and the like."""
+        self._started()
+        return f"http://{HOST}:{self._management_port}"
 
     @property
     def pid(self) -> int | None:
@@ -93,20 +104,11 @@ class Registry(Part):
             "QUARKUS_HTTP_PORT": str(self._port),
             "QUARKUS_MANAGEMENT_HOST": HOST,
             "QUARKUS_MANAGEMENT_PORT": str(self._management_port),
-            "APICURIO_REST_DELETION_ARTIFACT_ENABLED": "true",
-            "APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED": "true",
-            "APICURIO_REST_DELETION_GROUP_ENABLED": "true",
+            # it reads three topics to their end at the start, which it takes to be where nothing
+            # came for this long: with the default, 5 s, that is 20 s
+            "APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "200",
+            **(self._settings(folder) if self._environment is None else self._environment),
         }
-        if self._kafka_sql:
-            environment |= {
-                "APICURIO_STORAGE_KIND": "kafkasql",
-                "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": self._kafka_sql,
-                # it reads three topics to their end at the start, which it takes to be where nothing
-                # came for this long: with the default, 5 s, that is 20 s
-                "APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "200",
-            }
-        else:
-            environment["APICURIO_DATASOURCE_URL"] = f"jdbc:h2:file:{folder / 'db'}"
         return Process(
             f"Apicurio registry {VERSION}",
             [find_java(), *QUICK_START, f"-Xmx{_HEAP}", "-jar", app / "quarkus-run.jar"],
@@ -114,6 +116,17 @@ class Registry(Part):
             environment=environment,
             folder=folder,
         )
+
+    def _settings(self, folder: Path) -> dict[str, str]:
+        settings = {
+            "APICURIO_REST_DELETION_ARTIFACT_ENABLED": "true",
+            "APICURIO_REST_DELETION_ARTIFACT_VERSION_ENABLED": "true",
+            "APICURIO_REST_DELETION_GROUP_ENABLED": "true",
+        }
+        if not self._kafka_sql:
+            return {**settings, "APICURIO_DATASOURCE_URL": f"jdbc:h2:file:{folder / 'db'}"}
+        kafka_sql = {"APICURIO_STORAGE_KIND": "kafkasql", "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": self._kafka_sql}
+        return settings | kafka_sql
 
     def _ready(self) -> bool:
         try:

@@ -107,7 +107,10 @@ def pods(items: Iterable[Object]) -> Iterator[Object]:
         if item["kind"] in WORKLOADS:
             template = item["spec"]["template"]
             metadata = {**template["metadata"], "name": item["metadata"]["name"]}
-            yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+            claims = [claim["metadata"]["name"] for claim in item["spec"].get("volumeClaimTemplates", ())]
+            volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+            spec = {**template["spec"], "volumes": [*template["spec"].get("volumes", ()), *volumes]}
+            yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def _root(version: str) -> str:

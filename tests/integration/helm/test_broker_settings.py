@@ -7,15 +7,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+from kafkade.devstack import Registry, loopback
 from kafkade.devstack.certificates import CertificateAuthority
+from support.chart import CHART, ROOT
 from support.chart_brokers import ChartBrokers
-from support.chart_pods import Addresses
-from support.helm import CHART, ROOT, of_kind, render
+from support.chart_pods import Addresses, ChartPod
+from support.helm import of_kind, one, render
 
 DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
 ZONES = ("zone-a", "zone-b", "zone-c")
@@ -162,6 +165,55 @@ def test_tls_everywhere_and_a_first_user(version: str, tmp_path: Path, addresses
             assert not connects(running.bootstrap(9093), authority, {"security.protocol": "SSL"})
             assert connects(running.bootstrap(9094), authority, scram("first-secret"))
             assert not connects(running.bootstrap(9094), authority, scram("other-secret"))
+
+
+def test_the_registry_keeps_schemas_in_these_brokers(tmp_path: Path, addresses: Addresses) -> None:
+    """With its pod's environment, over SCRAM and TLS, since that is the only listener."""
+    authority = CertificateAuthority()
+    broker = authority.server("kafka")
+    secrets = {
+        "kafka-tls": {"ca.crt": authority.pem, "tls.crt": broker.certificate, "tls.key": broker.key},
+        "kafka-admin": {"username": "admin", "password": "first-secret"},
+    }
+    kafka = {
+        "version": "4.1.1",
+        "tls": {"secretName": "kafka-tls"},
+        "listeners": {"plain": {"enabled": False}, "scram": {"enabled": True, "usersSecret": "kafka-admin"}},
+        "controllers": {"replicas": 1},
+        "replicas": 1,
+        "replicationFactor": 1,
+    }
+    objects = render({"kafka": kafka}, files=[DOCUMENT])
+    sets = list(of_kind(objects, "StatefulSet").values())
+    (container,) = one(objects, "Deployment", "kafka-schema-registry")["spec"]["template"]["spec"]["containers"]
+    folder = tmp_path / "registry"
+    (folder / "kafka-tls").mkdir(parents=True)
+    (folder / "kafka-tls" / "ca.crt").write_text(authority.pem)
+    given = ChartPod("registry", container, secrets=secrets).environment(addresses, folder)
+    with ChartBrokers("4.1.1", sets, tmp_path, addresses, secrets=secrets) as running:
+        given["APICURIO_KAFKASQL_BOOTSTRAP_SERVERS"] = running.bootstrap(9094)
+        with Registry(environment=given) as registry:
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                says_yes(f"{registry.management_url}{container[probe]['httpGet']['path']}")
+            assert loopback.get(f"{registry.url}/subjects") == b"[]"
+            settings = {"bootstrap.servers": running.bootstrap(9094), "ssl.ca.pem": authority.pem, "log_level": 0}
+            topics = AdminClient({**settings, **scram("first-secret")}).list_topics(timeout=20).topics
+            assert "kafkasql-journal" in topics
+
+
+def says_yes(url: str) -> None:
+    """A probe succeeds, sooner or later."""
+    deadline = time.monotonic() + 30
+    said = ""
+    while time.monotonic() < deadline:
+        try:
+            loopback.get(url)
+        except HTTPError as error:
+            said = f"{error}: {error.read().decode()}"
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError(f"{url}: {said}")
 
 
 def scram(password: str) -> dict[str, str]:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from integration.helm.judge import Judge, pods
 from kafkade.devstack import golang
+from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
-from support.helm import CHART, ROOT, Object, helm, one, refused, render
+from support.chart import CHART, ROOT
+from support.helm import Object, of_kind, one, refused, render
 from support.kubernetes import Kubectl
 
 DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
 GUIDE = ROOT / "docs" / "guides" / "brokers.md"
+ALONE = {"operator": {"enabled": False}, "crds": {"create": False}}
+"""Without what other tests look at."""
+
 ON = {"kafka": {"enabled": True}}
 TLS = {"tls": {"secretName": "kafka-tls"}}
 SCRAM = {"enabled": True, "usersSecret": "kafka-admin"}
@@ -78,55 +84,18 @@ VALUE_SETS: dict[str, Mapping[str, Any]] = {
 """Laid over the document's values."""
 
 
-@pytest.fixture(scope="module")
-def restricted(crds_installed: ControlPlane) -> Iterator[Kubectl]:
-    """A namespace in which only pods of the restricted Pod Security Standard are admitted."""
-    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", crds_installed.kubeconfig, "brokers")
-    kubectl.run("create", "namespace", "brokers")
-    kubectl.run("label", "namespace", "brokers", "pod-security.kubernetes.io/enforce=restricted")
-    yield kubectl
-    kubectl.run("delete", "namespace", "brokers", "--wait=false")
-
-
-def taken(kubectl: Kubectl, objects: list[Object]) -> None:
-    """A server-side dry run takes every object, with no unknown field."""
-    text = yaml.safe_dump_all(objects)
-    kubectl.run("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
-
-
-def pods_of(objects: list[Object]) -> list[Object]:
-    """A pod of each workload, as its controller would make it."""
-    found = []
-    for workload in objects:
-        if workload["kind"] in {"StatefulSet", "Deployment"}:
-            template = workload["spec"]["template"]
-            spec = dict(template["spec"])
-            claims = [c["metadata"]["name"] for c in workload["spec"].get("volumeClaimTemplates", [])]
-            spec["volumes"] = spec["volumes"] + [
-                {"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-0"}} for claim in claims
-            ]
-            meta = {"name": f"{workload['metadata']['name']}-0", "namespace": "brokers", **template["metadata"]}
-            found.append({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
-    return found
-
-
 @pytest.mark.parametrize("name", VALUE_SETS)
-def test_value_sets_are_taken_by_a_real_api_server(name: str, restricted: Kubectl) -> None:
-    values = {**VALUE_SETS[name], "operator": {"enabled": False}, "crds": {"create": False}}
-    objects = render(values, namespace="brokers", files=[DOCUMENT])
-    assert objects
-    foreign = [o for o in objects if o["apiVersion"].startswith("monitoring.coreos.com")]
-    taken(restricted, [o for o in objects if o not in foreign])
-    pods = pods_of(objects)
-    taken(restricted, pods)
-    for pod in pods:
+def test_value_sets_are_taken_by_a_real_api_server(name: str, judge: Judge) -> None:
+    objects = render({**VALUE_SETS[name], **ALONE}, namespace=judge.namespace, files=[DOCUMENT])
+    judge.check(objects)
+    for pod in pods(objects):
         assert pod["spec"]["enableServiceLinks"] is False
         assert pod["spec"]["automountServiceAccountToken"] is False
         for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-def test_the_documents_settings_are_the_values(restricted: Kubectl) -> None:
+def test_the_documents_settings_are_the_values() -> None:
     """The settings that the platform's document has, and nothing else; and what they become."""
     settings = yaml.safe_load(DOCUMENT.read_text())
     assert settings == {
@@ -174,6 +143,44 @@ def test_images(version: str, image: str) -> None:
     objects = render({"kafka": {"enabled": True, "version": version}})
     (container,) = one(objects, "StatefulSet", "kafka")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == image
+
+
+def test_the_operator_may_roll_these_pods_and_no_others() -> None:
+    objects = render({"kafka": {"enabled": True, "replicas": 4, "controllers": {"enabled": True}}})
+    sets = one(objects, "KafkaCluster", "kafka")["spec"]["rolling"]["statefulSets"]
+    assert sets == [{"name": "kafka", "firstNodeId": 0}, {"name": "kafka-controller", "firstNodeId": 1000}]
+    seen, deleted = one(objects, "Role", "kafka-rolling")["rules"]
+    assert (seen["resourceNames"], seen["verbs"]) == (["kafka", "kafka-controller"], ["get"])
+    brokers, controllers = [f"kafka-{n}" for n in range(4)], [f"kafka-controller-{n}" for n in range(3)]
+    assert (deleted["resourceNames"], deleted["verbs"]) == (brokers + controllers, ["get", "delete"])
+    (subject,) = one(objects, "RoleBinding", "kafka-rolling")["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": "kafka-kafkade", "namespace": "kafka"}
+    elsewhere = {"name": "kafkade", "namespace": "kafkade-system"}
+    objects = render({**ALONE, "kafka": {"enabled": True, "rollingServiceAccount": elsewhere}})
+    assert one(objects, "RoleBinding", "kafka-rolling")["subjects"] == [{"kind": "ServiceAccount", **elsewhere}]
+    objects = render({"kafka": {"enabled": True, "rolling": "RollingUpdate"}})
+    assert "rolling" not in one(objects, "KafkaCluster", "kafka")["spec"]
+    assert not of_kind(objects, "Role")
+    assert one(objects, "StatefulSet", "kafka")["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
+
+
+def test_what_is_scraped(judge: Judge) -> None:
+    """The operator's numbers of this cluster, unless brokers have the agent or the operator is scraped anyway."""
+    watched = render({"crds": {"create": False}}, namespace=judge.namespace, files=[DOCUMENT])
+    judge.check(o for o in watched if o["kind"] in {"Service", "ServiceMonitor"})
+    monitor = one(watched, "ServiceMonitor", "kafka")["spec"]
+    service = one(watched, "Service", "kafka-metrics")
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    pod = one(watched, "Deployment", "kafka-kafkade")["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (keep,) = monitor["endpoints"][0]["metricRelabelings"]
+    assert re.fullmatch(keep["regex"], f"kafkade_cluster_brokers;{judge.namespace};kafka")
+    assert not re.fullmatch(keep["regex"], f"kafkade_cluster_brokers;{judge.namespace};other")
+    agent = render({"kafka": {"monitoring": {"jmxExporter": {"jar": "/jmx.jar"}}}}, files=[DOCUMENT])
+    assert list(of_kind(agent, "ServiceMonitor")) == ["kafka"]
+    assert "kafka-metrics" not in of_kind(agent, "Service")
+    anyway = render({"operator": {"metrics": {"podMonitor": {"enabled": True}}}}, files=[DOCUMENT])
+    assert not of_kind(anyway, "ServiceMonitor")
 
 
 def environment(objects: list[Object], name: str = "kafka") -> dict[str, str]:
@@ -236,12 +243,11 @@ def test_mistakes_are_refused(values: dict[str, Any], said: str) -> None:
     assert said in refused({"kafka": {"enabled": True, **values}})
 
 
-def test_the_values_that_the_guide_shows(restricted: Kubectl) -> None:
+def test_the_values_that_the_guide_shows(judge: Judge) -> None:
     shown = re.findall(r"^```yaml\n# [a-z]+-values\.yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
     assert len(shown) == 2
     for text in shown:
-        values = {**yaml.safe_load(text), "operator": {"enabled": False}, "crds": {"create": False}}
-        taken(restricted, render(values, namespace="brokers"))
+        judge.check(render({**yaml.safe_load(text), **ALONE}, namespace=judge.namespace))
 
 
 def test_a_registry_without_brokers_is_refused() -> None:
@@ -253,12 +259,12 @@ def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: Con
     """By an upgrade that looks at the StatefulSets of the release before."""
     kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", crds_installed.kubeconfig, "guarded")
     kubectl.run("create", "namespace", "guarded")
-    off = {"operator": {"enabled": False}, "crds": {"create": False}}
+    helm = Helm(tmp_path, crds_installed.kubeconfig)
 
     def upgrade(**kafka: Any) -> str:
-        values = {**off, "kafka": {"enabled": True, "controllers": {"enabled": True}, **kafka}}
-        words = ("upgrade", "--install", "kafka", CHART, "-n", "guarded", "--wait=hookOnly")
-        return helm(*words, values=values, kubeconfig=crds_installed.kubeconfig, check=False).stderr
+        values = {**ALONE, "kafka": {"enabled": True, "controllers": {"enabled": True}, **kafka}}
+        words = ("upgrade", "--install", "kafka", CHART, "-n", "guarded", "--wait=hookOnly", "-f", "-")
+        return helm.try_run(*words, stdin=yaml.safe_dump(values)).stderr
 
     assert "Error" not in upgrade(replicas=4)
     assert "Error" not in upgrade(replicas=5)
@@ -271,6 +277,6 @@ def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: Con
     assert "docs/guides/brokers.md" in upgrade(replicas=4, storage={"size": "200Gi"})
     assert kubectl.get("statefulset", "kafka")["spec"]["replicas"] == 4  # type: ignore[index]
     # the KafkaCluster was installed as well, and stays
-    helm("uninstall", "kafka", "-n", "guarded", kubeconfig=crds_installed.kubeconfig)
+    helm.run("uninstall", "kafka", "-n", "guarded")
     assert kubectl.get("KafkaCluster", "kafka") is not None
     kubectl.run("delete", "namespace", "guarded", "--wait=false")
