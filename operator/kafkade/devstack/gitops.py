@@ -17,33 +17,13 @@ from .errors import DevStackError
 
 _TIMEOUT = 60
 
-_CRDS = (
-    (
-        "github.com/argoproj/argo-cd/v3",
-        "v3.6.1",
-        "h1:OmhqeKiR3C//awbFrhQqFdtRI+Qiv17j8vqm3UkMj/g=",
-        ("manifests/crds/application-crd.yaml",),
-    ),
-    (
-        "github.com/fluxcd/kustomize-controller",
-        "v1.10.1",
-        "h1:IjTnrkIy0ULJoTNC2ZKuMb32vkqj7dJ6zt6UqbTFxKA=",
-        ("config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",),
-    ),
-    (
-        "github.com/fluxcd/source-controller",
-        "v1.10.1",
-        "h1:vkYpgpLZu20LQ2UN4lPBdWH7sqTNdQ8FjcZD/HogN2E=",
-        ("config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",),
-    ),
-    (
-        "github.com/fluxcd/helm-controller",
-        "v1.6.1",
-        "h1:b0XKTQCGlQy4nOGfEFMbn/e+/j9IMEHSDlKecbZkG9M=",
-        ("config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",),
-    ),
-)
-"""Module, version, checksum of the sources, files."""
+_CRDS = {
+    "github.com/argoproj/argo-cd/v3": "manifests/crds/application-crd.yaml",
+    "github.com/fluxcd/helm-controller": "config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml",
+    "github.com/fluxcd/kustomize-controller": "config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",
+    "github.com/fluxcd/source-controller": "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",
+}
+"""File by module, as ``gomod/gitops-crds`` pins it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +54,7 @@ def prepare() -> None:
 
 def crds() -> list[Path]:
     """The files with the CRDs of Argo CD's Application and of Flux's Kustomization, GitRepository and HelmRelease."""
-    return [
-        golang.source_files(module, version, checksum, files) / Path(file).name
-        for module, version, checksum, files in _CRDS
-        for file in files
-    ]
+    return [golang.sources("gitops-crds", module) / file for module, file in _CRDS.items()]
 
 
 def verdicts(

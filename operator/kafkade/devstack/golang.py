@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,33 +140,6 @@ def sources(name: str, path: str) -> Path:
     command = [str(find_go()), "mod", "download", "-json", path]
     with progress.task(f"downloading the sources of {path.rpartition('/')[2]}") as task:
         return Path(json.loads(" ".join(_run(module, command, task)))["Dir"])
-
-
-def source_files(module: str, version: str, checksum: str, files: Sequence[str]) -> Path:
-    """A folder with these files of a module, by their names alone; ``checksum`` is the one that go.sum would have (h1:…)."""
-    digest = hashlib.sha256(repr((checksum, *files)).encode()).hexdigest()[:12]
-    target = cache.folder("go-sources", f"{module.replace('/', '-')}-{version}-{digest}")
-
-    def make(folder: Path) -> None:
-        found = _download(module, version)
-        if found["Sum"] != checksum:
-            raise DevStackError(f"{module} {version} has the checksum {found['Sum']}, and {checksum} was expected.")
-        for file in files:
-            shutil.copy(Path(found["Dir"], file), folder)
-
-    return cache.make_once(target, make)
-
-
-def _download(module: str, version: str) -> dict[str, str]:
-    """What `go mod download` says of a module's sources: Dir, Sum and others."""
-    with progress.task(f"downloading {module} {version}"), tempfile.TemporaryDirectory(prefix="kafkade-go-") as folder:
-        command = [str(find_go()), "mod", "download", "-json", f"{module}@{version}"]
-        environment = _environment() | {"GOFLAGS": ""}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
-    found: dict[str, str] = json.loads(done.stdout) if done.stdout else {}
-    if done.returncode != 0:
-        raise DevStackError(f"`go mod download {module}@{version}` failed: {found.get('Error') or done.stderr.strip()}")
-    return found
 
 
 def find_go() -> Path:

@@ -20,6 +20,8 @@ from support.kubernetes import manifest
 DEPLOY = Path(__file__).parents[3] / "deploy"
 WAVE, OPTIONS = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
 PRUNE = "kustomize.toolkit.fluxcd.io/prune"
+TRIED_IN = "gitops-tried"
+"""A namespace of these tests alone, in place of those that the manifests name."""
 CONFIRM = "Prune=confirm,Delete=confirm"
 
 Object = dict[str, Any]
@@ -40,7 +42,7 @@ def named(path: Path, name: str) -> Object:
 def cluster(crds_installed: ControlPlane) -> Iterator[ControlPlane]:
     """With the CRDs of both tools, and the namespaces that their manifests name."""
     crds = gitops.crds()
-    namespaces = ("argocd", "flux-system", "kafkade-tools")
+    namespaces = ("argocd", "flux-system", TRIED_IN)
     for crd in crds:
         crds_installed.kubectl("apply", "--server-side", "-f", crd)
     # kubectl wait stumbles over a CRD that has no conditions yet
@@ -79,30 +81,27 @@ def test_all_manifests_are_tried() -> None:
 @pytest.mark.parametrize("path", MANIFESTS, ids=[str(path.relative_to(DEPLOY)) for path in MANIFESTS])
 def test_the_tools_take_it(cluster: ControlPlane, path: Path) -> None:
     """Unknown fields are refused, as are values that the CRDs' schemas and rules do not let in."""
-    text = path.read_text().replace("namespace: kafkade-system", "namespace: kafkade-tools")
+    text = path.read_text().replace("namespace: kafkade-system", f"namespace: {TRIED_IN}")
     strict = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
     cluster.kubectl(*strict, stdin=text)
     misspelt = documents(path)[0]
     misspelt["spec"]["intervall"] = "5m"
-    misspelt["metadata"]["namespace"] = "kafkade-tools"
+    misspelt["metadata"]["namespace"] = TRIED_IN
     with pytest.raises(DevStackError, match="intervall"):
         cluster.kubectl(*strict, stdin=yaml.safe_dump(misspelt))
 
 
 def rendered(cluster: ControlPlane, folder: Path, source: Path, patches: list[Object]) -> list[Object]:
-    """What kustomize makes of a folder with patches, as both tools have it done."""
+    """What kustomize makes of a folder with patches, as both tools have it done; in a namespace that is there."""
     link = folder / "source"
     link.symlink_to(source)
-    whole = {"resources": ["source"], "patches": patches}
+    whole = {"resources": ["source"], "namespace": TRIED_IN, "patches": patches}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
     return list(yaml.safe_load_all(cluster.kubectl("kustomize", folder)))
 
 
 def taken(cluster: ControlPlane, objects: list[Object]) -> None:
-    """Dry-run them; the namespace that they are for exists afterwards."""
-    for found in objects:
-        if found["kind"] == "Namespace":
-            cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(found))
+    """Dry-run them."""
     cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(objects)
     )
@@ -160,8 +159,7 @@ def test_flux_protects_the_resources(cluster: ControlPlane, tmp_path: Path, name
     assert {kind for kind, own in annotations(objects).items() if own.get(PRUNE) == "disabled"} == kept
     checked = {check["kind"] for check in spec["healthCheckExprs"]}
     assert {found["kind"] for found in objects} - {"Namespace"} <= checked
-    if name == "kafka-cluster":
-        taken(cluster, objects)
+    taken(cluster, objects)
 
 
 def test_flux_orders_the_operator_the_cluster_and_the_rest() -> None:

@@ -109,6 +109,15 @@ def test_no_old_condition_passes(kept: dict[Name, Object], kind: str) -> None:
     assert {(v.argo.status, v.flux.status) for v in said} == {("Progressing", "InProgress")}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_goes_is_not_ready(kept: dict[Name, Object], kind: str) -> None:
+    """However well it is in its last moments."""
+    leaving = copy.deepcopy(kept[kind, "ready"])
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    (said,) = ask(leaving)
+    assert (said.argo.status, said.kstatus.status, said.flux.status) == VERDICTS["deleting"][:3]
+
+
 APPLICATIONS = [
     ({}, "Progressing"),
     ({"status": {}}, "Progressing"),

@@ -7,9 +7,11 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from integration.operator.conftest import World
 from integration.operator.gitops_scenes import HELD, NAMESPACE, Scenes
@@ -18,7 +20,9 @@ from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import kubectl_environment
 from support import records
 from support.kafka import until
+from support.kubernetes import Kubectl
 from support.records import Object, shape
+from support.stack import ROOT
 
 OPERATOR = "kafkade"
 """The operator's name in managedFields."""
@@ -119,6 +123,39 @@ def test_in_a_steady_state_no_watch_sees_anything(scenes: Scenes) -> None:
     seen = [line for process in watches for line in process.communicate(timeout=QUIET + 20)[0].splitlines()]
     assert [process.returncode for process in watches] == [0] * len(KINDS)
     assert seen == []
+
+
+def test_what_deploy_gitops_declares_becomes_ready(world: World, tmp_path: Path) -> None:
+    """Applied in the order of Argo CD's waves, then taken away in the opposite one."""
+    kubectl = Kubectl(world.kubectl.binary, world.kubectl.kubeconfig, "gitops-shop")
+    waves: dict[str, list[Object]] = {}
+    for found in of_argo_cd(kubectl, tmp_path):
+        waves.setdefault(found["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"], []).append(found)
+    text = json.dumps([waves[wave] for wave in sorted(waves)])
+    text = text.replace("kafka.kafka.svc:9092", world.kafka.bootstrap)
+    ordered = json.loads(text.replace("http://apicurio.kafka.svc:8080/apis/ccompat/v7", world.registry.url))
+    for wave in ordered:
+        kubectl.apply(*wave)
+        for found in wave:
+            if found["kind"] in KINDS:
+                kubectl.wait_ready(found["kind"], found["metadata"]["name"])
+    assert world.view.partitions("user-events") == 6
+    assert world.view.partitions("user-events.dlq") == 6
+    for wave in reversed(ordered):
+        for found in wave:
+            kubectl.delete(found["kind"], found["metadata"]["name"])
+    assert not world.view.exists("user-events")
+    assert world.view.exists("user-events.dlq"), "a policy that goes leaves its dead letters"
+    world.view.delete("user-events.dlq", "order-events.dlq")
+
+
+def of_argo_cd(kubectl: Kubectl, folder: Path) -> list[Object]:
+    """What Argo CD makes of deploy/gitops, in another namespace."""
+    source = yaml.safe_load((ROOT / "deploy/argocd/apps/resources.yaml").read_text())["spec"]["source"]
+    (folder / "source").symlink_to(ROOT / source["path"])
+    whole = {"resources": ["source"], "namespace": kubectl.namespace, "patches": source["kustomize"]["patches"]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
+    return list(yaml.safe_load_all(kubectl.run("kustomize", str(folder)).stdout))
 
 
 def watch(scenes: Scenes, plural: str) -> subprocess.Popen[str]:
