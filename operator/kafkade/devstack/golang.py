@@ -117,6 +117,7 @@ HELM_3 = GoModule(
         )
     ),
 )
+PROMQL = GoModule(name="promql", version="v0.316.0", packages={"promql": "."})
 KUBECONFORM = GoModule(
     name="kubeconform",
     version="v0.8.0",

@@ -19,6 +19,7 @@ _MONITORING = ("podmonitors", "prometheusrules", "servicemonitors")
 def prepare() -> None:
     """Bring the programs into the cache; builds them if they aren't there."""
     golang.binaries(golang.KUBECONFORM)
+    golang.binaries(golang.PROMQL)
     golang.binaries(golang.HELM)
     golang.binaries(golang.HELM_3)
     monitoring_crds()
@@ -82,3 +83,16 @@ def kubeconform(manifests: str, schemas: Sequence[str | Path]) -> None:
     )
     if done.returncode != 0:
         raise DevStackError(f"kubeconform refuses manifests:\n{done.stdout}{done.stderr}")
+
+
+def parse_promql(expressions: Sequence[str]) -> None:
+    """Parse expressions of Prometheus by its own parser; each is one line.
+
+    Raises:
+        DevStackError: it names the first one that is none, and why.
+    """
+    program = golang.binaries(golang.PROMQL) / "promql"
+    given = "".join(f"{expression}\n" for expression in expressions)
+    done = subprocess.run([str(program)], input=given, capture_output=True, text=True, timeout=_TIMEOUT)
+    if done.returncode != 0:
+        raise DevStackError(f"no PromQL: {done.stderr.strip()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from integration.helm.judge import Judge, pods
 from integration.helm.value_sets import CONTRADICTIONS, OPERATOR, REFUSED, Values
 from kafkade.devstack import golang
 from kafkade.devstack.errors import DevStackError
-from kafkade.devstack.helm import Helm
+from kafkade.devstack.helm import Helm, parse_promql
 from support.chart import CHART, ROOT, objects, script
 
 
@@ -140,6 +141,20 @@ def test_what_is_rendered_follows_the_values(offline: Helm, tmp_path: Path) -> N
     }
     made = render(offline, tmp_path, {}, release="shop")
     assert ("Deployment", "helm-values/shop-kafkade") in made
+
+
+def test_alerts_and_dashboard_are_promql(offline: Helm, tmp_path: Path) -> None:
+    """By Prometheus' own parser; Grafana puts text in the place of its variables before it asks."""
+    values = {"operator": {"metrics": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}}
+    made = render(offline, tmp_path, values)
+    rules = made["PrometheusRule", "helm-values/kafkade"]["spec"]["groups"][0]["rules"]
+    dashboard = json.loads(made["ConfigMap", "helm-values/kafkade-dashboard"]["data"]["kafkade.json"])
+    targets = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(rules) >= 15
+    assert len(targets) >= 19
+    parse_promql([*(rule["expr"] for rule in rules), *targets])
+    with pytest.raises(DevStackError, match="unclosed left parenthesis"):
+        parse_promql(["sum(up"])
 
 
 def test_the_definitions_are_those_of_the_repository(offline: Helm, tmp_path: Path) -> None:

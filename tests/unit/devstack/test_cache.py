@@ -96,6 +96,7 @@ def test_a_module_pins_the_version_that_is_said() -> None:
         (golang.HELM, "helm.sh/helm/v4"),
         (golang.HELM_3, "helm.sh/helm/v3"),
         (golang.KUBECONFORM, "github.com/yannh/kubeconform"),
+        (golang.PROMQL, "github.com/prometheus/prometheus"),
     ):
         assert f"{path} {module.version}" in (module.source / "go.mod").read_text()
 
