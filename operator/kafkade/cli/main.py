@@ -74,6 +74,7 @@ def run(
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
     from kafkade.api.lease import LeaseName
+    from kafkade.handlers.liveness import LivenessRefused
     from kafkade.handlers.metrics import MetricsRefused
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
@@ -96,7 +97,7 @@ def run(
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(log_level.upper())))
     try:
         run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name))
-    except MetricsRefused as error:
+    except (MetricsRefused, LivenessRefused) as error:
         err.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
         raise typer.Exit(2) from None
 

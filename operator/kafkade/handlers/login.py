@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+import aiohttp
 import kopf
 
 from kafkade.api.errors import ApiUnavailable
@@ -34,3 +35,35 @@ async def login_as_command(kube: KubeClient) -> None:
         await login((kube,), kopf.OperatorSettings(), logging.getLogger("kafkade.login"))
     except (kopf.LoginError, OSError, ValueError) as error:
         raise ApiUnavailable(f"the kubeconfig cannot be used: {error}") from error
+
+
+class Sessions:
+    """Makes the session that Kopf lists and watches with, which closes it. ``traces``: who wants to know of its requests."""
+
+    def __init__(self, *traces: aiohttp.TraceConfig) -> None:
+        self._traces = list(traces)
+        self._made: tuple[kopf.ConnectionInfo, kopf.AiohttpSession] | None = None
+
+    def session(self, found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+        """A session with these credentials.
+
+        The same credentials have the same session, or Kopf would not see that they are those that were just refused, and
+        would log in without end.
+        """
+        if self._made is None or self._made[0] != found:
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+                headers=found.as_http_headers(),
+                proxy=found.proxy_url,
+                trust_env=found.trust_env,
+                trace_configs=self._traces,
+            )
+            made = kopf.AiohttpSession(
+                server=found.server,
+                default_namespace=found.default_namespace,
+                priority=found.priority,
+                expiration=found.expiration,
+                aiohttp_session=session,
+            )
+            self._made = (found, made)
+        return self._made[1]

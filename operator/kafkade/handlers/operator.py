@@ -17,10 +17,12 @@ from kafkade.api.errors import ApiForbidden, ApiNotFound, KubernetesError
 from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LeaseName
 from kafkade.api.objects import Key, Resource
+from kafkade.clients.fence import fenced
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.leading import Leading
-from kafkade.handlers.login import login
+from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
+from kafkade.handlers.login import Sessions, login
 from kafkade.handlers.metrics import LeaderMetric, serving
 
 log = logging.getLogger("kafkade")
@@ -47,7 +49,7 @@ def run(options: Options) -> None:
 
     Raises:
         SystemExit: with 1 when the operator could not start, lost one of its own tasks or the Lease.
-        MetricsRefused: metrics cannot be served where they should; nothing was begun.
+        MetricsRefused, LivenessRefused: one of them cannot be served where it should; nothing was begun.
     """
     operator = _Operator(options)
     # Kopf's name for itself among peers, of which there are none; without it Kopf asks the system for the name of the
@@ -55,14 +57,16 @@ def run(options: Options) -> None:
     os.environ.setdefault("POD_ID", "kafkade")
     loop = asyncio.new_event_loop()
     try:
-        with serving(options.metrics, (*operator.engine.collectors, LeaderMetric())):
+        with (
+            answering(options.liveness, operator.liveness),
+            serving(options.metrics, (*operator.engine.collectors, LeaderMetric())),
+        ):
             kopf.run(
                 loop=loop,
                 registry=operator.registry,
                 standalone=True,
                 clusterwide=not options.namespaces,
                 namespaces=sorted(options.namespaces),
-                liveness_endpoint=options.liveness,
                 stop_flag=operator.stop,
             )
     finally:
@@ -79,17 +83,15 @@ class _Operator:
         self._kube = KubeClient()
         self.engine = Engine(self._kube, Scope(options.namespaces, options.selector))
         self.stop = asyncio.Event()
+        self.liveness = Liveness(lambda: self.engine.health.failed is not None)
         self._options = options
         self._settings: kopf.OperatorSettings | None = None
-        self._leading = None if options.lease is None else Leading(options.lease, self._login)
+        self._leading = None if options.lease is None else Leading(options.lease, self._log_in)
+        self._sessions = Sessions(fenced(), self.liveness.trace())
+        self._beating: asyncio.Task[None] | None = None
         kopf.on.startup(registry=self.registry)(self._startup)
-        kopf.on.login(registry=self.registry)(self._login)
+        kopf.on.login(registry=self.registry)(self._session)
         kopf.on.cleanup(registry=self.registry)(self._cleanup)
-
-        @kopf.on.probe(registry=self.registry, id="resources")
-        async def resources(**_: Any) -> int:
-            return len(self.engine.store)
-
         for kind in KINDS.values():
             _watch(self.registry, self.engine, kind.kind, kind.plural)
 
@@ -102,8 +104,9 @@ class _Operator:
     async def _startup(self, settings: kopf.OperatorSettings, **_: Any) -> None:
         self._settings = settings
         configure(settings, self._options)
+        self._beating = asyncio.create_task(self.liveness.beat(), name="liveness")
         try:
-            await self._login()
+            await self._log_in()
             if self._leading is not None:
                 await self._leading.begin()
             await _start(self.engine)
@@ -115,16 +118,22 @@ class _Operator:
             await self._cleanup()
             raise kopf.PermanentError(str(error)) from error
         self.engine.on_failure(self.stop.set)
+        self.liveness.expect((kind.plural for kind in KINDS.values()), sorted(self._options.namespaces))
 
-    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+    async def _log_in(self) -> kopf.ConnectionInfo:
         assert self._settings is not None  # noqa: S101 -- Kopf starts with _startup
         own = () if self._leading is None else (self._leading.kube,)
         return await login((self._kube, *own), self._settings, log)
+
+    async def _session(self, **_: Any) -> kopf.AiohttpSession:
+        return self._sessions.session(await self._log_in())
 
     async def _cleanup(self, **_: Any) -> None:
         await self.engine.stop()
         if self._leading is not None:
             await self._leading.end()
+        if self._beating is not None:
+            self._beating.cancel()
         self.stop.set()  # or Kopf waits five seconds for its own task that waits for this flag
 
 
@@ -149,6 +158,8 @@ def configure(settings: kopf.OperatorSettings, options: Options) -> None:
     settings.queueing.worker_limit = None
     settings.watching.chunk_size = 500
     settings.watching.reconnect_backoff = 0.5
+    settings.watching.server_timeout = SERVER_TIMEOUT
+    settings.watching.inactivity_timeout = INACTIVITY
     settings.networking.enforce_retry_after = True
     if options.selector:
         settings.watching.label_selectors[GROUP, VERSION, kopf.EVERYTHING] = options.selector

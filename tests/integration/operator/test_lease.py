@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from kafkade.api.kinds import KINDS
 from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
@@ -40,12 +41,19 @@ class One:
     name: str
     process: OperatorProcess
     metrics: str
+    probe: str
 
     @property
     def leads(self) -> bool:
         """What its metric says."""
         with urlopen(f"http://{self.metrics}/metrics", timeout=5) as answer:
             return "kafkade_leader 1.0" in answer.read().decode()
+
+    @property
+    def health(self) -> dict[str, Any]:
+        """What its liveness probe says; it raises unless the answer is 200."""
+        with urlopen(self.probe, timeout=5) as answer:
+            return dict(json.loads(answer.read()))
 
     @property
     def said(self) -> str:
@@ -116,13 +124,13 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         )
         operators = {}
         for name in NAMES:
-            metrics = f"{HOST}:{free_port()}"
+            metrics, probe = f"{HOST}:{free_port()}", f"http://{HOST}:{free_port()}/healthz"
             log = tmp_path_factory.mktemp(name) / "operator.log"
-            args = ("--all-namespaces", "--lease", f"{HOME}/kafkade", "--metrics", metrics)
+            args = ("--all-namespaces", "--lease", f"{HOME}/kafkade", "--metrics", metrics, "--liveness", probe)
             kubeconfig = control_plane.kubeconfig_for_service_account(HOME, name)
             process = OperatorProcess(kubeconfig, log, args)
             stack.callback(process.stop)
-            operators[name] = One(name, process, metrics)
+            operators[name] = One(name, process, metrics, probe)
         cluster = {
             "bootstrapServers": kafka.bootstrap,
             "topicDefaults": {"partitions": 1, "replicationFactor": 1},
@@ -145,6 +153,10 @@ def test_one_acts_and_the_other_waits(ground: Ground) -> None:
     assert {e.resource for e in ground.writes(leader.name)} == {"leases", "kafkaclusters", "kafkatopics"}
     assert ground.writes(standby.name) == [], "nothing at all, not even the Lease"
     assert ground.holder() in leader.said
+    assert standby.health == {"alive": True, "leads": False, "watches": {}}
+    assert leader.health["alive"]
+    assert leader.health["watches"].keys() == {kind.plural for kind in KINDS.values()}
+    until(lambda: max(leader.health["watches"].values()) < 10, "each of them has asked the API server")
 
 
 def may_not_patch_topics(ground: Ground, name: str) -> None:
@@ -240,6 +252,7 @@ def test_without_the_api_server_it_stops_acting(ground: Ground) -> None:
     time.sleep(2)
     assert ground.view.config("orders") == {"retention.ms": "1"}, "nobody acts"
     assert not standby.leads
+    assert standby.health["alive"], "a restart would not help"
     ground.control_plane.start_api_server()
     until(lambda: standby.leads, "the other one takes over", TAKEOVER)
     until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "and acts")
