@@ -13,9 +13,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
+from typer.core import TyperOption
+
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
+from kafkade.cli.main import app
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 
 FOLDER = Path(__file__).parent / "reference"
@@ -83,8 +87,38 @@ def pages() -> dict[str, str]:
     """The text of each page by its file name."""
     result = {f"{kind.kind.lower()}.md": kind_page(kind) for kind in KINDS.values()}
     result["reasons.md"] = reasons_page()
+    result["commands.md"] = commands_page()
     result[SCHEMA_FILE] = json_schema_text()
     return result
+
+
+COMMANDS = ("plan", "apply")
+"""Commands that have a section in commands.md."""
+
+
+def commands_page() -> str:
+    """What commands take, as ``--help`` says it."""
+    known = typer.main.get_group(app).commands
+    lines = [
+        HEAD,
+        "# Commands",
+        "",
+        "Guide: [plan and apply](../guides/plan-and-apply.md). `kafkade --help` lists all.",
+    ]
+    for name in COMMANDS:
+        command = known[name]
+        lines += ["", f"## kafkade {name}", "", *(command.help or "").strip().splitlines(), ""]
+        lines += ["| option | default | environment | what it is |", "|---|---|---|---|"]
+        for option in command.params:
+            if not isinstance(option, TyperOption):
+                continue
+            names = ", ".join(f"`{n}`" for n in sorted(option.opts, key=len))
+            value = f" `{option.metavar}`" if option.metavar else ""
+            default = "" if option.default in (None, False) else f"`{option.default}`"
+            names = f"{names}{value}".replace("|", "\\|")
+            variable = f"`{option.envvar}`" if option.envvar else ""
+            lines.append(f"| {names} | {default} | {variable} | {option.help or ''} |")
+    return "\n".join((*lines, ""))
 
 
 def kind_page(kind: Kind) -> str:

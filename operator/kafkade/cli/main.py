@@ -13,6 +13,7 @@ from rich.text import Text
 
 from kafkade import __version__
 from kafkade.cli import dlq
+from kafkade.cli.apply import apply
 from kafkade.cli.plan import plan
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(dlq.app, name="dlq")
 app.command()(plan)
+app.command()(apply)
 err = Console(stderr=True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY
+from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Key
 from kafkade.cli.connection import access_from
 from kafkade.cli.output import errors_reported, warn
@@ -64,6 +64,35 @@ class Connecting:
         access = access_from(self.bootstrap, self.command_config, self.registry)
         return lambda spec, secrets, key: access
 
+    def stand_in(self, manifests: Manifests) -> None:
+        """Make manifests such that they can be used without Kubernetes.
+
+        The options stand for one KafkaCluster: the one in the manifests, or one that they name and do not have.
+
+        Raises:
+            InvalidSpec: there are several.
+        """
+        _without_pods(manifests)
+        if self.bootstrap is None:
+            return
+        named = {key for m in manifests.resources.values() if (key := _cluster(m)) is not None}
+        if len(named) > 1:
+            names = ", ".join(sorted(f"{key.namespace}/{key.name}" for key in named))
+            raise InvalidSpec(
+                f"--bootstrap-server stands for one KafkaCluster, and the manifests name several: {names}"
+            )
+        for key in named - manifests.resources.keys():
+            spec = {"bootstrapServers": self.bootstrap, "allowedNamespaces": {"from": "All"}}
+            manifests.resources[key] = Manifest(key, spec)
+
+
+def _without_pods(manifests: Manifests) -> None:
+    for key, manifest in manifests.resources.items():
+        if "rolling" in manifest.spec:
+            warn(f"{key}: spec.rolling needs Kubernetes, where the pods are, and means nothing here")
+            spec = {name: value for name, value in manifest.spec.items() if name != "rolling"}
+            manifests.resources[key] = replace(manifest, spec=spec)
+
 
 def plan_command(desired: Desired, connecting: Connecting, output: PlanOutput) -> None:
     """Print the plan; exit as it is."""
@@ -92,29 +121,15 @@ def manifests_of(desired: Desired, connecting: Connecting) -> Manifests:
         for problem in manifests.problems:
             typer.echo(f"error: {problem}", err=True)
         raise typer.Exit(1)
-    if connecting.bootstrap is not None and not desired.from_cluster:
-        _one_cluster(manifests, connecting.bootstrap)
+    if not desired.from_cluster:
+        connecting.stand_in(manifests)
     if manifests.runs:
         names = ", ".join(str(manifest.key) for manifest in manifests.runs)
         warn(f"left out: {names}; a redrive is one run and not kept: kafkade dlq redrive does it without Kubernetes")
-    policies = ", ".join(str(key) for key in manifests.resources if key.kind == DLQ_POLICY)
-    if policies:
-        warn(f"not in the plan: {policies} and the topics of their dead letters")
     if manifests.others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(manifests.others.items()))
         typer.echo(f"not kafkade's, left out: {kinds}", err=True)
     return manifests
-
-
-def _one_cluster(manifests: Manifests, bootstrap: str) -> None:
-    """Options stand for one KafkaCluster: the one in the manifests, or one that they name and do not have."""
-    named = {key for m in manifests.resources.values() if (key := _cluster(m)) is not None}
-    if len(named) > 1:
-        names = ", ".join(sorted(f"{key.namespace}/{key.name}" for key in named))
-        raise InvalidSpec(f"--bootstrap-server stands for one KafkaCluster, and the manifests name several: {names}")
-    for key in named - manifests.resources.keys():
-        spec = {"bootstrapServers": bootstrap, "allowedNamespaces": {"from": "All"}}
-        manifests.resources[key] = Manifest(key, spec)
 
 
 def _cluster(manifest: Manifest) -> Key | None:

@@ -10,15 +10,19 @@ from typing import Any
 from kafkade.api.errors import (
     AuthenticationFailed,
     ClusterUnreachable,
+    InvalidSpec,
     RegistryAuthenticationFailed,
     RegistryUnreachable,
+    SecretNotFound,
     TLSFailed,
 )
+from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Step
 from kafkade.cli.words import hint_for
 from kafkade.clients.model import ConfigSource
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
+from kafkade.dlq.share.steps import SetGroupConfig
 from kafkade.engine.gates import CLUSTER_REASONS
 from kafkade.local.documents import Place
 from kafkade.local.preview import Foreseen
@@ -74,6 +78,8 @@ class Entry:
     """Field, declared, found."""
     warnings: tuple[str, ...] = ()
     hint: str | None = None
+    unusable: bool = False
+    """Its connection, and not something that it declares, is why it is refused."""
 
     @property
     def destructive(self) -> bool:
@@ -130,6 +136,11 @@ class PlanReport:
         return 2 if self.count("create", "change", "delete") else 0
 
     @property
+    def unreachable(self) -> bool:
+        """Whether a KafkaCluster cannot be used, or is not there."""
+        return any(e.action == "waits" or (e.unusable and e.key.kind == CLUSTER) for e in self.entries)
+
+    @property
     def waiting(self) -> list[tuple[str, int]]:
         """Why resources have no cluster to be looked at with, and how many."""
         found = Counter(f"{e.reason}: {e.message}" for e in self.entries if e.action == "waits")
@@ -180,6 +191,7 @@ def _entry(foreseen: Foreseen, places: Mapping[Key, Place]) -> Entry:
         tuple((d.field, d.expected, d.found) for d in plan.drift),
         tuple(event.message for event in plan.events if event.type == "Warning"),
         hint_for(foreseen.error) if isinstance(foreseen.error, _OF_CONNECTION) else None,
+        isinstance(foreseen.error, (*_OF_CONNECTION, SecretNotFound, InvalidSpec)),
     )
 
 
@@ -225,6 +237,9 @@ def fields_of(step: Step, resource: Resource) -> Iterator[Field]:
             for key, wanted in sorted(new.items()):
                 by = _SET_BY.get(set_by[key]) if key in set_by else None
                 yield Field(key, old.get(key), wanted, by, _declared_by(key, resource) if wanted is not None else None)
+        case SetGroupConfig(group=group, new=new, old=old):
+            for key, wanted in sorted(new.items()):
+                yield Field(f"share group {group}: {key}", old.get(key), wanted)
         case AddPartitions(old=before, new=after):
             yield Field("partitions", str(before), str(after))
         case AnnounceReassignment(old=before, new=after):

@@ -83,9 +83,9 @@ class Policies:
 
     async def _reconcile(self, batch: Sequence[PolicyWork], connection: Connection, context: Context) -> list[Report]:
         partitions = await connection.kafka.topics()
-        world = _world(partitions, connection, context)
+        world = world_of(partitions, connection, context)
         # what policies in deletion take back comes before others look at the same groups
-        ending = [(work, _rule(work)) for work in batch if work.resource.deleted]
+        ending = [(work, rule_of(work)) for work in batch if work.resource.deleted]
         reports = await end(ending, world, connection, context)
         items: list[_Item] = []
         for work in batch:
@@ -93,7 +93,7 @@ class Policies:
                 self.growth.forget(work.resource.uid)
                 self._tell(work.resource, None, context)
                 continue
-            rule = _rule(work)
+            rule = rule_of(work)
             try:
                 items.append(_Item(work, rule, matched(rule, world)))
             except KafkadeError as error:
@@ -108,7 +108,7 @@ class Policies:
         self.keeper.look(connection.kafka.security, counted.ledgers, at_work)
         plans: list[tuple[_Item, PolicyPlan, GroupPlan, _Letters]] = []
         for item in items:
-            facts = Facts(world, known, _made(item.work.resource, world))
+            facts = Facts(world, known, made_by(item.work.resource, world))
             planned = plan(item.work.resource, item.rule, item.topics, facts)
             groups = plan_groups(item.work.resource, item.rule, item.topics, facts, share)
             plans.append((item, planned, groups, self._count(item, planned, groups, counted, connection, context)))
@@ -182,7 +182,8 @@ class Policies:
         return replace(made, release=not settings and not spec.share_groups)
 
 
-def _rule(work: PolicyWork) -> Rule:
+def rule_of(work: PolicyWork) -> Rule:
+    """A policy as the others see it."""
     return Rule(work.resource.key, work.resource.uid, work.resource.created, work.spec, work.grant)
 
 
@@ -201,7 +202,8 @@ async def _config_map(
     return None
 
 
-def _world(partitions: Mapping[str, int], connection: Connection, context: Context) -> World:
+def world_of(partitions: Mapping[str, int], connection: Connection, context: Context) -> World:
+    """What there is to match. ``partitions``: of all topics."""
     by_topic: dict[str, list[Resource]] = {}
     for resource in context.members(connection.key, TOPIC):
         by_topic.setdefault(str(resource.spec.get("topicName") or resource.key.name), []).append(resource)
@@ -209,7 +211,7 @@ def _world(partitions: Mapping[str, int], connection: Connection, context: Conte
     return World(partitions.keys(), {name: tuple(found) for name, found in by_topic.items()}, tuple(rules_of(policies)))
 
 
-def _made(policy: Resource, world: World) -> dict[str, Resource]:
+def made_by(policy: Resource, world: World) -> dict[str, Resource]:
     """The KafkaTopics that a policy made and that are not in deletion, by topic name."""
     return {
         name: resource

@@ -155,6 +155,11 @@ class Engine:
         await self.connections.close()
         await self.kube.close()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, is worked on, or is due before the next resync."""
+        return all(lane.idle for lane, _ in self._lanes.values())
+
     def on_failure(self, call: Callable[[], None]) -> None:
         """Call this when one of the engine's own tasks ends by an error: a zombie operator is worse than none."""
         self.health.on_failure = call

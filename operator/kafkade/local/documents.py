@@ -97,6 +97,19 @@ def read(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
     return documents, problems
 
 
+def fingerprint(paths: Sequence[str]) -> frozenset[tuple[str, int, int]]:
+    """Something that changes when the files or what is in them do: names, sizes and times."""
+    found = set()
+    for path in paths:
+        for file in _files(Path(path), []):
+            try:
+                stat = file.stat()
+            except OSError:
+                continue
+            found.add((str(file), stat.st_mtime_ns, stat.st_size))
+    return frozenset(found)
+
+
 def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     if path == STDIN:
         yield "<stdin>", sys.stdin.read()

@@ -82,6 +82,11 @@ class LocalKube:
         self.seen: Callable[[Resource], None] | None = None
         self.gone: Callable[[Key], None] | None = None
 
+    @property
+    def version(self) -> int:
+        """A number that grows with each write."""
+        return self._version
+
     def declare(self, manifests: Manifests, *, prune: bool, hide: bool = True) -> Declared:
         """Take over what manifests say; ``prune``: what they do not name any more is deleted, else it is left alone.
 
@@ -94,15 +99,26 @@ class LocalKube:
             for key, body in self._keep.objects.items()
             if key.kind != CONFIG_MAP and key not in manifests.resources and not body["metadata"].get("ownerReferences")
         )
-        self._left = missing if hide and not prune else frozenset()
+        before, self._left = self._left, missing if hide and not prune else frozenset()
         if prune:
             # a KafkaCluster is what the others are deleted through
             for key in sorted(missing, key=lambda k: k.kind == CLUSTER):
                 self._delete(key)
         self._keep.commit()
+        self._tell(self._left - before, before - self._left)
         self._news.set()
         self._news = asyncio.Event()
         return Declared(changed, self._left, missing if prune else frozenset())
+
+    def _tell(self, hidden: frozenset[Key], shown: frozenset[Key]) -> None:
+        """What is left alone from now on is gone for who watches, and the other way round."""
+        for key, body in self._keep.objects.items():
+            owners = body["metadata"].get("ownerReferences") or ()
+            names = {key} | {Key(o["kind"], key.namespace, o["name"]) for o in owners}
+            if names & hidden and self.gone is not None and key.kind != CONFIG_MAP:
+                asyncio.get_running_loop().call_soon(self.gone, key)
+            elif names & shown and self.seen is not None and key.kind != CONFIG_MAP:
+                asyncio.get_running_loop().call_soon(self.seen, Resource.from_body(key.kind, body))
 
     def _declare(self, manifest: Manifest) -> bool:
         known = self._keep.objects.get(manifest.key)

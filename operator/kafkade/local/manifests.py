@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +127,7 @@ def _resource(document: Document, version: str, key: Key, found: Manifests) -> N
     meta = document.body["metadata"]
     manifest = Manifest(
         key,
-        dict(document.body.get("spec") or {}),
+        json.loads(json.dumps(document.body.get("spec") or {}, default=str)),  # as an API server would hand it back
         {str(k): str(v) for k, v in (meta.get("labels") or {}).items()},
         {str(k): str(v) for k, v in (meta.get("annotations") or {}).items() if str(k).startswith(f"{GROUP}/")},
         document.place(),

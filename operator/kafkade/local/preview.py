@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from kafkade.api import FINALIZER
@@ -15,11 +16,15 @@ from kafkade.api.common import ManagementPolicy
 from kafkade.api.conditions import condition
 from kafkade.api.context import Work
 from kafkade.api.errors import KafkadeError
-from kafkade.api.kinds import CLUSTER, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
+from kafkade.clients.connection import Connection
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
+from kafkade.dlq.foresee import Expected
+from kafkade.dlq.foresee import plans as plan_policies
+from kafkade.dlq.observe import MAX_MESSAGE_BYTES
 from kafkade.engine.connections import AccessOf, Connections
 from kafkade.engine.engine import Engine, indexers
 from kafkade.engine.gates import Gates
@@ -30,6 +35,7 @@ from kafkade.engine.store import Store, cluster_of
 from kafkade.engine.view import View
 from kafkade.schemas.reconcile import plans as plan_schemas
 from kafkade.topics.reconcile import plans as plan_topics
+from kafkade.topics.steps import AddPartitions, AlterConfig, Create
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,43 @@ class Preview:
         found = list(await asyncio.gather(*(self._cluster(r) for r in clusters)))
         # what names a cluster that is not there is turned back by the gates
         keys = {r.key for r in clusters} | {key for r in self._store if (key := cluster_of(r)) is not None}
-        for planner, kind in ((plan_topics, TOPIC), (plan_schemas, SCHEMA)):
-            for key in sorted(keys):
-                found += await self._members(key, kind, planner)
+        for key in sorted(keys):
+            topics = [r for r in self._view.members(key, TOPIC) if not _of_policy(r)]
+            planned = await self._members(key, topics, plan_topics)
+            found += [*planned, *await self._policies(key, planned)]
+            found += await self._members(key, self._view.members(key, SCHEMA), plan_schemas)
+        return found
+
+    async def _policies(self, cluster: Key, topics: Sequence[Foreseen]) -> list[Foreseen]:
+        """Policies, and then the KafkaTopics that they made and would make."""
+        policies = self._view.members(cluster, DLQ_POLICY)
+        connection = self._connections.get(cluster)
+        expected = await self._expected(connection, topics) if policies and connection is not None else {}
+        found = await self._members(cluster, policies, partial(plan_policies, expected=expected))
+        for policy in policies:
+            if policy.deleted is not None:
+                await self._kube.remove_finalizer(self._store.get(policy.key) or policy)
+        listed = await self._kube.list_resources(TOPIC, None, None)
+        made = [r for r in listed if _of_policy(r) and cluster_of(r) == cluster]
+        for resource in made:
+            self._store.put(resource)
+        return [*found, *await self._members(cluster, made, plan_topics)]
+
+    @staticmethod
+    async def _expected(connection: Connection, topics: Sequence[Foreseen]) -> dict[str, Expected]:
+        """Topics as they will be: a policy's own follow them."""
+        found = dict(filter(None, (_will_be(f) for f in topics if not f.observed)))
+        unsaid = [
+            name for name, will in found.items() if will.partitions is not None and will.max_message_bytes is None
+        ]
+        if unsaid and connection.description.brokers:
+            settings = await connection.kafka.broker_configs(connection.description.brokers[0].id)
+            entry = settings.get("message.max.bytes")
+            limit = (
+                int(entry.value) if entry is not None and entry.value is not None and entry.value.isdigit() else None
+            )
+            created = {step.topic.name for f in topics for step in f.plan.steps if isinstance(step, Create)}
+            found |= {name: replace(found[name], max_message_bytes=limit) for name in unsaid if name in created}
         return found
 
     async def _cluster(self, resource: Resource) -> Foreseen:
@@ -97,8 +137,9 @@ class Preview:
         spec = resource.spec
         return _foreseen(resource, look.plan, paused=spec.get("paused") is True)
 
-    async def _members(self, cluster: Key, kind: str, planner: Callable[..., Any]) -> list[Foreseen]:
-        resources = self._view.members(cluster, kind)
+    async def _members(
+        self, cluster: Key, resources: Sequence[Resource], planner: Callable[..., Any]
+    ) -> list[Foreseen]:
         admitted = await asyncio.gather(*(self._gates.admit(self._as_own(r)) for r in resources))
         works: list[Work[Any]] = [a for a in admitted if isinstance(a, Work)]
         connection = self._connections.get(cluster)
@@ -118,6 +159,32 @@ class Preview:
 
     def _seen(self, resource: Resource) -> None:
         self._store.put(resource)
+
+
+def _of_policy(resource: Resource) -> bool:
+    return resource.owner is not None and resource.owner.key.kind == DLQ_POLICY
+
+
+def _will_be(foreseen: Foreseen) -> tuple[str, Expected] | None:
+    """A topic's name, and what its plan says of its partitions and its limit."""
+    will = Expected()
+    name: str | None = None
+    for step in foreseen.plan.steps:
+        match step:
+            case Create(topic=topic):
+                name = topic.name
+                will = Expected(topic.partitions, _number(topic.config.get(MAX_MESSAGE_BYTES)))
+            case AlterConfig(name=changed, new=new) if MAX_MESSAGE_BYTES in new:
+                name = changed
+                will = replace(will, max_message_bytes=_number(new[MAX_MESSAGE_BYTES]))
+            case AddPartitions(name=changed, new=count):
+                name = changed
+                will = replace(will, partitions=count)
+    return None if name is None else (name, will)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
 
 
 def _foreseen(resource: Resource, plan: Plan, *, paused: bool = False) -> Foreseen:

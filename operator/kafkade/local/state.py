@@ -11,11 +11,11 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from kafkade.api.errors import InvalidSpec
+from kafkade.api.errors import ApiUnavailable, InvalidSpec
 from kafkade.api.objects import Key
 
 _VERSION = 1
@@ -50,17 +50,18 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = _locked(path)
-        try:
-            self._database = sqlite3.connect(path, timeout=10, isolation_level="IMMEDIATE")
-            fresh = not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if fresh:
-                self._make()
-            _check(self._database, path)
-            self.objects: dict[Key, Body] = _objects(self._database)
-        except sqlite3.Error as error:
-            self._lock.close()
-            raise InvalidSpec(f"{path} cannot be used as state file: {error}") from error
+        with ExitStack() as opening:
+            self._lock = opening.enter_context(_locked(path))
+            try:
+                self._database = sqlite3.connect(path, timeout=10, isolation_level="IMMEDIATE")
+                opening.callback(self._database.close)
+                if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    self._make()
+                _check(self._database, path)
+                self.objects: dict[Key, Body] = _objects(self._database)
+            except sqlite3.Error as error:
+                raise InvalidSpec(f"{path} cannot be used as state file: {error}") from error
+            opening.pop_all()
 
     def put(self, key: Key, body: Body) -> None:
         """Remember a resource."""
@@ -74,8 +75,11 @@ class State:
         self._database.execute("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", key)
 
     def commit(self) -> None:
-        """What was changed survives a crash from here on."""
-        self._database.commit()
+        """What was changed survives a crash from here on. Raises ApiUnavailable when it could not be written."""
+        try:
+            self._database.commit()
+        except sqlite3.Error as error:
+            raise ApiUnavailable(f"{self.path} cannot be written: {error}") from error
 
     def close(self) -> None:
         """Let others write."""

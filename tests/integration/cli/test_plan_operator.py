@@ -94,6 +94,7 @@ def resources(parts: Parts, **changed: Mapping[str, Any]) -> list[dict[str, Any]
             "references": [{"name": "shop.Address", "schemaRef": {"name": "address"}}],
         },
         ("KafkaSchema", "alone"): {"subject": "alone", "schema": json.dumps({**ADDRESS, "name": "Alone"})},
+        ("KafkaDLQPolicy", "letters"): {"topics": ["new"]},
         ("KafkaSchema", "broken"): {"subject": "broken", "schema": '{"type": "record"}'},
     }
     found = []
@@ -158,6 +159,10 @@ async def operate(parts: Parts, patch: pytest.MonkeyPatch) -> tuple[dict[str, St
         await engine.start()
         try:
             await _settled(engine)
+            # a policy follows what its source came to: at its next look, here without waiting for it
+            engine.wake([r.key for r in engine.store])
+            await asyncio.sleep(1.0)
+            await _settled(engine)
         finally:
             await engine.stop()
     reasons = {
@@ -192,7 +197,7 @@ async def test_a_plan_from_files_is_what_the_operator_does_and_so_is_one_from_th
     file = tmp_path / "shop.yaml"
     file.write_text(yaml.safe_dump_all(resources(parts)))
     steps, reasons = await asyncio.to_thread(planned, "-f", str(file))
-    assert steps.keys() == {"main", "new", "found", "address", "order", "alone"}
+    assert steps.keys() == {"main", "new", "found", "address", "order", "alone", "new.dlq"}
     assert reasons == {
         "foreign": "AdoptionRefused",
         "wide": "NotEnoughBrokers",
@@ -233,6 +238,6 @@ async def test_a_plan_from_files_is_what_the_operator_does_and_so_is_one_from_th
         "set: cleanup.policy: compact -> default, retention.ms: 7 -> 1000",
         "add partitions: partitions: 2 -> 4",
     ]
-    assert live[0].keys() == {"main", "new", "found", "address", "order"}
+    assert live[0].keys() == {"main", "new", "found", "address", "order", "new.dlq"}
     assert live[0]["order"][-1].endswith("(references address:2)")
     assert live[1]["alone"] == "IncompatibleSchema"
