@@ -160,7 +160,7 @@ def test_the_operator_may_roll_these_pods_and_no_others() -> None:
     assert one(objects, "RoleBinding", "kafka-rolling")["subjects"] == [{"kind": "ServiceAccount", **elsewhere}]
     objects = render({"kafka": {"enabled": True, "rolling": "RollingUpdate"}})
     assert "rolling" not in one(objects, "KafkaCluster", "kafka")["spec"]
-    assert not of_kind(objects, "Role")
+    assert "kafka-rolling" not in of_kind(objects, "Role")
     assert one(objects, "StatefulSet", "kafka")["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
 
 
@@ -280,3 +280,41 @@ def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: Con
     helm.run("uninstall", "kafka", "-n", "guarded")
     assert kubectl.get("KafkaCluster", "kafka") is not None
     kubectl.run("delete", "namespace", "guarded", "--wait=false")
+
+
+def test_an_empty_cluster_takes_the_documents_values_in_two_steps(tmp_path: Path) -> None:
+    """The first brings the kinds, the second their resources; later ones change brokers, and take no resource away."""
+    with ControlPlane() as empty:
+        helm = Helm(tmp_path, empty.kubeconfig)
+        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", empty.kubeconfig, "kafka")
+        here = ("kafka", CHART, "-n", "kafka", "-f", DOCUMENT)
+
+        assert "NOT YET MADE" in helm.run("install", *here, "--create-namespace")
+        assert image(kubectl) == "kafkade/kafka:3.5.2"
+        assert kubectl.get("KafkaCluster", "kafka") is None
+
+        events = ("--set", "topics.user-events.partitions=6")
+        assert "NOT YET MADE" not in helm.run("upgrade", *here, *events)
+        cluster, topic = kubectl.get("KafkaCluster", "kafka"), kubectl.get("KafkaTopic", "user-events")
+        assert cluster is not None
+        assert topic is not None
+        assert topic["spec"] == {"clusterRef": {"name": "kafka"}, "partitions": 6}
+
+        helm.run("upgrade", *here, "--set", "kafka.version=3.9.1")
+        assert image(kubectl) == "apache/kafka:3.9.1"
+        assert kubectl.get("KafkaTopic", "user-events") == topic
+        helm.run("rollback", "kafka", "-n", "kafka")
+        assert image(kubectl) == "kafkade/kafka:3.5.2"
+        helm.run("uninstall", "kafka", "-n", "kafka")
+        assert kubectl.get("statefulset", "kafka") is None
+        assert kubectl.get("KafkaCluster", "kafka")["metadata"]["uid"] == cluster["metadata"]["uid"]  # type: ignore[index]
+        # what was left is taken up again
+        helm.run("install", *here)
+        assert kubectl.get("KafkaCluster", "kafka")["metadata"]["uid"] == cluster["metadata"]["uid"]  # type: ignore[index]
+
+
+def image(kubectl: Kubectl) -> str:
+    """Of the brokers."""
+    found = kubectl.get("statefulset", "kafka")
+    assert found is not None
+    return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
