@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +258,34 @@ def may(cluster: Cluster, namespace: str, row: tuple[str, str, str, str]) -> boo
     return cluster.kubectl.run(*words, check=False).stdout.strip() == "yes"
 
 
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A process in a pod's place, and where it is asked what."""
+
+    process: OperatorProcess
+    probes: str
+    metrics: str
+
+    def probe(self) -> int:
+        """The status that the kubelet would get."""
+        with urllib.request.urlopen(f"http://{self.probes}/healthz", timeout=5) as answer:
+            return int(answer.status)
+
+    def acts(self) -> bool:
+        """What its metrics say of the Lease."""
+        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=5) as answer:
+            return "kafkade_leader 1.0" in answer.read().decode()
+
+
+def replica(cluster: Cluster, kubeconfig: Path, log: Path) -> Replica:
+    """The operator with the Deployment's own arguments, but for the addresses that it listens at."""
+    probes, metrics = f"{HOST}:{free_port()}", f"{HOST}:{free_port()}"
+    words = cluster.arguments()[1:]
+    arguments = [word.replace("0.0.0.0:8080", probes).replace("0.0.0.0:9090", metrics) for word in words]
+    assert arguments != words
+    return Replica(OperatorProcess(kubeconfig, log, arguments), probes, metrics)
+
+
 @pytest.mark.parametrize("mode", ["all namespaces", "one namespace"])
 def test_the_operator_runs_as_the_chart_would_have_it(cluster: Cluster, tmp_path: Path, mode: str) -> None:
     """The Deployment's own arguments and the account's own token; no more rights than it says."""
@@ -274,11 +305,13 @@ def test_the_operator_runs_as_the_chart_would_have_it(cluster: Cluster, tmp_path
         assert not may(cluster, mine, row), row
 
     kubeconfig = cluster.control_plane.kubeconfig_for_service_account(NAMESPACE, RELEASE)
-    arguments = [
-        word.replace("0.0.0.0:8080", f"{HOST}:{free_port()}").replace("0.0.0.0:9090", f"{HOST}:{free_port()}")
-        for word in cluster.arguments()[1:]
-    ]
-    with OperatorProcess(kubeconfig, tmp_path / "operator.log", arguments):
+    first, second = (replica(cluster, kubeconfig, tmp_path / f"{number}.log") for number in (1, 2))
+    with first.process, ExitStack() as ending:
+        ending.callback(second.process.stop)
+        second.process.start(until="standby:")
+        # a rolling update waits until the new pod is ready, and that one for the Lease of the old one
+        assert (first.acts(), second.acts()) == (True, False)
+        assert (first.probe(), second.probe()) == (200, 200)
         for name in (mine, other):
             cluster.kubectl.apply(manifest("KafkaTopic", "orders", TOPIC, name))
         cluster.kubectl.wait_reason("KafkaTopic", "orders", "ClusterNotFound", mine)
