@@ -181,6 +181,15 @@ def test_definitions_that_are_there_are_taken_over_only_on_request(cluster: Clus
     cluster.upgrade("--set", "operator.logLevel=DEBUG")
 
 
+def test_definitions_are_kept_when_the_chart_shall_not_bring_them_any_more(cluster: Cluster) -> None:
+    cluster.install()
+    before = {name: crd["metadata"]["uid"] for name, crd in cluster.crds().items()}
+    cluster.upgrade("--set", "crds.create=false")
+    assert {name: crd["metadata"]["uid"] for name, crd in cluster.crds().items()} == before
+    cluster.upgrade("--set", "crds.create=true")
+    assert {name: crd["metadata"]["uid"] for name, crd in cluster.crds().items()} == before
+
+
 def test_helm_3_installs_upgrades_and_uninstalls(cluster: Cluster, tmp_path: Path) -> None:
     third = Cluster(cluster.control_plane, tmp_path, golang.HELM_3)
     third.install(chart=older(tmp_path))
