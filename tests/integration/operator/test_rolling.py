@@ -80,6 +80,13 @@ class Brokers:
         }
         self.kubectl.apply(manifest("KafkaCluster", "main", spec, NAMESPACE))
 
+    def status_writes(self) -> int:
+        """How often the operator wrote the KafkaCluster's status so far."""
+        return sum(
+            event.user == OPERATOR and event.subresource == "status" and event.namespace == NAMESPACE
+            for event in self.base.control_plane.audit_events()
+        )
+
     def deletions(self) -> list[str]:
         """The pods that the operator deleted so far, as the API server's audit log has them."""
         return [
@@ -158,7 +165,7 @@ def test_without_the_right_it_says_which_rule_is_missing(brokers: Brokers) -> No
 @pytest.mark.timeout(180)
 def test_pods_are_rolled_one_by_one_under_load_by_an_operator_that_is_killed(brokers: Brokers) -> None:
     brokers.view.create("orders", partitions=6, factor=3)
-    before = brokers.pods()
+    before, written = brokers.pods(), brokers.status_writes()
     load, watch = Load(brokers.kafka.bootstrap, "orders"), Watch(brokers.kafka.bootstrap, least=2)
     load.start()
     until(lambda: len(load.read) > 100, "records are read")
@@ -203,6 +210,8 @@ def test_pods_are_rolled_one_by_one_under_load_by_an_operator_that_is_killed(bro
     reasons = [e["reason"] for e in brokers.kubectl.events("main")]
     assert reasons.count("RollingPod") <= 3
     assert "Rolled" in reasons
+    written = brokers.status_writes() - written
+    assert written <= 40, "a write is for news: a pod that goes, starts or is back, and partitions that feel it"
     found = brokers.kubectl.get("KafkaCluster", "main") or {}
     assert "rolling" not in found["status"]
 
