@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -13,6 +15,11 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+from kafkade.api.errors import UnknownTopic
+from kafkade.clients.kafka import KafkaAdmin, Security
+from kafkade.clients.model import Replication
+from kafkade.clusters.rolling.plan import plan
+from kafkade.clusters.rolling.pods import Pod, StatefulSet
 from kafkade.devstack import Registry, loopback
 from kafkade.devstack.certificates import CertificateAuthority
 from support.chart import CHART, ROOT
@@ -122,8 +129,31 @@ def test_the_documents_values_from_3_5_over_3_9_to_4_1(tmp_path: Path, addresses
             )
 
 
+NEWEST = "newest"
+
+
+def outdated(name: str, first: int, number: int, revision: str = "old") -> StatefulSet:
+    """A StatefulSet whose pods are Ready; outdated unless their revision is given."""
+    found = (Pod(f"{name}-{n}", first + n, f"uid-{n}", revision, ready=True) for n in range(number))
+    return StatefulSet(name, NEWEST, tuple(found))
+
+
+async def replication(bootstrap: str, topic: str) -> Replication:
+    """What a roll asks of Kafka, once all brokers have heard of the topic."""
+    client = KafkaAdmin(Security(bootstrap))
+    try:
+        while True:
+            with suppress(UnknownTopic):
+                found = await client.replication()
+                if all(len(p.isr) == len(p.replicas) for p in found.topics[topic]):
+                    return found
+            await asyncio.sleep(0.1)
+    finally:
+        await client.close()
+
+
 @pytest.mark.parametrize("version", ["3.5.2", "4.1.1"])
-def test_controllers_apart(version: str, tmp_path: Path, addresses: Addresses) -> None:
+async def test_controllers_apart(version: str, tmp_path: Path, addresses: Addresses) -> None:
     small = {"replicas": 2, "replicationFactor": 2}
     sets = stateful_sets(version, controllers={"enabled": True, "replicas": 1}, **small)
     # nodes without a zone, which makes an empty rack
@@ -134,6 +164,16 @@ def test_controllers_apart(version: str, tmp_path: Path, addresses: Addresses) -
         assert settings_of(bootstrap, 0)["controller.quorum.voters"].startswith("1000@")
         create(bootstrap, "apart")
         assert replicas(bootstrap, "apart") == [2, 2, 2]
+        # and a roll takes them for what they are: a single controller cannot be spared
+        seen = await replication(bootstrap, "apart")
+        assert (seen.brokers, {voter.id for voter in seen.quorum.voters}) == ({0, 1}, {1000})
+        blocked = plan([outdated("kafka-controller", 1000, 1), outdated("kafka", 0, 2, NEWEST)], seen, was_active=True)
+        assert blocked.error is not None
+        assert blocked.error.reason == "RollingBlocked"
+        assert "controllers are 1" in blocked.error.message
+        going = plan([outdated("kafka-controller", 1000, 1, NEWEST), outdated("kafka", 0, 2)], seen, was_active=True)
+        assert going.delete is not None
+        assert going.delete.name == "kafka-0"
 
 
 @pytest.mark.parametrize("version", ["3.5.2", "4.1.1"])
