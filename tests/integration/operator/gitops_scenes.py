@@ -190,7 +190,7 @@ class Scenes:
         self.world.view.delete("gitops-running.dlq")
         self.world.view.create("gitops-running.dlq", 1)
         self.world.operator.start()
-        self.keep("KafkaDLQRedrive", "failed", "running", lambda o: o["status"].get("phase") == "Failed" and current(o))
+        self.keep("KafkaDLQRedrive", "failed", "running", _has_failed)
 
     def blocked(self) -> None:
         """A deletion that waits, and says for what."""
@@ -217,3 +217,8 @@ def _is_ready(found: Object) -> bool:
 
 def _has_moved(found: Object) -> bool:
     return bool((found["status"].get("counts") or {}).get("moved")) and condition(found)["reason"] == "Redriving"
+
+
+def _has_failed(found: Object) -> bool:
+    """With its group cleaned up, after which the finalizer goes."""
+    return found["status"].get("phase") == "Failed" and current(found) and not found["metadata"].get("finalizers")

@@ -47,7 +47,9 @@ def scenes(world: World) -> Iterator[Scenes]:
             if found["spec"].get("paused"):
                 made.patch(kind, found["metadata"]["name"], {"spec": {"paused": False}})
     made.kubectl.clear(NAMESPACE)
-    made.kubectl.run("delete", "namespace", NAMESPACE, "--timeout=110s")
+    gone = made.kubectl.run("delete", "namespace", NAMESPACE, "--timeout=110s", check=False)
+    left = [found for kind in KINDS for found in made.kubectl.list(kind)]
+    assert gone.returncode == 0, f"{gone.stderr}{json.dumps(left, indent=1)}\n{world.operator.tail(200)}"
     made.world.view.delete(*(t for t in made.world.view.topics() if t.startswith("gitops-")))
 
 
