@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
 from typer.testing import CliRunner, Result
 
 from kafkade.cli.main import app
@@ -33,8 +34,8 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="module")
 def broker(registry: Registry) -> Iterator[Kafka]:
-    """A broker, started together with the registry."""
-    running = Kafka()
+    """A broker that writes dead letters of share groups, started together with the registry."""
+    running = Kafka("4.4.0")
     try:
         gather(running.start, registry.start)
         yield running
@@ -153,6 +154,49 @@ def test_what_is_no_more_declared_is_left_and_deleted_only_when_asked_twice(
     assert view.exists("goes")
     apply(tmp_path, "--prune", "--yes")
     until(lambda: view.topics() == {"stays", "kept", "foreign"}, "only what was kafkade's to delete is gone")
+    same(tmp_path)
+
+
+def test_share_groups_are_planned_with_their_topics_set_and_taken_back(
+    broker: Kafka, view: KafkaView, tmp_path: Path
+) -> None:
+    def settings() -> dict[str, str]:
+        group = ConfigResource(ResourceType.GROUP, "workers")
+        entries = view.admin.describe_configs([group])[group].result(20)
+        return {k: e.value for k, e in entries.items() if e.source == ConfigSource.GROUP_CONFIG.value}
+
+    def declared(**group: Any) -> None:
+        groups = [{"group": "workers", **group}]
+        spec = {"clusterRef": {"name": "main"}, "shareGroups": groups, "deadLetterTopics": {"deletionPolicy": "Delete"}}
+        write(tmp_path, cluster(broker), manifest("KafkaDLQPolicy", "letters", spec))
+
+    def policy_changes() -> dict[str, tuple[str | None, str | None]]:
+        (entry,) = [
+            e for e in json.loads(run("plan", tmp_path, "-o", "json").stdout)["resources"] if e["name"] == "letters"
+        ]
+        return {f["field"].partition(": ")[2]: (f["old"], f["new"]) for step in entry["steps"] for f in step["fields"]}
+
+    topic_name, limit = "errors.deadletterqueue.topic.name", "share.delivery.count.limit"
+    declared(maxAttempts=3)
+    before = policy_changes()
+    assert {key: new for key, (_, new) in before.items()} == {topic_name: "dlq.workers", limit: "3"}
+    apply(tmp_path)
+    assert settings() == {topic_name: "dlq.workers", limit: "3"}
+    assert view.config("dlq.workers")["errors.deadletterqueue.group.enable"] == "true"
+    same(tmp_path)
+
+    declared()
+    assert policy_changes() == {limit: ("3", None)}
+    apply(tmp_path)
+    assert settings() == {topic_name: "dlq.workers"}
+    same(tmp_path)
+
+    write(tmp_path, cluster(broker))
+    told = run("plan", tmp_path, "--prune").stdout
+    assert "- KafkaTopic shop/dlq.workers: delete topic dlq.workers (destructive)  made by KafkaDLQPolicy" in told
+    assert f"share group workers: {topic_name}: dlq.workers -> default" in told
+    apply(tmp_path, "--prune", "--yes")
+    until(lambda: settings() == {} and not view.exists("dlq.workers"), "all is taken back")
     same(tmp_path)
 
 
