@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,10 @@ log = logging.getLogger("kafkade")
 
 IDLE_TIMEOUT = 0.2
 """Seconds that Kopf keeps an object's worker: with the default of 5 s and a worker limit throughput is capped."""
+
+
+ENDING = 10.0
+"""Seconds that Kopf gets to end once all of kafkade has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,15 @@ class _Operator:
         if self._beating is not None:
             self._beating.cancel()
         self.stop.set()  # or Kopf waits five seconds for its own task that waits for this flag
+        ending = threading.Timer(ENDING, _give_up)
+        ending.daemon = True
+        ending.start()
+
+
+def _give_up() -> None:
+    """Kopf 1.45 never ends where one of its watches has failed: it waits for the others, which it does not end."""
+    log.critical("Kopf did not end within %.0f s; the process is ended", ENDING)
+    os._exit(1)
 
 
 def _watch(registry: kopf.OperatorRegistry, engine: Engine, kind: str, plural: str) -> None:
