@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from kafkade.devstack import golang
 from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import objects
+from support.kafka import until
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
 
@@ -49,9 +51,19 @@ def install_crds(control_plane: ControlPlane) -> None:
 def serve_crds(control_plane: ControlPlane, place: Path) -> None:
     """Apply the CRDs of a file or folder, and wait until they are served."""
     control_plane.kubectl("apply", "--server-side", "-f", place)
-    # not --for=condition: kubectl fails over a definition that is so new that it has no conditions at all
-    established = "--for=jsonpath={.status.conditions[?(@.type=='Established')].status}=True"
-    control_plane.kubectl("wait", established, "--timeout=60s", "-f", place)
+    until(lambda: _established(control_plane, place), f"{place} is served", timeout=60)
+
+
+def _established(control_plane: ControlPlane, place: Path) -> bool:
+    """Whether the CRDs of a file or folder are served.
+
+    Not by ``kubectl wait``: it fails over a definition that is so new that it has no conditions at all.
+    """
+    listed = json.loads(control_plane.kubectl("get", "-f", place, "-o", "json"))
+    crds = listed["items"] if listed["kind"] == "List" else [listed]
+    # null, not [], when they are new
+    conditions = (crd["status"].get("conditions") or [] for crd in crds)
+    return all(any(c["type"] == "Established" and c["status"] == "True" for c in found) for found in conditions)
 
 
 def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:

@@ -71,7 +71,8 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def cluster(api_server: Cluster) -> Iterator[Cluster]:
     """Without releases. CRDs of earlier tests are the release's, as a user finds them after ``helm uninstall``.
 
-    They are never deleted: the API server sometimes takes minutes for that.
+    They are never deleted: soon after it was made, the API server may take minutes to be rid of a definition ("could not
+    list instances: storage is (re)initializing").
     """
     if crds := api_server.crds():
         api_server.kubectl.run("label", "crd", *crds, "app.kubernetes.io/managed-by=Helm", "--overwrite")

@@ -13,7 +13,7 @@ from kafkade.devstack.kubernetes import ControlPlane
 from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
-from support.stack import ROOT
+from support.stack import ROOT, install_crds
 
 REF = {"name": "shared", "namespace": "infra"}
 
@@ -104,8 +104,7 @@ def test_a_grant_taken_back_deletes_nothing(teams: Kubectl, world: World) -> Non
 def elsewhere() -> Iterator[ControlPlane]:
     """An API server of its own, since two operators must not share resources."""
     with ControlPlane() as control_plane:
-        control_plane.kubectl("apply", "--server-side", "-f", ROOT / "crds")
-        control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
+        install_crds(control_plane)
         yield control_plane
 
 
