@@ -44,6 +44,9 @@ log = logging.getLogger("kafkade.engine")
 RELIST = 300.0
 """Seconds between full lists of kafkade's resources, against events that a watch lost."""
 
+SETTLED = 10.0
+"""Seconds until the second list: what goes after the first one and before the watches begin is told by no event."""
+
 
 class Reconcile(Protocol):
     """A kind's reconcile over a batch of one cluster."""
@@ -328,10 +331,12 @@ class Engine:
             self.wake(self.store.members(key))
 
     async def _keep_listing(self) -> None:
+        pause = SETTLED
         while True:
-            await asyncio.sleep(RELIST * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
+            await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
             try:
                 await self._relist()
+                pause = RELIST
             except KubernetesError as error:
                 log.warning("list put off: %s", error.message)
 
