@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from kafka.admin import KafkaAdminClient
 
 from kafkade.api.errors import UnknownTopic
 from kafkade.clients.kafka import KafkaAdmin, Security
@@ -29,6 +30,9 @@ from support.helm import of_kind, one, render
 
 DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
 ZONES = ("zone-a", "zone-b", "zone-c")
+
+LEVEL_OF_3_5 = 11
+"""metadata.version 3.5-IV2."""
 
 PROMISED = {
     "num.partitions": "3",
@@ -77,6 +81,15 @@ def settings_of(bootstrap: str, broker: int) -> dict[str, str]:
     return {k: e.value for k, e in client.describe_configs([resource])[resource].result(20).items()}
 
 
+def metadata_level(bootstrap: str) -> int:
+    """The finalized level of metadata.version, which cannot be lowered."""
+    client = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        return int(client.describe_features()["metadata.version"]["finalized"][1])
+    finally:
+        client.close()
+
+
 def create(bootstrap: str, name: str) -> None:
     """A topic that leaves everything to the brokers."""
     client = admin(bootstrap)
@@ -122,6 +135,7 @@ def test_the_documents_values_from_3_5_over_3_9_to_4_1(tmp_path: Path, addresses
             known = settings_of(bootstrap, 0)
             for pattern in removed_properties():
                 assert any(re.match(pattern, key) for key in known) is (version < "4"), f"{version}: {pattern}"
+            assert metadata_level(bootstrap) == LEVEL_OF_3_5, "nothing raises it on its own"
             assert not admin(bootstrap).list_topics("never-made", timeout=10).topics["never-made"].partitions
             assert (
                 admin(bootstrap).list_topics(timeout=10).cluster_id
