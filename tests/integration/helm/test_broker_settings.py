@@ -77,8 +77,18 @@ def admin(bootstrap: str) -> AdminClient:
 def settings_of(bootstrap: str, broker: int) -> dict[str, str]:
     """All settings of a broker, defaults included, as it reports them."""
     resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
-    client = admin(bootstrap)
-    return {k: e.value for k, e in client.describe_configs([resource])[resource].result(20).items()}
+    for last in (False, False, True):
+        # librdkafka may lose a broker over the answer of one that has just started; a new client finds it
+        client = admin(bootstrap)
+        client.list_topics(timeout=20)
+        try:
+            entries = client.describe_configs([resource])[resource].result(15)
+        except (TimeoutError, KafkaException):
+            if last:
+                raise
+        else:
+            return {name: entry.value for name, entry in entries.items()}
+    raise AssertionError("unreachable")
 
 
 def metadata_level(bootstrap: str) -> int:
