@@ -63,17 +63,18 @@ class Leadership:
             ApiForbidden: the rights on the Lease are missing.
             ApiNotFound: there is no such namespace.
         """
-        told = None
+        told, had_answer = None, False
         while True:
             try:
                 await self._try_to_take()
-            except (ApiForbidden, ApiNotFound):
-                raise
             except KubernetesError as error:
+                # an API server that has just been started refuses everything for a moment: only the first answer tells
+                if isinstance(error, ApiForbidden | ApiNotFound) and not had_answer:
+                    raise
                 self._election = self._election.unsure()
                 self._complain(error)
             else:
-                self._trouble = None
+                self._trouble, had_answer = None, True
             if self._election.leads(self.clock()):
                 self.fence.open_until(self._election.until)
                 log.info("holds Lease %s as %s", self.name, self.identity)

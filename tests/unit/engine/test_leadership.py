@@ -223,6 +223,22 @@ async def test_without_the_namespace_nobody_waits(server: Server, join: Join) ->
         await (await join("me")).acquire()
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_standby_outlives_an_api_server_that_has_just_been_started(
+    server: Server, join: Join, status: int
+) -> None:
+    leader, standby = await join("leader"), await join("standby")
+    await leader.acquire()
+    waiting = asyncio.create_task(standby.acquire())
+    await asyncio.sleep(0.2)
+    server.status = status
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    server.status = None
+    await asyncio.wait_for(waiting, TIMING.duration + 1)
+    assert standby.fence.is_open
+
+
 async def test_a_standby_waits_for_the_api_server(server: Server, join: Join) -> None:
     server.status = 503
     standby = await join("me")
