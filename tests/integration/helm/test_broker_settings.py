@@ -249,7 +249,7 @@ def test_the_registry_keeps_schemas_in_these_brokers(tmp_path: Path, addresses: 
     }
     objects = render({"kafka": kafka}, files=[DOCUMENT])
     sets = list(of_kind(objects, "StatefulSet").values())
-    (container,) = one(objects, "Deployment", "kafka-schema-registry")["spec"]["template"]["spec"]["containers"]
+    (container,) = one(objects, "StatefulSet", "kafka-schema-registry")["spec"]["template"]["spec"]["containers"]
     folder = tmp_path / "registry"
     (folder / "kafka-tls").mkdir(parents=True)
     (folder / "kafka-tls" / "ca.crt").write_text(authority.pem)

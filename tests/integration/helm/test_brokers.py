@@ -124,7 +124,7 @@ def test_the_documents_settings_are_the_values() -> None:
     assert container["resources"] == settings["kafka"]["resources"]
     assert one(objects, "Service", "kafka-headless")["spec"]["publishNotReadyAddresses"] is True
     assert one(objects, "PodDisruptionBudget", "kafka")["spec"]["maxUnavailable"] == 1
-    assert one(objects, "Deployment", "kafka-schema-registry")["spec"]["replicas"] == 2
+    assert one(objects, "StatefulSet", "kafka-schema-registry")["spec"]["replicas"] == 2
     cluster = one(objects, "KafkaCluster", "kafka")
     assert cluster["spec"]["bootstrapServers"] == "kafka.kafka.svc:9092"
     assert cluster["spec"]["schemaRegistry"]["urls"] == ["http://kafka-schema-registry.kafka.svc:8080/apis/ccompat/v7"]
@@ -282,19 +282,18 @@ def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: Con
     kubectl.run("delete", "namespace", "guarded", "--wait=false")
 
 
-def test_an_empty_cluster_takes_the_documents_values_in_two_steps(tmp_path: Path) -> None:
-    """The first brings the kinds, the second their resources; later ones change brokers, and take no resource away."""
+def test_an_empty_cluster_takes_the_documents_values(tmp_path: Path) -> None:
+    """At once, with definitions and resources; later upgrades change brokers, and take no resource away."""
     with ControlPlane() as empty:
         helm = Helm(tmp_path, empty.kubeconfig)
         kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", empty.kubeconfig, "kafka")
         here = ("kafka", CHART, "-n", "kafka", "-f", DOCUMENT)
 
-        assert "NOT YET MADE" in helm.run("install", *here, "--create-namespace")
+        helm.run("install", *here, "--create-namespace")
         assert image(kubectl) == "kafkade/kafka:3.5.2"
-        assert kubectl.get("KafkaCluster", "kafka") is None
+        assert kubectl.get("KafkaCluster", "kafka") is not None
 
-        events = ("--set", "topics.user-events.partitions=6")
-        assert "NOT YET MADE" not in helm.run("upgrade", *here, *events)
+        helm.run("upgrade", *here, "--set", "topics.user-events.partitions=6")
         cluster, topic = kubectl.get("KafkaCluster", "kafka"), kubectl.get("KafkaTopic", "user-events")
         assert cluster is not None
         assert topic is not None

@@ -147,21 +147,47 @@ def test_install_upgrade_roll_back_uninstall(cluster: Cluster, tmp_path: Path) -
     assert cluster.kubectl.get("KafkaTopic", "orders") == before
 
 
-def test_what_values_declare_comes_once_its_kinds_are_served(tmp_path: Path) -> None:
-    """In one release: Helm makes nothing of a kind that is not served when it begins, and says so."""
-    declared = ("--set", "kafka.enabled=true", "--set", "topics.orders.partitions=3")
+DECLARED = ("--set", "kafka.enabled=true", "--set", "topics.orders.partitions=3")
+
+
+def declared(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The KafkaCluster and the KafkaTopic of DECLARED."""
+    kafka = cluster.kubectl.get("KafkaCluster", f"{RELEASE}-kafka", NAMESPACE)
+    topic = cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE)
+    assert kafka is not None
+    assert topic is not None
+    assert topic["spec"]["clusterRef"] == {"name": f"{RELEASE}-kafka"}
+    return kafka, topic
+
+
+def test_what_values_declare_comes_with_its_kinds(tmp_path: Path) -> None:
+    """By a hook, since Helm takes no resource of a kind that is not served when it begins; then they are the release's."""
     with ControlPlane() as control_plane:
         cluster = Cluster(control_plane, tmp_path)
-        assert "NOT YET MADE" in cluster.install(*declared)
-        assert "NOT YET MADE" not in cluster.upgrade("--reuse-values")
-        kafka = cluster.kubectl.get("KafkaCluster", f"{RELEASE}-kafka", NAMESPACE)
-        topic = cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE)
-        assert kafka is not None
-        assert topic is not None
-        assert topic["spec"] == {"clusterRef": {"name": f"{RELEASE}-kafka"}, "partitions": 3}
+        assert "NOT YET MADE" not in cluster.install(*DECLARED)
+        kafka, topic = declared(cluster)
+
+        cluster.upgrade("--reuse-values", "--set", "topics.orders.partitions=6")
+        changed = declared(cluster)
+        assert [found["metadata"]["uid"] for found in changed] == [found["metadata"]["uid"] for found in (kafka, topic)]
+        assert (changed[0]["spec"], changed[1]["spec"]["partitions"]) == (kafka["spec"], 6)
+        assert "kind: KafkaTopic\n" in cluster.helm.run("get", "manifest", RELEASE, "-n", NAMESPACE)
+        cluster.helm.run("rollback", RELEASE, "2", "-n", NAMESPACE)
+        assert declared(cluster)[1]["metadata"]["uid"] == topic["metadata"]["uid"]
+
         # what is declared is never deleted behind somebody's back
+        left = declared(cluster)
         cluster.helm.run("uninstall", RELEASE, "-n", NAMESPACE)
-        assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) == topic
+        assert declared(cluster) == left
+
+
+def test_helm_3_makes_what_values_declare_at_the_second_time(tmp_path: Path) -> None:
+    with ControlPlane() as control_plane:
+        cluster = Cluster(control_plane, tmp_path, golang.HELM_3)
+        assert "NOT YET MADE" in cluster.install(*DECLARED)
+        assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) is None
+        assert "NOT YET MADE" not in cluster.upgrade("--reuse-values")
+        assert declared(cluster)[1]["spec"]["partitions"] == 3
 
 
 def test_definitions_that_somebody_else_applies(cluster: Cluster, applied: dict[str, str]) -> None:
