@@ -185,6 +185,8 @@ def test_pods_are_rolled_one_by_one_under_load_by_an_operator_that_is_killed(bro
         until(brokers.rolled, "all pods are of the newest revision", timeout=90)
         brokers.kubectl.wait_reason("KafkaCluster", "main", "Reconciled")
     finally:
+        if not brokers.base.operator.running:
+            brokers.base.operator.start()  # other tests share it
         watch.stop()
         load.stop()
 
