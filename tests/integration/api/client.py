@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from kafkade.api import API_VERSION, GROUP, VERSION
 from kafkade.api.kinds import KINDS
 
 Object = dict[str, Any]
+
+IDLE = 30.0
+"""Seconds after which a connection is made anew: the API server closes those that were idle for long."""
 
 _numbers = itertools.count(1)
 
@@ -60,6 +64,7 @@ class Api:
         context = ssl.create_default_context(cadata=ca_pem)
         self._connection = http.client.HTTPSConnection(str(server.hostname), server.port, timeout=30, context=context)
         self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+        self._used = time.monotonic()
         self.namespace = namespace
 
     def close(self) -> None:
@@ -72,9 +77,12 @@ class Api:
         """One request; an answer of any status is an answer."""
         data = None if body is None else json.dumps(body)
         url = f"{path}?{urlencode(query)}" if query else path
+        if time.monotonic() - self._used > IDLE:
+            self._connection.close()
         self._connection.request(method, url, data, {**self._headers, "Content-Type": content_type})
         response = self._connection.getresponse()
         text = response.read()
+        self._used = time.monotonic()
         return Answer(response.status, json.loads(text), tuple(response.headers.get_all("Warning") or ()))
 
     def path(self, kind: str, name: str | None = None) -> str:

@@ -58,8 +58,13 @@ def addresses() -> Iterator[Addresses]:
 
 def stateful_sets(version: str, **kafka: Any) -> list[dict[str, Any]]:
     """Of the document's values, with another version and other values over it."""
-    objects = render({"kafka": {"version": version, **kafka}}, files=[DOCUMENT])
-    return list(of_kind(objects, "StatefulSet").values())
+    return brokers_of(render({"kafka": {"version": version, **kafka}}, files=[DOCUMENT]))
+
+
+def brokers_of(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The StatefulSets of Kafka's, without the registry's."""
+    found = of_kind(objects, "StatefulSet").values()
+    return [one for one in found if one["metadata"]["labels"]["app.kubernetes.io/name"] == "kafka"]
 
 
 def removed_properties() -> list[str]:
@@ -248,7 +253,7 @@ def test_the_registry_keeps_schemas_in_these_brokers(tmp_path: Path, addresses: 
         "replicationFactor": 1,
     }
     objects = render({"kafka": kafka}, files=[DOCUMENT])
-    sets = list(of_kind(objects, "StatefulSet").values())
+    sets = brokers_of(objects)
     (container,) = one(objects, "StatefulSet", "kafka-schema-registry")["spec"]["template"]["spec"]["containers"]
     folder = tmp_path / "registry"
     (folder / "kafka-tls").mkdir(parents=True)

@@ -54,6 +54,11 @@ class Cluster:
         assert found is not None
         return list(found["spec"]["template"]["spec"]["containers"][0]["args"])
 
+    def served(self) -> bool:
+        """Whether the API server tells of all kinds."""
+        found = self.kubectl.run("api-resources", "--api-group=kafkade.io", "-o", "name", check=False).stdout
+        return len(found.split()) == 5
+
     def crds(self) -> dict[str, dict[str, Any]]:
         """Those of kafkade by their names."""
         listed = json.loads(self.kubectl.run("get", "crds", "-o", "json").stdout)["items"]
@@ -185,6 +190,7 @@ def test_helm_3_makes_what_values_declare_at_the_second_time(tmp_path: Path) -> 
     with ControlPlane() as control_plane:
         cluster = Cluster(control_plane, tmp_path, golang.HELM_3)
         assert "NOT YET MADE" in cluster.install(*DECLARED)
+        until(cluster.served, "the kinds are served")
         assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) is None
         assert "NOT YET MADE" not in cluster.upgrade("--reuse-values")
         assert declared(cluster)[1]["spec"]["partitions"] == 3

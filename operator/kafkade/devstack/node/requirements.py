@@ -95,7 +95,7 @@ def install() -> None:
 def _apt_get(log: Path, *words: str) -> None:
     with log.open("ab") as output:
         done = subprocess.run(
-            ["apt-get", "--quiet", *words],
+            ["apt-get", "--quiet", "--option=Acquire::Retries=3", *words],
             # RUNLEVEL: packages are not to start their services
             env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
             stdin=subprocess.DEVNULL,
