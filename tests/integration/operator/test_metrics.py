@@ -18,16 +18,24 @@ def value(world: World, name: str, **labels: str) -> float | None:
 
 def test_resources_and_looks_by_what_they_came_to(world: World, topic: Callable[..., str]) -> None:
     refused = {"kind": "KafkaTopic", "ready": "False", "reason": "InvalidConfig"}
-    before = value(world, "kafkade_reconciles_total", **refused) or 0
+    here = {"namespace": world.kubectl.namespace, **refused}
+
+    def looks() -> float:
+        return value(world, "kafkade_reconciles_total", **refused) or 0
+
+    def resources() -> float:
+        return value(world, "kafkade_resources", **here) or 0
+
+    looks_before, resources_before = looks(), resources()
     name = topic(config={"retention.mss": 1})
     world.kubectl.wait_reason("KafkaTopic", name, "InvalidConfig")
-    until(lambda: (value(world, "kafkade_reconciles_total", **refused) or 0) > before, "the refusal is counted")
-    here = {"namespace": world.kubectl.namespace, **refused}
-    assert (value(world, "kafkade_resources", **here) or 0) >= 1
+    until(lambda: looks() > looks_before, "the refusal is counted")
+    until(lambda: resources() == resources_before + 1, "the resource is told of")
     world.kubectl.delete("KafkaTopic", name)
-    until(lambda: value(world, "kafkade_resources", **here) is None, "it is not told of what is gone")
+    until(lambda: resources() == resources_before, "it is not told of what is gone")
     assert (value(world, "kafkade_reconcile_batch_duration_seconds_count", kind="KafkaTopic") or 0) > 0
-    assert value(world, "kafkade_queue_depth", kind="KafkaTopic", cluster="main", namespace=here["namespace"]) == 0
+    lane = {"kind": "KafkaTopic", "cluster": "main", "namespace": here["namespace"]}
+    until(lambda: value(world, "kafkade_queue_depth", **lane) == 0, "nothing waits between two resyncs")
 
 
 def test_a_cluster_is_told_of_while_it_is_reached(world: World, topic: Callable[..., str]) -> None:
