@@ -172,6 +172,9 @@ class KafkaMover:
                 self._poll(_PAUSE)
                 self._check_age()
             except KafkaException as error:
+                if error.args[0].code() == ForeignError._STATE:
+                    # the transaction has failed meanwhile, over a record that was sent before: commit() is told why
+                    return
                 raise self._failed(error.args[0], records[sent][0]) from error
         self._poll(0)
 

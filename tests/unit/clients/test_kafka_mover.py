@@ -14,6 +14,7 @@ from kafkade.api.errors import Aborted, ClusterUnreachable, Fenced
 from kafkade.clients import kafka_mover
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import KafkaMover
+from kafkade.clients.kafka_mover_model import Record
 from kafkade.clients.model import Committed
 
 
@@ -93,6 +94,20 @@ def test_an_error_gives_the_producer_up(
     with pytest.raises(expected):
         begun(mover, Producer(**{where: raising(error)})).commit(LEDGER, {})
     assert mover._producer is None
+
+
+def test_a_transaction_that_fails_while_more_is_sent_tells_its_own_cause(mover: KafkaMover) -> None:
+    """librdkafka refuses further records by their being out of place, which says nothing of the one that was refused."""
+    producer = Producer(
+        produce=raising(failure(ForeignError._STATE, "Erroneous state")),
+        send_offsets_to_transaction=raising(failure(ForeignError.MSG_SIZE_TOO_LARGE, abort=True)),
+    )
+    record = Record(partition=0, offset=1, timestamp=-1, key=None, value=b"", headers=())
+    begun(mover, producer).send([("orders", -1, record, [])] * 3)
+    assert producer.calls.count("produce") == 1
+    with pytest.raises(Aborted) as raised:
+        mover.commit(LEDGER, {})
+    assert raised.value.code == ForeignError.MSG_SIZE_TOO_LARGE
 
 
 def test_a_fatal_error_while_the_log_is_handed_over(mover: KafkaMover) -> None:
