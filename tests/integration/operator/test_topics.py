@@ -215,7 +215,7 @@ def test_deletion_protection_holds_in_the_api_server_and_in_the_operator(
         until(lambda: world.kubectl.get("KafkaTopic", name) is None, "gone")
         until(lambda: not world.view.exists(name), "the topic is gone")
     finally:
-        world.kubectl.run("apply", "--server-side", "-f", str(ROOT / "deploy" / "admission"))
+        world.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "deploy" / "admission"))
 
 
 def _deleted_without_wait(world: World, name: str) -> bool:
