@@ -16,6 +16,7 @@ import yaml
 from kafkade import __version__
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.images import recipes
+from kafkade.devstack.node.kubelet import ZONE
 from node.conftest import Cluster
 from support.kubernetes import Kubectl, manifest
 
@@ -170,7 +171,8 @@ def test_all_pods_become_ready(release: Helm, kafka: Kubectl) -> None:
         *["kafkade/kafka:3.5.2"] * 3,
         f"kafkade/kafkade:{__version__}",
     ]
-    kafka.wait_ready("KafkaCluster", "kafka", timeout=PATIENCE)
+    cluster = kafka.wait_ready("KafkaCluster", "kafka", timeout=PATIENCE)
+    assert [broker.get("rack") for broker in cluster["status"]["brokers"]] == [ZONE] * 3, "the zone of their node"
 
 
 def test_resources_become_ready(release: Helm, kafka: Kubectl) -> None:

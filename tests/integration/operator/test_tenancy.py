@@ -9,11 +9,13 @@ import pytest
 
 from integration.operator.conftest import World
 from kafkade.devstack import golang
+from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
+from support.chart import CHART
 from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
-from support.stack import ROOT, install_crds
+from support.stack import install_crds
 
 REF = {"name": "shared", "namespace": "infra"}
 
@@ -118,12 +120,12 @@ def test_an_operator_sees_only_its_own(
         kubectl.run("create", "namespace", namespace)
     labels = {"labels": {"shard": "blue"}}
     if mode == "one namespace":
-        kubectl.run("apply", "-f", str(ROOT / "deploy/rbac/service-account.yaml"))
-        kubectl.run("apply", "-n", inside, "-f", str(ROOT / "deploy/rbac/namespaced.yaml"))
-        args = ["--namespace", inside]
+        value, args = f"operator.watch.namespaces={{{inside}}}", ["--namespace", inside]
     else:
-        kubectl.run("apply", "-f", str(ROOT / "deploy/rbac/cluster-wide.yaml"))
-        args = ["--all-namespaces", "--selector", "shard=blue"]
+        value, args = "operator.watch.selector=shard=blue", ["--all-namespaces", "--selector", "shard=blue"]
+    helm = Helm(tmp_path / "helm", elsewhere.kubeconfig)
+    release = ("kafkade", "--namespace", "kafkade-system")
+    helm.run("install", *release, "--create-namespace", CHART, "--set", "crds.create=false", "--set", value)
     kubeconfig = elsewhere.kubeconfig_for_service_account("kafkade-system", "kafkade")
     spec = {"bootstrapServers": world.kafka.bootstrap, "topicDefaults": {"partitions": 1, "replicationFactor": 1}}
     seen, unseen = fresh(), fresh()
@@ -140,3 +142,4 @@ def test_an_operator_sees_only_its_own(
         assert not world.view.exists(unseen)
         kubectl.delete("KafkaTopic", seen, inside)
         until(lambda: not world.view.exists(seen), "the topic is gone")
+    helm.run("uninstall", *release)
