@@ -116,7 +116,7 @@ def _run(security: Security, job: Job) -> _End:
                     typer.echo("stopping after the running transaction; Ctrl-C again ends at once", err=True)
                 progress = control.snapshot()
                 if progress.partitions and size is None:
-                    size = _left(job, progress)
+                    size = progress.counts.read + _left(job, progress)
                 if line.due and size is not None and not control.cancelled:
                     _tell(line, progress, size - _left(job, progress), size)
         finally:
