@@ -12,6 +12,8 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
+QUIET = {"log_level": 0}
+"""librdkafka's log would come between the lines that are printed."""
 STOP = Path("/tmp/stop")  # noqa: S108 - the pod's own
 EVERY = 0.005  # seconds between records
 LIMIT = 120.0  # seconds for what is still under way at the end
@@ -41,10 +43,9 @@ def main(bootstrap: str, topic: str) -> None:
         pauses.append(now - last)
         last = now
 
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5})
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": f"load-{time.time_ns()}", "auto.offset.reset": "earliest"}
-    )
+    broker = {"bootstrap.servers": bootstrap, **QUIET}
+    producer = Producer({**broker, "acks": "all", "enable.idempotence": True, "linger.ms": 5})
+    consumer = Consumer({**broker, "group.id": f"load-{time.time_ns()}", "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
 
     def take() -> None:

@@ -48,7 +48,7 @@ def eventually(test: Callable[[], bool]) -> None:
 
 
 def left_cgroups(outer: subprocess.Popen[str]) -> list[Path]:
-    return [place for root in cgroups.hierarchies() for place in root.glob(f"kafkade-node-{outer.pid}*")]
+    return [place for root in cgroups.hierarchies() for place in root.glob(f"kafkade-node-{outer.pid}-*")]
 
 
 def test_it_has_a_network_processes_and_mounts_of_its_own() -> None:

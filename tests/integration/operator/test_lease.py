@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,22 +159,26 @@ def test_one_acts_and_the_other_waits(ground: Ground) -> None:
     until(lambda: max(leader.health["watches"].values()) < 10, "each of them has asked the API server")
 
 
-def may_not_patch_topics(ground: Ground, name: str) -> None:
-    """Take the right to patch KafkaTopics, finalizers among it, from one of the two; their status it may still write."""
+@contextmanager
+def may_not_patch_topics(ground: Ground, name: str) -> Iterator[None]:
+    """One of the two has no right to patch KafkaTopics, finalizers among it; their status it may still write."""
     role = json.loads(ground.kubectl.run("get", "clusterrole", "kafkade", "-o", "json").stdout)
     rules = role["rules"]
     rules[0]["resources"].remove("kafkatopics")
     rules.append({"apiGroups": ["kafkade.io"], "resources": ["kafkatopics"], "verbs": ["get", "list", "watch"]})
     less = {"apiVersion": role["apiVersion"], "kind": role["kind"], "metadata": {"name": "less"}, "rules": rules}
     ground.kubectl.apply(less)
-    ground.kubectl.run("delete", "clusterrolebinding", name)
-    ground.kubectl.run("create", "clusterrolebinding", name, "--clusterrole=less", f"--serviceaccount={HOME}:{name}")
+    bind(ground, name, "less")
+    try:
+        yield
+    finally:
+        bind(ground, name, "kafkade")
 
 
-def give_rights_back(ground: Ground, name: str) -> None:
-    """As installed."""
+def bind(ground: Ground, name: str, role: str) -> None:
+    """Give one of the two this ClusterRole in place of the one that it has."""
     ground.kubectl.run("delete", "clusterrolebinding", name)
-    ground.kubectl.run("create", "clusterrolebinding", name, "--clusterrole=kafkade", f"--serviceaccount={HOME}:{name}")
+    ground.kubectl.run("create", "clusterrolebinding", name, f"--clusterrole={role}", f"--serviceaccount={HOME}:{name}")
 
 
 def test_killed_in_the_middle_of_a_deletion(ground: Ground) -> None:
@@ -182,19 +186,18 @@ def test_killed_in_the_middle_of_a_deletion(ground: Ground) -> None:
     leader, standby = ground.pair()
     ground.topic("doomed")
     ground.kubectl.wait_ready("KafkaTopic", "doomed")
-    may_not_patch_topics(ground, leader.name)
-    ground.kubectl.delete("KafkaTopic", "doomed", wait=False)
-    until(lambda: not ground.view.exists("doomed"), "deleted in Kafka")
-    leader.process.kill()
-    killed = time.monotonic()
-    identity = ground.view.create("doomed", 2)
-    assert ground.kubectl.get("KafkaTopic", "doomed") is not None, "the resource waits for whoever goes on"
-    until(lambda: standby.leads, "the other one takes over", TAKEOVER)
-    assert time.monotonic() - killed > TIMING.deadline, "not before the first one would have given up"
-    until(lambda: ground.kubectl.get("KafkaTopic", "doomed") is None, "let go")
-    assert ground.view.topic_id("doomed") == identity
-    assert "TopicKept" in ground.reasons("doomed")
-    give_rights_back(ground, leader.name)
+    with may_not_patch_topics(ground, leader.name):
+        ground.kubectl.delete("KafkaTopic", "doomed", wait=False)
+        until(lambda: not ground.view.exists("doomed"), "deleted in Kafka")
+        leader.process.kill()
+        killed = time.monotonic()
+        identity = ground.view.create("doomed", 2)
+        assert ground.kubectl.get("KafkaTopic", "doomed") is not None, "the resource waits for whoever goes on"
+        until(lambda: standby.leads, "the other one takes over", TAKEOVER)
+        assert time.monotonic() - killed > TIMING.deadline, "not before the first one would have given up"
+        until(lambda: ground.kubectl.get("KafkaTopic", "doomed") is None, "let go")
+        assert ground.view.topic_id("doomed") == identity
+        assert "TopicKept" in ground.reasons("doomed")
 
 
 def test_ended_it_gives_the_lease_back(ground: Ground) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,18 @@ def elsewhere() -> Iterator[ControlPlane]:
         yield control_plane
 
 
+@contextmanager
+def installed(control_plane: ControlPlane, home: Path, value: str) -> Iterator[Path]:
+    """The chart with a value, and its account's kubeconfig; uninstalled afterwards, since the next one has its name."""
+    helm = Helm(home, control_plane.kubeconfig)
+    release = ("kafkade", "--namespace", "kafkade-system")
+    helm.run("install", *release, "--create-namespace", CHART, "--set", "crds.create=false", "--set", value)
+    try:
+        yield control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+    finally:
+        helm.run("uninstall", *release)
+
+
 @pytest.mark.parametrize("mode", ["one namespace", "label selector"])
 def test_an_operator_sees_only_its_own(
     elsewhere: ControlPlane, world: World, tmp_path: Path, fresh: Callable[[], str], mode: str
@@ -123,13 +136,12 @@ def test_an_operator_sees_only_its_own(
         value, args = f"operator.watch.namespaces={{{inside}}}", ["--namespace", inside]
     else:
         value, args = "operator.watch.selector=shard=blue", ["--all-namespaces", "--selector", "shard=blue"]
-    helm = Helm(tmp_path / "helm", elsewhere.kubeconfig)
-    release = ("kafkade", "--namespace", "kafkade-system")
-    helm.run("install", *release, "--create-namespace", CHART, "--set", "crds.create=false", "--set", value)
-    kubeconfig = elsewhere.kubeconfig_for_service_account("kafkade-system", "kafkade")
     spec = {"bootstrapServers": world.kafka.bootstrap, "topicDefaults": {"partitions": 1, "replicationFactor": 1}}
     seen, unseen = fresh(), fresh()
-    with OperatorProcess(kubeconfig, tmp_path / "operator.log", args):
+    with (
+        installed(elsewhere, tmp_path / "helm", value) as kubeconfig,
+        OperatorProcess(kubeconfig, tmp_path / "operator.log", args),
+    ):
         for namespace, name, meta in ((outside, unseen, {}), (inside, seen, labels)):
             kubectl.apply(manifest("KafkaCluster", "main", spec, namespace, **meta))
             kubectl.apply(manifest("KafkaTopic", name, {"clusterRef": {"name": "main"}}, namespace, **meta))
@@ -142,4 +154,3 @@ def test_an_operator_sees_only_its_own(
         assert not world.view.exists(unseen)
         kubectl.delete("KafkaTopic", seen, inside)
         until(lambda: not world.view.exists(seen), "the topic is gone")
-    helm.run("uninstall", *release)
