@@ -45,9 +45,10 @@ def apply_command(desired: Desired, connecting: Connecting, running: Running, ou
     quiet()
     with errors_reported():
         access = connecting.access()
-        manifests = manifests_of(desired, connecting)
+        manifests = manifests_of(desired)
         assert desired.state is not None  # noqa: S101 -- the option has a default
         with _opened(desired) as state:
+            connecting.stand_in(manifests, state.objects)
             # the plan is of the very state that the run begins with: nobody else writes to it
             report = asyncio.run(_foresee(desired, manifests, access, state))
             print_report(report, output, command_line=connecting.bootstrap is not None)
@@ -124,11 +125,13 @@ async def _run(
             return await runner.settle(running.timeout, lambda: bool(stop))
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s")
         logging.getLogger("kafkade").setLevel(logging.INFO)
-        await _follow(desired, connecting, running, runner, stop)
+        await _follow(desired, connecting, running, runner, state, stop)
     return []
 
 
-async def _follow(desired: Desired, connecting: Connecting, running: Running, runner: Runner, stop: list[int]) -> None:
+async def _follow(
+    desired: Desired, connecting: Connecting, running: Running, runner: Runner, state: State, stop: list[int]
+) -> None:
     """Take over changes of the files until a signal comes. Files that are wrong leave everything as it is."""
     known = fingerprint(desired.files)
     log.info("keeping %d resources as %s says", len(runner.kube.resources()), ", ".join(desired.files))
@@ -147,7 +150,7 @@ async def _follow(desired: Desired, connecting: Connecting, running: Running, ru
             log.error("the files are wrong, so nothing is changed until they are right")
             continue
         try:
-            connecting.stand_in(manifests)
+            connecting.stand_in(manifests, state.objects)
         except InvalidSpec as error:
             log.error("%s", error.message)  # noqa: TRY400 -- the message says it all
             continue

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.api.kinds import CLUSTER
-from kafkade.api.objects import Key
+from kafkade.api.objects import Key, Resource
 from kafkade.cli.connection import access_from
 from kafkade.cli.output import errors_reported, warn
 from kafkade.cli.plan import PlanOutput
@@ -20,7 +20,8 @@ from kafkade.cli.plan_text import print_report
 from kafkade.clusters.connect import access_of
 from kafkade.engine.connections import AccessOf
 from kafkade.engine.engine import Engine
-from kafkade.local.kube import Declared, LocalKube, Memory
+from kafkade.engine.store import Belongs, cluster_of
+from kafkade.local.kube import Body, Declared, LocalKube, Memory
 from kafkade.local.manifests import Manifest, Manifests, load
 from kafkade.local.preview import Preview
 from kafkade.local.snapshot import cluster_snapshot
@@ -64,10 +65,12 @@ class Connecting:
         access = access_from(self.bootstrap, self.command_config, self.registry)
         return lambda spec, secrets, key: access
 
-    def stand_in(self, manifests: Manifests) -> None:
+    def stand_in(self, manifests: Manifests, known: Mapping[Key, Body]) -> None:
         """Make manifests such that they can be used without Kubernetes.
 
         The options stand for one KafkaCluster: the one in the manifests, or one that they name and do not have.
+        ``known``: the objects of the state. What belongs to another cluster would be looked for, and with --prune
+        deleted, by its name at this address.
 
         Raises:
             InvalidSpec: there are several.
@@ -75,15 +78,28 @@ class Connecting:
         _without_pods(manifests)
         if self.bootstrap is None:
             return
-        named = {key for m in manifests.resources.values() if (key := _cluster(m)) is not None}
+        named = _clusters(manifests.resources.values())
         if len(named) > 1:
-            names = ", ".join(sorted(f"{key.namespace}/{key.name}" for key in named))
             raise InvalidSpec(
-                f"--bootstrap-server stands for one KafkaCluster, and the manifests name several: {names}"
+                f"--bootstrap-server stands for one KafkaCluster, and the manifests name several: {_names(named)}"
+            )
+        several = named | _clusters(Resource.from_body(key.kind, body) for key, body in known.items())
+        if len(several) > 1:
+            raise InvalidSpec(
+                f"--bootstrap-server stands for one KafkaCluster, and with what --state knows there are several:"
+                f" {_names(several)}; give each a state of its own, or leave --bootstrap-server out"
             )
         for key in named - manifests.resources.keys():
             spec = {"bootstrapServers": self.bootstrap, "allowedNamespaces": {"from": "All"}}
             manifests.resources[key] = Manifest(key, spec)
+
+
+def _clusters(resources: Iterable[Belongs]) -> set[Key]:
+    return {key for resource in resources if (key := cluster_of(resource)) is not None}
+
+
+def _names(keys: Iterable[Key]) -> str:
+    return ", ".join(sorted(f"{key.namespace}/{key.name}" for key in keys))
 
 
 def _without_pods(manifests: Manifests) -> None:
@@ -99,8 +115,11 @@ def plan_command(desired: Desired, connecting: Connecting, output: PlanOutput) -
     quiet()
     with errors_reported():
         access = connecting.access()
-        manifests = manifests_of(desired, connecting)
-        report = asyncio.run(planned(desired, manifests, access))
+        manifests = manifests_of(desired)
+        known = read(desired.state) if desired.state is not None else {}
+        if not desired.from_cluster:
+            connecting.stand_in(manifests, known)
+        report = asyncio.run(planned(desired, manifests, access, known))
     print_report(report, output, command_line=connecting.bootstrap is not None)
     raise typer.Exit(report.exit_code)
 
@@ -110,19 +129,13 @@ def quiet() -> None:
     logging.getLogger("kafkade").setLevel(logging.ERROR)
 
 
-def manifests_of(desired: Desired, connecting: Connecting) -> Manifests:
-    """Read the manifests; ends the command where one is wrong.
-
-    Raises:
-        InvalidSpec: --bootstrap-server cannot stand for several KafkaClusters.
-    """
+def manifests_of(desired: Desired) -> Manifests:
+    """Read the manifests; ends the command where one is wrong."""
     manifests = load(desired.files, desired.namespace or "default")
     if manifests.problems:
         for problem in manifests.problems:
             typer.echo(f"error: {problem}", err=True)
         raise typer.Exit(1)
-    if not desired.from_cluster:
-        connecting.stand_in(manifests)
     if manifests.runs:
         names = ", ".join(str(manifest.key) for manifest in manifests.runs)
         warn(f"left out: {names}; a redrive is one run and not kept: kafkade dlq redrive does it without Kubernetes")
@@ -132,24 +145,16 @@ def manifests_of(desired: Desired, connecting: Connecting) -> Manifests:
     return manifests
 
 
-def _cluster(manifest: Manifest) -> Key | None:
-    if manifest.key.kind == CLUSTER:
-        return manifest.key
-    ref = manifest.spec["clusterRef"]
-    return Key(CLUSTER, ref.get("namespace") or manifest.key.namespace, ref["name"])
-
-
-async def planned(desired: Desired, manifests: Manifests, access: AccessOf) -> PlanReport:
-    """The plan for manifests.
+async def planned(desired: Desired, manifests: Manifests, access: AccessOf, known: Mapping[Key, Body]) -> PlanReport:
+    """The plan for manifests. ``known``: the objects of the state.
 
     Raises:
-        InvalidSpec: the state file cannot be used.
         KubernetesError: the live resources cannot be read.
     """
     if desired.from_cluster:
         kube, declared = await _live(desired, manifests)
     else:
-        kube = LocalKube(Memory(read(desired.state) if desired.state is not None else {}), Engine.now)
+        kube = LocalKube(Memory(known), Engine.now)
         declared = kube.declare(manifests, prune=desired.prune)
     found = await Preview(kube, access, own=desired.assume_owned).run(kube.resources())
     if desired.from_cluster and desired.files:

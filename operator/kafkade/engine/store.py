@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
@@ -21,7 +21,17 @@ class Indexer:
     references: Callable[[Resource], Iterable[Key]]
 
 
-def cluster_of(resource: Resource) -> Key | None:
+class Belongs(Protocol):
+    """What says which cluster something belongs to."""
+
+    @property
+    def key(self) -> Key: ...
+
+    @property
+    def spec(self) -> Mapping[str, Any]: ...
+
+
+def cluster_of(resource: Belongs) -> Key | None:
     """The KafkaCluster that a resource belongs to: itself, or spec.clusterRef's."""
     if resource.key.kind == CLUSTER:
         return resource.key
