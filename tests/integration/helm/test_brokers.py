@@ -276,10 +276,28 @@ def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: Con
     assert "brokers would not start" in upgrade(replicas=4, clusterId="5L6g3nShT-eMCtK--X86sw")
     assert "docs/guides/brokers.md" in upgrade(replicas=4, storage={"size": "200Gi"})
     assert kubectl.get("statefulset", "kafka")["spec"]["replicas"] == 4  # type: ignore[index]
+    # the guide's way to larger volumes. The API server keeps 1024Gi as 1Ti, and that is no change
+    kubectl.run("delete", "statefulset", "kafka", "-n", "guarded", "--cascade=orphan")
+    assert "Error" not in upgrade(replicas=4, storage={"size": "1024Gi"})
+    assert claimed(kubectl) == "1Ti"
+    assert "Error" not in upgrade(replicas=4, storage={"size": "1024Gi"})
+    assert "were asked for with 1024Gi, these values make it 2Ti" in upgrade(replicas=4, storage={"size": "2Ti"})
+    # of a release that has not noted it, the API server is the judge
+    kubectl.run("annotate", "statefulset", "kafka", "-n", "guarded", "kafkade.io/storage-size-")
+    assert "updates to statefulset spec" in upgrade(replicas=4, storage={"size": "2Ti"})
+    assert claimed(kubectl) == "1Ti"
+    assert "Error" not in upgrade(replicas=4, storage={"size": "1024Gi"})
     # the KafkaCluster was installed as well, and stays
     helm.run("uninstall", "kafka", "-n", "guarded")
     assert kubectl.get("KafkaCluster", "kafka") is not None
     kubectl.run("delete", "namespace", "guarded", "--wait=false")
+
+
+def claimed(kubectl: Kubectl) -> str:
+    """The size that the brokers' volumes are asked for with, as the API server keeps it."""
+    found = kubectl.get("statefulset", "kafka")
+    assert found is not None
+    return str(found["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"])
 
 
 def test_an_empty_cluster_takes_the_documents_values(tmp_path: Path) -> None:

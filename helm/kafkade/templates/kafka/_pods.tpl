@@ -15,9 +15,10 @@ metadata:
   labels:
     {{- include "kafkade.kafka.labels" . | nindent 4 }}
   annotations:
-    # what storage is formatted with: an upgrade that would change it is refused
+    # what storage is formatted with, and its size as it was given: an upgrade that would change them is refused
     kafkade.io/cluster-id: {{ include "kafkade.kafka.clusterId" $context | quote }}
     kafkade.io/controller-quorum-voters: {{ include "kafkade.kafka.voters" $context | quote }}
+    kafkade.io/storage-size: {{ .storage.size | quote }}
 spec:
   replicas: {{ .replicas }}
   serviceName: {{ .service }}
