@@ -87,24 +87,39 @@ def _take(document: Document, found: Manifests, default_namespace: str) -> None:
     elif version == "v1" and kind == "Secret":
         _secret(document, (str(namespace), meta["name"]), found)
     elif version == "v1" and kind == "ConfigMap":
-        data = body.get("data") or {}
-        found.config_maps[str(namespace), meta["name"]] = {str(k): str(v) for k, v in data.items()}
+        found.config_maps[str(namespace), meta["name"]] = _texts(_mapping(document, found.problems, "data"))
     elif version == "v1" and kind == "Namespace":
-        found.namespaces[meta["name"]] = dict(meta.get("labels") or {})
+        found.namespaces[meta["name"]] = _texts(_mapping(document, found.problems, "metadata", "labels"))
     else:
         found.others[kind] += 1
 
 
 def _secret(document: Document, name: Named, found: Manifests) -> None:
     data: dict[str, bytes] = {}
-    for key, value in (document.body.get("data") or {}).items():
+    for key, value in _mapping(document, found.problems, "data").items():
         try:
             data[str(key)] = base64.b64decode(str(value), validate=False)
         except (binascii.Error, ValueError):
             # the value itself is left out of the message
             found.problems.append(Problem(document.place(("data", key)), f"data.{key} is not base64"))
-    data |= {str(k): str(v).encode() for k, v in (document.body.get("stringData") or {}).items()}
+    texts = _texts(_mapping(document, found.problems, "stringData"))
+    data |= {key: text.encode() for key, text in texts.items()}
     found.secrets[name] = data
+
+
+def _mapping(document: Document, problems: list[Problem], *path: str) -> Mapping[Any, Any]:
+    """The object at ``path``; empty where there is none, or something else, which is a problem."""
+    value: Any = document.body
+    for step in path:
+        value = value.get(step)
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    problems.append(Problem(document.place(path), f"{'.'.join(path)} is no object"))
+    return {}
+
+
+def _texts(values: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in values.items()}
 
 
 def _resource(document: Document, version: str, key: Key, found: Manifests) -> None:
@@ -118,18 +133,19 @@ def _resource(document: Document, version: str, key: Key, found: Manifests) -> N
         found.problems.append(Problem(document.place(("apiVersion",)), text))
         return
     problems = [*_shape(document, key), *_spec(document, kind)]
+    labels = _texts(_mapping(document, problems, "metadata", "labels"))
+    annotations = _texts(_mapping(document, problems, "metadata", "annotations"))
     known = found.resources.get(key)
     if known is not None:
         problems.append(Problem(document.place(("metadata", "name")), f"{key} is declared in {known.place} already"))
     found.problems += problems
     if problems:
         return
-    meta = document.body["metadata"]
     manifest = Manifest(
         key,
         json.loads(json.dumps(document.body.get("spec") or {}, default=str)),  # as an API server would hand it back
-        {str(k): str(v) for k, v in (meta.get("labels") or {}).items()},
-        {str(k): str(v) for k, v in (meta.get("annotations") or {}).items() if str(k).startswith(f"{GROUP}/")},
+        labels,
+        {name: text for name, text in annotations.items() if name.startswith(f"{GROUP}/")},
         document.place(),
     )
     if kind.is_run:

@@ -19,6 +19,12 @@ spec:
   clusterRef:
     name: main
 """
+V1 = """\
+apiVersion: v1
+kind: {}
+metadata:
+  name: n
+"""
 
 
 def loaded(folder: Path, text: str) -> Manifests:
@@ -49,6 +55,12 @@ def loaded(folder: Path, text: str) -> Manifests:
         ("- 1\n", "1:1", "is no object"),
         ("kind: KafkaTopic\n", "1:1", "has no apiVersion"),
         (f"{TOPIC}---\n{TOPIC}", "12:9", "KafkaTopic shop/orders is declared in"),
+        (TOPIC.replace("orders", "orders\n  labels: [1]"), "5:11", "metadata.labels is no object"),
+        (TOPIC.replace("orders", "orders\n  annotations: a"), "5:16", "metadata.annotations is no object"),
+        (V1.format("ConfigMap") + "data: [1]\n", "5:7", "data is no object"),
+        (V1.format("Secret") + "data: abc\n", "5:7", "data is no object"),
+        (V1.format("Secret") + "stringData: abc\n", "5:13", "stringData is no object"),
+        (V1.format("Namespace") + "  labels: [1]\n", "5:11", "metadata.labels is no object"),
     ],
 )
 def test_a_problem_says_where_it_is_and_what_was_meant(tmp_path: Path, text: str, where: str, what: str) -> None:
