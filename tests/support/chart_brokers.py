@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from kafkade.devstack import maven, parallel
+from kafkade.devstack.images import recipes
 from kafkade.devstack.java import QUICK_START, find_java
-from kafkade.devstack.kafka_config import broker_flags, to_properties, write_logging
+from kafkade.devstack.kafka_config import broker_flags, write_logging
 from kafkade.devstack.ports import HOST, accepts
 from kafkade.devstack.process import Process
-from support.chart_pods import Addresses, ChartPod, Secrets, pods, properties
+from support.chart_pods import Addresses, ChartPod, Secrets, pods
 
 _START_TIMEOUT = 90
 _STOP_TIMEOUT = 3
@@ -40,7 +41,9 @@ class ChartBrokers:
         self.addresses = addresses
         self._folder = folder
         self._processes: dict[str, Process] = {}
-        self._classpath = ":".join(str(jar) for jar in maven.fetch("kafka", version))
+        # as the image has it: a version without the wrapper is given a later one's, behind its own jars
+        wrapper = sorted(recipes.kafka_image(version).contexts["wrapper"].iterdir())
+        self._classpath = ":".join(str(jar) for jar in (*maven.fetch("kafka", version), *wrapper))
 
     def bootstrap(self, port: int = 9092) -> str:
         """Addresses of a listener of all brokers."""
@@ -112,13 +115,9 @@ class ChartBrokers:
         for container in pod.init.values():
             self._run(pod, container)
         environment = self.environment(pod)
-        if self.version < "3.7":
-            self.settings(pod).write_text(to_properties(properties(environment)))
-            words: list[str | Path] = ["kafka.tools.StorageTool", "format", "-c", self.settings(pod)]
-            words.append(f"--cluster-id={environment['CLUSTER_ID']}")
-        else:
-            words = ["kafka.docker.KafkaDockerWrapper", "setup", "--default-configs-dir", folder / "defaults"]
-            words += ["--mounted-configs-dir", folder / "mounted", "--final-configs-dir", folder / "config"]
+        words: list[str | Path] = ["kafka.docker.KafkaDockerWrapper", "setup"]
+        words += ["--default-configs-dir", folder / "defaults", "--mounted-configs-dir", folder / "mounted"]
+        words += ["--final-configs-dir", folder / "config"]
         done = self.java(*words, environment=environment)
         said = done.stdout + done.stderr
         assert done.returncode == 0 or "already formatted" in said, f"{pod.name}: {said}"

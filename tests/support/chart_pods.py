@@ -19,24 +19,6 @@ _LISTENER = re.compile(r"\b([A-Z]+)://:(\d+)")
 _FOLDERS = re.compile(r"(?:/var/lib/kafka/|/opt/kafka/|(?<![\w/])/)(data|bin|tls|tls-secret|kafka-tls|tmp)(?=/)")
 _INDEX = "apps.kubernetes.io/pod-index"
 
-NOT_PROPERTIES = frozenset(
-    {
-        "KAFKA_VERSION",
-        "KAFKA_HEAP_OPTS",
-        "KAFKA_LOG4J_OPTS",
-        "KAFKA_OPTS",
-        "KAFKA_JMX_OPTS",
-        "KAFKA_JVM_PERFORMANCE_OPTS",
-        "KAFKA_GC_LOG_OPTS",
-        "KAFKA_LOG4J_ROOT_LOGLEVEL",
-        "KAFKA_LOG4J_LOGGERS",
-        "KAFKA_TOOLS_LOG4J_LOGLEVEL",
-        "KAFKA_JMX_HOSTNAME",
-    }
-)
-"""Variables that the image's kafka.docker.KafkaDockerWrapper leaves out of server.properties."""
-
-
 Secrets = Mapping[str, Mapping[str, str]]
 """Name of a Secret -> key -> text."""
 
@@ -132,13 +114,3 @@ def pods(
 def _expand(text: str, known: Mapping[str, str]) -> str:
     """As the kubelet does; what is not known stays as it is."""
     return _REFERENCE.sub(lambda m: known.get(m[1], m[0]), text)
-
-
-def properties(environment: Mapping[str, str]) -> dict[str, str]:
-    """The rule of KIP-975 for images of versions that have no KafkaDockerWrapper: three underscores are a hyphen, two an
-    underscore, one a dot, without KAFKA_ and in lower case."""
-    return {
-        name.removeprefix("KAFKA_").lower().replace("_", ".").replace("...", "-").replace("..", "_"): value
-        for name, value in environment.items()
-        if name.startswith("KAFKA_") and name not in NOT_PROPERTIES
-    }
