@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
@@ -15,12 +14,3 @@ def kafka() -> Iterator[Kafka]:
     """One broker with every kind of listener, and an authorizer."""
     with Kafka(security=True, authorizer=True) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def log_levels() -> Iterator[None]:
-    """Commands that run in this process set the level of kafkade's log, which other tests read."""
-    logger = logging.getLogger("kafkade")
-    before = logger.level
-    yield
-    logger.setLevel(before)
