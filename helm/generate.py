@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "helm" / "kafkade" / "templates"
 HEAD = "{{{{- /* Made by helm/generate.py of {source}; change that instead. */ -}}}}\n"
 CRD_SWITCH = ".Values.crds.create"
-ADMISSION_SWITCH = ".Values.operator.admission.deletionProtection"
+# the operator's: there is one of it in a cluster, and a release of brokers alone leaves that to the one that has it
+ADMISSION_SWITCH = "and .Values.operator.enabled .Values.operator.admission.deletionProtection"
 
 _NAME = "  name: "
 _LABELS = '  labels:\n    {{- include "kafkade.operator.labels" $ | nindent 4 }}\n'

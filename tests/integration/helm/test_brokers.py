@@ -95,6 +95,12 @@ def test_value_sets_are_taken_by_a_real_api_server(name: str, judge: Judge) -> N
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
+def test_a_release_of_brokers_alone_has_nothing_of_the_whole_cluster() -> None:
+    """What there can be only one of is another release's, which may well be there, and Helm would refuse to share it."""
+    objects = render(ALONE, files=[DOCUMENT])
+    assert {o["metadata"].get("namespace") for o in objects} == {"kafka"}
+
+
 def test_the_documents_settings_are_the_values() -> None:
     """The settings that the platform's document has, and nothing else; and what they become."""
     settings = yaml.safe_load(DOCUMENT.read_text())
