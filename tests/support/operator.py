@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 class OperatorProcess:
@@ -87,6 +89,13 @@ class OperatorProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Its log as ``--log-format json`` gives it: each line an object that has the parts that all have."""
+        records = [json.loads(line) for line in self.log.read_text().splitlines()]
+        for record in records:
+            assert list(record)[:4] == ["time", "level", "logger", "message"], record
+        return records
 
     def tail(self, lines: int = 60) -> str:
         """The end of its log."""

@@ -14,6 +14,7 @@ from rich.text import Text
 from kafkade import __version__
 from kafkade.cli import dlq
 from kafkade.cli.apply import apply
+from kafkade.cli.logs import Level, LogFormat, set_up
 from kafkade.cli.plan import plan
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.add_typer(dlq.app, name="dlq")
 app.command()(plan)
 app.command()(apply)
 err = Console(stderr=True)
+log = logging.getLogger("kafkade")
 
 
 @app.command()
@@ -72,7 +74,14 @@ def run(
             help="Act only while this Lease is held: of several operators with the same one, one acts and the others wait.",
         ),
     ] = None,
-    log_level: Annotated[str, typer.Option(envvar="KAFKADE_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_level: Annotated[
+        Level,
+        typer.Option(envvar="KAFKADE_LOG_LEVEL", case_sensitive=False, help="Log this and what is graver."),
+    ] = Level.INFO,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(envvar="KAFKADE_LOG_FORMAT", help="Lines for people, or one JSON object a line."),
+    ] = LogFormat.TEXT,
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
     from kafkade.api.lease import LeaseName
@@ -81,27 +90,30 @@ def run(
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
 
+    set_up(log_level, log_format)
+
+    def refuse(problem: str, hint: str = "") -> typer.Exit:
+        if log_format is LogFormat.JSON:
+            log.critical("%s", "; ".join(filter(None, (problem, hint))))
+        else:
+            err.print("[bold red]error:[/]", Text(problem), soft_wrap=True)
+            if hint:
+                err.print("hint:", Text(hint), soft_wrap=True)
+        return typer.Exit(2)
+
     if bool(namespace) == all_namespaces:
-        err.print("[bold red]error:[/] give --namespace (once or more) or --all-namespaces, one of the two")
-        err.print("hint: kafkade run --all-namespaces needs the ClusterRole of deploy/rbac/cluster-wide.yaml")
-        raise typer.Exit(2)
+        raise refuse(
+            "give --namespace (once or more) or --all-namespaces, one of the two",
+            "kafkade run --all-namespaces needs the ClusterRole of deploy/rbac/cluster-wide.yaml",
+        )
     try:
         lease_name = LeaseName.parse(lease) if lease else None
     except ValueError as error:
-        err.print("[bold red]error:[/]", Text(f"--lease {error}"), soft_wrap=True)
-        raise typer.Exit(2) from None
-    logging.basicConfig(
-        level=log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        force=True,
-    )
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(log_level.upper())))
+        raise refuse(f"--lease {error}") from None
     try:
         run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name))
     except (MetricsRefused, LivenessRefused) as error:
-        err.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise refuse(str(error)) from None
 
 
 @app.command()

@@ -111,8 +111,10 @@ class Reporter:
         ready = condition(report.status or {}, "Ready") or {}
         well = ready.get("status") == "True" or ready.get("reason") in QUIET_REASONS
         level = logging.INFO if well else logging.WARNING
+        status, reason = ready.get("status"), ready.get("reason")
+        fields = {"ready": status, "reason": reason}
         log.log(
-            level, "%s: Ready=%s %s: %s", report.key, ready.get("status"), ready.get("reason"), ready.get("message")
+            level, "%s: Ready=%s %s: %s", report.key, status, reason, ready.get("message"), extra={"fields": fields}
         )
 
 

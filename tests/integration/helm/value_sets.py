@@ -18,6 +18,7 @@ OPERATOR: dict[str, Values] = {
     "scaled to nothing": {"operator": {"replicas": 0}},
     "two namespaces": {"operator": {"watch": {"namespaces": ["helm-values-shop", "helm-values-payments"]}}},
     "a selector": {"operator": {"watch": {"selector": "team in (a, b),!legacy"}, "logLevel": "DEBUG"}},
+    "a log for machines": {"operator": {"logFormat": "json"}},
     "an image by digest": {"operator": {"image": {"repository": "example.org/kafkade", "digest": _DIGEST}}},
     "an image by tag": {
         "operator": {"image": {"tag": "0.2.0-rc.1", "pullPolicy": "Always"}, "imagePullSecrets": [{"name": "pull"}]}
@@ -147,6 +148,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
     ),
     "a type": ({"operator": {"enabled": "yes"}}, "/operator/enabled", "got string, want boolean"),
     "a level": ({"operator": {"logLevel": "debug"}}, "/operator/logLevel", "value must be one of"),
+    "a form of the log": ({"operator": {"logFormat": "logfmt"}}, "/operator/logFormat", "value must be one of"),
     "a port": ({"operator": {"metrics": {"port": 80}}}, "/operator/metrics/port", "minimum: got 80, want 1,024"),
     "a quantity": (
         {"operator": {"resources": {"limits": {"memory": "512MB"}}}},

@@ -80,7 +80,8 @@ def schema(namespace: str, name: str, **fields: Any) -> dict[str, Any]:
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """All of it, for this file alone."""
     log = tmp_path_factory.mktemp("outages") / "operator.log"
-    with own_stack(log) as stack, Kafka(security=True) as kafka, Registry() as registry:
+    args = ("--all-namespaces", "--log-format", "json")
+    with own_stack(log, args) as stack, Kafka(security=True) as kafka, Registry() as registry:
         yield Ground(stack, kafka, registry)
 
 
@@ -369,3 +370,5 @@ def test_the_operator_lived_through_it_all(ground: Ground) -> None:
     assert ground.stack.operator.running
     log = ground.stack.operator.log.read_text(errors="replace")
     assert "Traceback" not in log, "outages are no defects"
+    told = ground.stack.operator.records()
+    assert any(r["logger"].startswith("kopf") for r in told), "Kopf tells of the API server that was away"

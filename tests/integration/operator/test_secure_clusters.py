@@ -87,7 +87,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """An API server, an operator and a Kafka of their own."""
     log = tmp_path_factory.mktemp("secure") / "operator.log"
     with (
-        own_stack(log, ("--all-namespaces", "--log-level", "DEBUG")) as stack,
+        own_stack(log, ("--all-namespaces", "--log-level", "DEBUG", "--log-format", "json")) as stack,
         Kafka(security=True, authorizer=True) as kafka,
     ):
         secured = Secured(stack, stack.namespace(NAMESPACE), kafka, KafkaView(kafka.bootstrap))
@@ -293,7 +293,11 @@ def test_nothing_secret_is_in_the_log_or_in_the_api(secured: Secured) -> None:
         places[kind] = secured.kubectl.run("get", kind, "-A", "-o", "json", "--show-managed-fields").stdout
     assert "AuthenticationFailed" in places["the operator's log"], "the log tells of what went on"
     assert json.loads(places["events"])["items"]
+    told = secured.stack.operator.records()
+    refused = [r for r in told if r.get("reason") == "AuthenticationFailed"]
+    assert {r["resource"]["kind"] for r in refused} >= {"KafkaCluster"}
+    assert {r["level"] for r in told} >= {"DEBUG", "INFO", "WARNING"}
     key = secured.kafka.client_key_pem.splitlines()[1]
     for word in (ADMIN[1], USER[1], WRONG, key):
-        for form in (word, base64.b64encode(word.encode()).decode()):
+        for form in (word, base64.b64encode(word.encode()).decode(), json.dumps(word)[1:-1]):
             assert [name for name, text in places.items() if form in text] == [], "a secret was told"
