@@ -1,4 +1,4 @@
-"""Comparing settings that Kafka keeps as text."""
+"""Reading and comparing settings that Kafka keeps as text."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def same_value(left: str, right: str, *, unordered: bool = False) -> bool:
         return float(left) == float(right)
     except ValueError:
         return False
+
+
+def number(text: str | None) -> int | None:
+    """The whole number, not below 0, that a setting holds; None for anything else."""
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 def _items(value: str) -> frozenset[str]:

@@ -14,11 +14,12 @@ from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import KafkadeError
 from kafkade.api.objects import Key
 from kafkade.api.plan import Plan, Step
+from kafkade.api.values import number
 from kafkade.clients.connection import Connection
 from kafkade.dlq.act import act
 from kafkade.dlq.desired import SourceFacts
 from kafkade.dlq.match import World, matched
-from kafkade.dlq.observe import sources
+from kafkade.dlq.observe import BROKERS_MAX_MESSAGE_BYTES, broker_setting, sources
 from kafkade.dlq.plan import Facts, plan
 from kafkade.dlq.reconcile import made_by, rule_of, world_of
 from kafkade.dlq.share.observe import ShareFacts, observe
@@ -32,6 +33,8 @@ class Expected:
 
     partitions: int | None = None
     max_message_bytes: int | None = None
+    by_default: bool = False
+    """Whether its max.message.bytes will be what the brokers have for topics without one of their own."""
 
 
 async def plans(
@@ -73,23 +76,35 @@ async def _plans(
             topics[key] = matched(rule, world)
         except KafkadeError as error:
             found[key] = Plan(error=error)
-    known = await sources(connection.kafka, there, sorted({t for names in topics.values() for t in names}))
-    facts = {name: _source(name, known, partitions, expected) for name in {*known, *expected}}
+    matching = sorted({t for names in topics.values() for t in names})
+    known = await sources(connection.kafka, there, matching)
+    known |= await _will_be(matching, known, partitions, expected, connection)
     for work in batch:
         if work.resource.key in topics:
             names = topics[work.resource.key]
-            found[work.resource.key] = await _one(work, names, world, facts, share, context)
+            found[work.resource.key] = await _one(work, names, world, known, share, context)
     return found
 
 
-def _source(
-    name: str, known: Mapping[str, SourceFacts], partitions: Mapping[str, int], expected: Mapping[str, Expected]
-) -> SourceFacts:
-    found, will = known.get(name), expected.get(name, Expected())
-    limit = will.max_message_bytes
-    if limit is None and found is not None:
-        limit = found.max_message_bytes
-    return SourceFacts(partitions[name], limit)
+async def _will_be(
+    topics: Sequence[str],
+    known: Mapping[str, SourceFacts],
+    partitions: Mapping[str, int],
+    expected: Mapping[str, Expected],
+    connection: Connection,
+) -> dict[str, SourceFacts]:
+    """Those of the ``topics`` that are about to be made or changed, as they will be. ``partitions``: of all topics then."""
+    changing = {name: expected[name] for name in topics if name in expected and name in partitions}
+    default: int | None = None
+    if any(will.by_default for will in changing.values()):
+        default = number(await broker_setting(connection, BROKERS_MAX_MESSAGE_BYTES))
+    facts = {}
+    for name, will in changing.items():
+        limit = default if will.by_default else will.max_message_bytes
+        if limit is None and not will.by_default and name in known:
+            limit = known[name].max_message_bytes
+        facts[name] = SourceFacts(partitions[name], limit)
+    return facts
 
 
 async def _one(

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from kafkade.api.errors import KafkadeError
+from kafkade.api.errors import KafkadeError, KafkaRequestFailed
+from kafkade.api.values import number
+from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.dlq.depth import Depth, depth
 from kafkade.dlq.desired import SourceFacts
@@ -16,6 +18,8 @@ from kafkade.dlq.redrive.ledger import group_of
 log = logging.getLogger("kafkade.dlq")
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
+BROKERS_MAX_MESSAGE_BYTES = "message.max.bytes"
+"""Setting of the brokers: what topics have that have no max.message.bytes of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,26 @@ async def sources(kafka: KafkaAdmin, partitions: Mapping[str, int], names: Colle
     facts = {}
     for name in present:
         found = configs[name]
-        value = None if isinstance(found, KafkadeError) else (e.value if (e := found.get(MAX_MESSAGE_BYTES)) else None)
-        facts[name] = SourceFacts(partitions[name], int(value) if value is not None and value.isdigit() else None)
+        entry = None if isinstance(found, KafkadeError) else found.get(MAX_MESSAGE_BYTES)
+        facts[name] = SourceFacts(partitions[name], None if entry is None else number(entry.value))
     return facts
+
+
+async def broker_setting(connection: Connection, name: str) -> str | None:
+    """A setting that all brokers have alike, as the first one that answers has it; None where it cannot be read.
+
+    A missing right must not keep the topics from being kept, so an error is no more than a line of the log.
+    """
+    for broker in connection.description.brokers:
+        try:
+            found = (await connection.kafka.broker_configs(broker.id)).get(name)
+        except KafkaRequestFailed:
+            continue  # this broker is down
+        except KafkadeError as error:
+            log.info("%s of the brokers is not known: %s", name, error.message)
+            return None
+        return None if found is None else found.value or ""
+    return None
 
 
 async def depths(kafka: KafkaAdmin, partitions: Mapping[str, int], names: Collection[str]) -> DepthFacts:

@@ -17,6 +17,7 @@ from kafkade.api.errors import (
 )
 from kafkade.api.kinds import DLQ_POLICY
 from kafkade.api.objects import Resource
+from kafkade.api.values import number
 from kafkade.dlq.desired import Child, SourceFacts, children
 from kafkade.dlq.match import Rule, World, holder
 from kafkade.dlq.model import SourceTopics
@@ -134,9 +135,8 @@ def _source(name: str, names: SourceTopics, facts: Facts) -> SourceFacts:
     if before is not None:
         # the source is gone for the moment or for good: what was made for it stays as it is
         partitions = before.spec.get("partitions")
-        limit = str((before.spec.get("config") or {}).get("max.message.bytes", ""))
-        known = int(limit) if limit.isdigit() else None
-        return SourceFacts(partitions if isinstance(partitions, int) else 1, known)
+        limit = (before.spec.get("config") or {}).get("max.message.bytes")
+        return SourceFacts(partitions if isinstance(partitions, int) else 1, number(str(limit)))
     raise TopicNotFound(f"topic {name} does not exist in Kafka yet; its dead-letter topic is made once it does")
 
 

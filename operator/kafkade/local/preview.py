@@ -19,7 +19,7 @@ from kafkade.api.errors import KafkadeError
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
-from kafkade.clients.connection import Connection
+from kafkade.api.values import number
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.foresee import Expected
@@ -103,8 +103,7 @@ class Preview:
     async def _policies(self, cluster: Key, topics: Sequence[Foreseen]) -> list[Foreseen]:
         """Policies, and then the KafkaTopics that they made and would make."""
         policies = self._view.members(cluster, DLQ_POLICY)
-        connection = self._connections.get(cluster)
-        expected = await self._expected(connection, topics) if policies and connection is not None else {}
+        expected = dict(filter(None, (_will_be(f) for f in topics if not f.observed)))
         found = await self._members(cluster, policies, partial(plan_policies, expected=expected))
         for policy in policies:
             if policy.deleted is not None:
@@ -114,23 +113,6 @@ class Preview:
         for resource in made:
             self._store.put(resource)
         return [*found, *await self._members(cluster, made, plan_topics)]
-
-    @staticmethod
-    async def _expected(connection: Connection, topics: Sequence[Foreseen]) -> dict[str, Expected]:
-        """Topics as they will be: a policy's own follow them."""
-        found = dict(filter(None, (_will_be(f) for f in topics if not f.observed)))
-        unsaid = [
-            name for name, will in found.items() if will.partitions is not None and will.max_message_bytes is None
-        ]
-        if unsaid and connection.description.brokers:
-            settings = await connection.kafka.broker_configs(connection.description.brokers[0].id)
-            entry = settings.get("message.max.bytes")
-            limit = (
-                int(entry.value) if entry is not None and entry.value is not None and entry.value.isdigit() else None
-            )
-            created = {step.topic.name for f in topics for step in f.plan.steps if isinstance(step, Create)}
-            found |= {name: replace(found[name], max_message_bytes=limit) for name in unsaid if name in created}
-        return found
 
     async def _cluster(self, resource: Resource) -> Foreseen:
         look = await self._connections.look(resource, [], self._view)
@@ -173,18 +155,19 @@ def _will_be(foreseen: Foreseen) -> tuple[str, Expected] | None:
         match step:
             case Create(topic=topic):
                 name = topic.name
-                will = Expected(topic.partitions, _number(topic.config.get(MAX_MESSAGE_BYTES)))
+                will = _limited(Expected(topic.partitions), topic.config.get(MAX_MESSAGE_BYTES))
             case AlterConfig(name=changed, new=new) if MAX_MESSAGE_BYTES in new:
                 name = changed
-                will = replace(will, max_message_bytes=_number(new[MAX_MESSAGE_BYTES]))
+                will = _limited(will, new[MAX_MESSAGE_BYTES])
             case AddPartitions(name=changed, new=count):
                 name = changed
                 will = replace(will, partitions=count)
     return None if name is None else (name, will)
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
+def _limited(will: Expected, limit: str | None) -> Expected:
+    """``limit`` None: the topic has none of its own."""
+    return replace(will, max_message_bytes=number(limit), by_default=limit is None)
 
 
 def _foreseen(resource: Resource, plan: Plan, *, paused: bool = False) -> Foreseen:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from kafkade.api.errors import KafkadeError, KafkaRequestFailed, NotSupportedByCluster
+from kafkade.api.errors import KafkadeError, NotSupportedByCluster
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka_features import SHARE_VERSION
 from kafkade.clients.model import ConfigEntry
+from kafkade.dlq.observe import broker_setting
 from kafkade.dlq.share.desired import NAME_PREFIX, TOPIC_NAME
-
-log = logging.getLogger("kafkade.dlq")
 
 NEEDED_LEVEL = 2
 """Of share.version: from here on brokers write dead letters (KIP-1191)."""
@@ -43,7 +41,7 @@ async def observe(connection: Connection, groups: Collection[str]) -> ShareFacts
     configs = await connection.kafka.group_configs(sorted(groups))
     if any(not isinstance(found, KafkadeError) and TOPIC_NAME not in found for found in configs.values()):
         return ShareFacts(error=_unsupported(f"these brokers know no group setting {TOPIC_NAME}"))
-    return ShareFacts(configs, await _prefix(connection))
+    return ShareFacts(configs, await broker_setting(connection, NAME_PREFIX))
 
 
 def _unsupported(found: str) -> NotSupportedByCluster:
@@ -51,17 +49,3 @@ def _unsupported(found: str) -> NotSupportedByCluster:
         f"dead letters of share groups (KIP-1191) need Kafka 4.4 with the feature {SHARE_VERSION} at {NEEDED_LEVEL}"
         f" (kafka-features.sh upgrade --feature {SHARE_VERSION}={NEEDED_LEVEL}), and {found}"
     )
-
-
-async def _prefix(connection: Connection) -> str | None:
-    """The first broker that answers knows it; a missing right leaves the check to the brokers."""
-    for broker in connection.description.brokers:
-        try:
-            found = (await connection.kafka.broker_configs(broker.id)).get(NAME_PREFIX)
-        except KafkaRequestFailed:
-            continue  # this broker is down
-        except KafkadeError as error:
-            log.info("%s of the brokers is not known: %s", NAME_PREFIX, error.message)
-            return None
-        return None if found is None else found.value or ""
-    return None
