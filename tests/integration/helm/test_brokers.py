@@ -49,7 +49,9 @@ VALUE_SETS: dict[str, Mapping[str, Any]] = {
             "monitoring": {"jmxExporter": {"image": {"repository": "agents/jmx", "tag": "1.5.0"}, "jar": "/jmx.jar"}}
         }
     },
-    "metrics-of-own-image": {"kafka": {"monitoring": {"jmxExporter": {"jar": "/opt/jmx.jar"}}}},
+    "metrics-of-own-image": {
+        "kafka": {"image": {"repository": "shop/kafka"}, "monitoring": {"jmxExporter": {"jar": "/opt/jmx.jar"}}}
+    },
     "places": {
         "kafka": {
             "spread": {"zones": "DoNotSchedule"},
@@ -182,7 +184,7 @@ def test_what_is_scraped(judge: Judge) -> None:
     (keep,) = monitor["endpoints"][0]["metricRelabelings"]
     assert re.fullmatch(keep["regex"], f"kafkade_cluster_brokers;{judge.namespace};kafka")
     assert not re.fullmatch(keep["regex"], f"kafkade_cluster_brokers;{judge.namespace};other")
-    agent = render({"kafka": {"monitoring": {"jmxExporter": {"jar": "/jmx.jar"}}}}, files=[DOCUMENT])
+    agent = render(VALUE_SETS["metrics-of-own-image"], files=[DOCUMENT])
     assert list(of_kind(agent, "ServiceMonitor")) == ["kafka"]
     assert "kafka-metrics" not in of_kind(agent, "Service")
     anyway = render({"operator": {"metrics": {"podMonitor": {"enabled": True}}}}, files=[DOCUMENT])
@@ -243,6 +245,14 @@ def test_further_properties() -> None:
         ({"listeners": {"plain": {"enabled": False}}}, "nobody could connect"),
         ({"listeners": {"tls": {"enabled": True}}}, "kafka.tls.secretName"),
         ({"listeners": {"scram": {"enabled": True}}}, "kafka.listeners.scram.usersSecret"),
+        (
+            {"monitoring": {"enabled": True, "jmxExporter": {"image": {"repository": "agents/jmx"}}}},
+            "kafka.monitoring.jmxExporter.jar: say where in the image agents/jmx",
+        ),
+        (
+            {"monitoring": {"enabled": True, "jmxExporter": {"jar": "/opt/jmx.jar"}}},
+            "/opt/jmx.jar is not in the image of Kafka that the chart takes by itself",
+        ),
     ],
 )
 def test_mistakes_are_refused(values: dict[str, Any], said: str) -> None:

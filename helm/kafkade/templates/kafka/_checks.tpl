@@ -75,6 +75,7 @@ broker.id: kafka.controllers.enabled
 {{- end -}}
 {{- end -}}
 {{- include "kafkade.kafka.checkListeners" . -}}
+{{- include "kafkade.kafka.checkAgent" . -}}
 {{- include "kafkade.kafka.checkChange" . -}}
 {{- end -}}
 
@@ -89,6 +90,20 @@ broker.id: kafka.controllers.enabled
 {{- end -}}
 {{- if and $listeners.scram.enabled (not $listeners.scram.usersSecret) -}}
 {{- fail "kafka.listeners.scram.usersSecret: SCRAM needs a Secret with username and password of the first user" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* An agent that is not where it is looked for keeps brokers from starting, and the pods before it from being replaced. */}}
+{{- define "kafkade.kafka.checkAgent" -}}
+{{- $kafka := .Values.kafka -}}
+{{- $agent := $kafka.monitoring.jmxExporter -}}
+{{- if $kafka.monitoring.enabled -}}
+{{- if and $agent.image.repository (not $agent.jar) -}}
+{{- fail (printf "kafka.monitoring.jmxExporter.jar: say where in the image %s the agent's jar is" $agent.image.repository) -}}
+{{- end -}}
+{{- if and $agent.jar (not $agent.image.repository) (not $kafka.image.repository) -}}
+{{- fail (printf "kafka.monitoring.jmxExporter.jar: %s is not in the image of Kafka that the chart takes by itself, which has no agent. Give an image that it is copied from (kafka.monitoring.jmxExporter.image.repository), or an image of Kafka that has it (kafka.image.repository)" $agent.jar) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
