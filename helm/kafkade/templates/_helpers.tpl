@@ -1,10 +1,23 @@
 {{/* Names and labels that all templates share. */}}
 
-{{/* The operator's name: the release's, with -kafkade unless it says so already. At most 63 characters, as labels are. */}}
+{{/*
+The operator's name: the release's, with -kafkade unless it says so already. At most 55 characters: a Service may have 63, and
+that for metrics has -metrics behind it.
+*/}}
 {{- define "kafkade.fullname" -}}
-{{- $given := .Values.operator.fullnameOverride -}}
-{{- $name := ternary .Release.Name (printf "%s-kafkade" .Release.Name) (contains "kafkade" .Release.Name) -}}
-{{- default $name $given | trunc 63 | trimSuffix "-" -}}
+{{- $name := .Release.Name -}}
+{{- if not (contains "kafkade" $name) -}}
+{{- $name = printf "%s-kafkade" ($name | trunc 47 | trimSuffix "-") -}}
+{{- end -}}
+{{- default $name .Values.operator.fullnameOverride -}}
+{{- end -}}
+
+{{/*
+The release's name as it begins those of StatefulSets. They have at most 52 characters, since their pods carry the name with a
+hash as a label's value: -kafka-controller leaves 35.
+*/}}
+{{- define "kafkade.releaseName" -}}
+{{- .Release.Name | trunc 35 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* Name and version of the chart, as a label's value. */}}

@@ -24,6 +24,9 @@ GUIDE = ROOT / "docs" / "guides" / "brokers.md"
 ALONE = {"operator": {"enabled": False}, "crds": {"create": False}}
 """Without what other tests look at."""
 
+LONG = "orders-" * 7 + "2027"
+"""53 characters, the most that Helm takes for a release."""
+
 ON = {"kafka": {"enabled": True}}
 TLS = {"tls": {"secretName": "kafka-tls"}}
 SCRAM = {"enabled": True, "usersSecret": "kafka-admin"}
@@ -101,6 +104,22 @@ def test_a_release_of_brokers_alone_has_nothing_of_the_whole_cluster() -> None:
     """What there can be only one of is another release's, which may well be there, and Helm would refuse to share it."""
     objects = render(ALONE, files=[DOCUMENT])
     assert {o["metadata"].get("namespace") for o in objects} == {"kafka"}
+
+
+@pytest.mark.parametrize("release", [LONG, f"kafkade-{LONG}"[:53]])
+def test_the_longest_name_of_a_release_gives_valid_names(release: str, judge: Judge) -> None:
+    metrics = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "dashboard")}
+    values = {
+        "operator": {"metrics": metrics},
+        "kafka": {"controllers": {"enabled": True}, **VALUE_SETS["metrics-by-agent"]["kafka"]},
+        "crds": {"create": False},
+    }
+    objects = render(values, release=release, namespace=judge.namespace, files=[DOCUMENT])
+    judge.check(objects)
+    sets = of_kind(objects, "StatefulSet")
+    assert len(sets) == 3
+    # pods are labelled with the name of their set and a hash of ten figures (controller-revision-hash)
+    assert max(len(f"{name}-{'1' * 10}") for name in sets) <= 63
 
 
 def test_the_documents_settings_are_the_values() -> None:

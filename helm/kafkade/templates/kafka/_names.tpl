@@ -2,7 +2,7 @@
 
 {{/* The brokers': the release's with -kafka behind it; a release that is named kafka is named well enough. */}}
 {{- define "kafkade.kafka.fullname" -}}
-{{- ternary "kafka" (printf "%s-kafka" (.Release.Name | trunc 40 | trimSuffix "-")) (eq .Release.Name "kafka") -}}
+{{- ternary "kafka" (printf "%s-kafka" (include "kafkade.releaseName" .)) (eq .Release.Name "kafka") -}}
 {{- end -}}
 
 {{/* Pods that are controllers and nothing else, where kafka.controllers.enabled asks for them. */}}

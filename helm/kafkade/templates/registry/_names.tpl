@@ -1,7 +1,7 @@
 {{/* Names and labels of the schema registry. */}}
 
 {{- define "kafkade.registry.fullname" -}}
-{{ .Release.Name | trunc 40 | trimSuffix "-" }}-schema-registry
+{{ include "kafkade.releaseName" . }}-schema-registry
 {{- end -}}
 
 {{- define "kafkade.registry.selectorLabels" -}}
