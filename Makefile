@@ -45,13 +45,15 @@ check: $(READY) ## formatting, lint, types, layers, fresh CRDs, reference and ma
 	$(BIN)/kafkade crds --check crds
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python helm/generate.py --check
+	$(BIN)/python helm/dashboards.py --check
 	$(BIN)/python helm/render.py --check
 	$(BIN)/python deploy/argocd/generate.py --check
 
-crds: $(READY) ## write crds/, the chart's copy and docs/reference/ from the types in operator/kafkade/api
+crds: $(READY) ## write crds/, the chart's copy, its dashboards and docs/reference/
 	$(BIN)/kafkade crds crds
 	$(BIN)/python docs/generate.py
 	$(BIN)/python helm/generate.py
+	$(BIN)/python helm/dashboards.py
 	$(BIN)/python deploy/argocd/generate.py
 
 manifests: crds ## render deploy/operator.yaml from the chart

@@ -16,6 +16,9 @@ CHART = ROOT / "helm" / "kafkade"
 
 def script(name: str) -> ModuleType:
     """A script of helm/ as a module."""
+    folder = str(ROOT / "helm")
+    if folder not in sys.path:
+        sys.path.append(folder)  # they import each other
     spec = spec_from_file_location(f"helm_{name}", ROOT / "helm" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

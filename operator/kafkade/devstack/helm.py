@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from . import golang
 from .errors import DevStackError
@@ -85,8 +87,15 @@ def kubeconform(manifests: str, schemas: Sequence[str | Path]) -> None:
         raise DevStackError(f"kubeconform refuses manifests:\n{done.stdout}{done.stderr}")
 
 
-def parse_promql(expressions: Sequence[str]) -> None:
-    """Parse expressions of Prometheus by its own parser; each is one line.
+class Selector(NamedTuple):
+    """A metric that an expression asks for, and the labels that it selects, groups or matches it by."""
+
+    metric: str
+    labels: frozenset[str]
+
+
+def parse_promql(expressions: Sequence[str]) -> list[list[Selector]]:
+    """Parse expressions of Prometheus by its own parser; each is one line. Returns what each asks for.
 
     Raises:
         DevStackError: it names the first one that is none, and why.
@@ -96,3 +105,7 @@ def parse_promql(expressions: Sequence[str]) -> None:
     done = subprocess.run([str(program)], input=given, capture_output=True, text=True, timeout=_TIMEOUT)
     if done.returncode != 0:
         raise DevStackError(f"no PromQL: {done.stderr.strip()}")
+    return [
+        [Selector(found["metric"], frozenset(found["labels"])) for found in json.loads(line)]
+        for line in done.stdout.splitlines()
+    ]

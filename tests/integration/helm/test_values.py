@@ -15,6 +15,7 @@ from kafkade.devstack import golang
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm, parse_promql
 from support.chart import CHART, ROOT, objects, script
+from support.dashboards import asked
 
 
 def write(folder: Path, values: Values) -> Path:
@@ -140,16 +141,17 @@ def test_what_is_rendered_follows_the_values(offline: Helm, tmp_path: Path) -> N
     assert ("Deployment", "helm-values/shop-kafkade") in made
 
 
-def test_alerts_and_dashboard_are_promql(offline: Helm, tmp_path: Path) -> None:
+def test_alerts_and_dashboards_are_promql(offline: Helm, tmp_path: Path) -> None:
     """By Prometheus' own parser; Grafana puts text in the place of its variables before it asks."""
-    values = {"operator": {"metrics": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}}
+    values = {"operator": {"metrics": {"prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}}}
     made = render(offline, tmp_path, values)
     rules = made["PrometheusRule", "helm-values/kafkade"]["spec"]["groups"][0]["rules"]
-    dashboard = json.loads(made["ConfigMap", "helm-values/kafkade-dashboard"]["data"]["kafkade.json"])
-    targets = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    files = made["ConfigMap", "helm-values/kafkade-dashboards"]["data"]
+    assert {name: json.loads(text) for name, text in files.items()} == {
+        f"kafkade-{board.name}.json": board.to_json() for board in script("dashboards").DASHBOARDS
+    }
     assert len(rules) >= 15
-    assert len(targets) >= 19
-    parse_promql([*(rule["expr"] for rule in rules), *targets])
+    parse_promql([*(rule["expr"] for rule in rules), *(found.expr for found in asked())])
     with pytest.raises(DevStackError, match="unclosed left parenthesis"):
         parse_promql(["sum(up"])
 

@@ -111,7 +111,7 @@ OPERATOR: dict[str, Values] = {
             }
         }
     },
-    "a dashboard": {"operator": {"metrics": {"dashboard": {"enabled": True, "annotations": {"folder": "Kafka"}}}}},
+    "dashboards": {"operator": {"metrics": {"dashboards": {"enabled": True, "annotations": {"folder": "Kafka"}}}}},
     "a network policy": {"operator": {"networkPolicy": {"enabled": True}}},
     "a closed network policy": {
         "operator": {

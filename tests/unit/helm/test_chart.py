@@ -16,9 +16,10 @@ from kafkade.clients.kube import KubeClient
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.metrics import LeaderMetric, registry
 from support.chart import CHART, ROOT, objects, script
+from support.dashboards import asked
 
 RULES = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["rules"]
-DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
+BOARDS = [json.loads(file.read_text()) for file in sorted((CHART / "files" / "dashboards").glob("*.json"))]
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -67,7 +68,8 @@ def test_the_default_values_are_valid() -> None:
     assert [error.message for error in Draft7Validator(SCHEMA).iter_errors(VALUES)] == []
 
 
-_SUFFIX = {"counter": "_total", "info": "_info", "histogram": "_bucket"}
+_SUFFIX = {"counter": "_total", "info": "_info"}
+_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 
 def _objects(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,29 +137,43 @@ def test_the_alerts_are_those_of_the_reference() -> None:
 
 
 def _expressions() -> list[str]:
-    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
-    variables = [v["definition"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"]
-    return (
-        [rule["expr"] for rule in RULES] + panels + [re.sub(r"label_values\((.*), \w+\)", r"\1", v) for v in variables]
-    )
+    return [rule["expr"] for rule in RULES] + [found.expr for found in asked()]
 
 
-def test_alerts_and_dashboard_ask_for_metrics_that_there_are() -> None:
+def test_alerts_and_dashboards_ask_for_metrics_that_there_are() -> None:
+    """Their labels too, and by Prometheus' own parser: tests/integration/operator/test_dashboards.py."""
     families = registry((*Engine(KubeClient(), Scope(frozenset(), None)).collectors, LeaderMetric())).collect()
-    served = {f"{family.name}{_SUFFIX.get(family.type, '')}" for family in families}
-    asked = {
+    served = {
+        f"{family.name}{suffix}"
+        for family in families
+        for suffix in (_HISTOGRAM if family.type == "histogram" else (_SUFFIX.get(family.type, ""),))
+    }
+    names = {
         name
         for expression in _expressions()
         for name in re.findall(r"[a-z_]+", re.sub(r"\{[^}]*\}|\[[^]]*\]|\$\w+", "", expression))
         if name not in _WORDS
     }
-    assert asked >= {"kafkade_dlq_records", "process_cpu_seconds_total", "kafkade_build_info"}
-    assert asked - served == set()
+    assert names >= {"kafkade_dlq_records", "process_cpu_seconds_total", "kafkade_build_info"}
+    assert names - served == set()
 
 
-def test_the_dashboard_is_laid_out_without_overlaps() -> None:
+def test_the_dashboards_are_fresh() -> None:
+    dashboards = script("dashboards")
+    assert dashboards.stale(dashboards.files()) == [], "run `make crds`"
+
+
+def test_a_row_that_does_not_fill_the_width_is_refused() -> None:
+    panels = script("panels")
+    row = (panels.lines("A", ("up", "")), panels.number("B", "up"))
+    with pytest.raises(ValueError, match="the row of 'A' is 18 columns wide, not 24"):
+        panels.Dashboard("x", "X", (), (row,)).to_json()
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
+def test_a_dashboard_is_laid_out_without_overlaps(board: dict[str, Any]) -> None:
     cells: set[tuple[int, int]] = set()
-    for panel in DASHBOARD["panels"]:
+    for panel in board["panels"]:
         place = panel["gridPos"]
         its = {
             (x, y)
@@ -167,4 +183,9 @@ def test_the_dashboard_is_laid_out_without_overlaps() -> None:
         assert max(x for x, _ in its) < 24
         assert not cells & its, panel["title"]
         cells |= its
-    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_dashboards_are_told_apart() -> None:
+    assert len(BOARDS) == 3
+    assert len({board["uid"] for board in BOARDS}) == len({board["title"] for board in BOARDS}) == len(BOARDS)

@@ -1,0 +1,289 @@
+"""Writes the chart's Grafana dashboards, helm/kafkade/files/dashboards/: the operator, topics, dead letters.
+
+``python helm/dashboards.py`` writes them; with ``--check`` it writes nothing and ends with 1 when one is stale. Panels are laid
+out row by row, and each query is one of Prometheus' that the tests hold against its own parser and a running operator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from panels import Dashboard, Variable, lines, number
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "helm" / "kafkade" / "files" / "dashboards"
+_NAMESPACE = Variable("namespace", "Namespace", "kafkade_resources")
+_HERE = 'namespace=~"$namespace"'
+_CLUSTER = f'{_HERE},cluster=~"$cluster"'
+_POLICY = f'{_HERE},policy=~"$policy"'
+
+OPERATOR = Dashboard(
+    "operator",
+    "kafkade: operator",
+    (_NAMESPACE,),
+    (
+        (
+            number(
+                "Clusters that do not answer",
+                f"count(kafkade_cluster_connected{{{_HERE}}} == 0) or vector(0)",
+                "KafkaClusters whose brokers did not answer at the last look.",
+                bad=True,
+            ),
+            number(
+                "Resources not Ready",
+                f'sum(kafkade_resources{{{_HERE},ready="False"}}) or vector(0)',
+                "Their condition Ready says why.",
+                bad=True,
+            ),
+            number("Resources", f"sum(kafkade_resources{{{_HERE}}}) or vector(0)", "Of all kinds."),
+            number(
+                "Version",
+                "max by (version) (kafkade_build_info)",
+                legend="{{version}}",
+                options={"textMode": "name", "colorMode": "none"},
+            ),
+        ),
+        (
+            lines(
+                "Resources",
+                (f"sum by (kind, reason) (kafkade_resources{{{_HERE}}})", "{{kind}} {{reason}}"),
+                text="By kind and reason.",
+            ),
+            lines(
+                "Resources that wait",
+                (f"kafkade_queue_depth{{{_HERE}}}", "{{namespace}}/{{cluster}} {{kind}}"),
+                text="By cluster and kind; those that are looked at included.",
+            ),
+        ),
+        (
+            lines(
+                "Looks a second",
+                ("sum by (kind, reason) (rate(kafkade_reconciles_total[5m]))", "{{kind}} {{reason}}"),
+                text="By kind and what they came to.",
+                unit="ops",
+            ),
+            lines(
+                "Refusals and failures a second",
+                (
+                    'sum by (kind, reason) (rate(kafkade_reconciles_total{ready="False"}[5m]))',
+                    "{{kind}} {{reason}}",
+                ),
+                text="Looks that found a resource not to be as declared, by reason.",
+                unit="ops",
+            ),
+        ),
+        (
+            lines(
+                "Time of a batch, 95 of 100",
+                (
+                    "histogram_quantile(0.95, sum by (kind, le)"
+                    " (rate(kafkade_reconcile_batch_duration_seconds_bucket[5m])))",
+                    "{{kind}}",
+                ),
+                text="From its first check to its last status, by kind.",
+                unit="s",
+            ),
+            lines(
+                "Time of a batch, mean",
+                (
+                    "sum by (kind) (rate(kafkade_reconcile_batch_duration_seconds_sum[5m]))"
+                    " / sum by (kind) (rate(kafkade_reconcile_batch_duration_seconds_count[5m]))",
+                    "{{kind}}",
+                ),
+                text="By kind.",
+                unit="s",
+            ),
+        ),
+        (
+            lines(
+                "Memory of the operator",
+                ("process_resident_memory_bytes and on (job, instance) kafkade_build_info", "{{pod}}"),
+                text="Resident.",
+                unit="bytes",
+                width=8,
+            ),
+            lines(
+                "CPU of the operator",
+                ("rate(process_cpu_seconds_total[5m]) and on (job, instance) kafkade_build_info", "{{pod}}"),
+                text="Seconds a second.",
+                width=8,
+            ),
+            lines(
+                "Who acts",
+                ("kafkade_leader", "{{pod}}"),
+                text="1 for the replica that holds the Lease, 0 for those that wait.",
+                width=8,
+                limits={"min": 0, "max": 1},
+            ),
+        ),
+    ),
+)
+
+TOPICS = Dashboard(
+    "topics",
+    "kafkade: topics",
+    (_NAMESPACE, Variable("cluster", "Cluster", f"kafkade_cluster_connected{{{_HERE}}}")),
+    (
+        (
+            number(
+                "Partitions without a leader",
+                f"sum(kafkade_cluster_offline_partitions{{{_CLUSTER}}}) or vector(0)",
+                "They can be neither written nor read.",
+                bad=True,
+            ),
+            number(
+                "Partitions under-replicated",
+                f"sum(kafkade_cluster_under_replicated_partitions{{{_CLUSTER}}}) or vector(0)",
+                "With fewer in-sync replicas than replicas.",
+                bad=True,
+            ),
+            number("Topics", f"sum(kafkade_cluster_topics{{{_CLUSTER}}}) or vector(0)", "Internal ones included."),
+            number("Brokers", f"sum(kafkade_cluster_brokers{{{_CLUSTER}}}) or vector(0)", "That are up."),
+        ),
+        (
+            lines(
+                "Brokers",
+                (f"kafkade_cluster_brokers{{{_CLUSTER}}}", "{{namespace}}/{{cluster}}"),
+                text="That are up; no line while a cluster does not answer.",
+                width=8,
+            ),
+            lines(
+                "Partitions",
+                (f"kafkade_cluster_partitions{{{_CLUSTER}}}", "{{namespace}}/{{cluster}}"),
+                text="Of all topics.",
+                width=8,
+            ),
+            lines(
+                "Partitions under-replicated, without a leader",
+                (
+                    f"kafkade_cluster_under_replicated_partitions{{{_CLUSTER}}}",
+                    "{{namespace}}/{{cluster}} under-replicated",
+                ),
+                (f"kafkade_cluster_offline_partitions{{{_CLUSTER}}}", "{{namespace}}/{{cluster}} without a leader"),
+                width=8,
+            ),
+        ),
+    ),
+)
+
+DEAD_LETTERS = Dashboard(
+    "dead-letters",
+    "kafkade: dead letters",
+    (_NAMESPACE, Variable("policy", "Policy", f"kafkade_dlq_policy_counted{{{_HERE}}}")),
+    (
+        (
+            number(
+                "Dead letters that wait",
+                f"sum(max by (cluster, topic) (kafkade_dlq_records{{{_POLICY}}})) or vector(0)",
+                "Of all policies chosen above; a topic of two policies counts once.",
+            ),
+            number(
+                "Oldest",
+                f"max(kafkade_dlq_oldest_record_age_seconds{{{_POLICY}}})",
+                "Age of the oldest dead letter that waits.",
+                unit="s",
+            ),
+            number(
+                "Policies with a limit passed",
+                f"sum(kafkade_dlq_policy_alert{{{_POLICY}}}) or vector(0)",
+                "Condition Alert of a KafkaDLQPolicy.",
+                bad=True,
+            ),
+            number(
+                "Policies not counted",
+                f"count(kafkade_dlq_policy_counted{{{_POLICY}}} == 0) or vector(0)",
+                "Their numbers are not known: condition Ready says why.",
+                bad=True,
+            ),
+        ),
+        (
+            lines(
+                "Dead letters that wait",
+                (f"max by (cluster, topic) (kafkade_dlq_records{{{_POLICY}}})", "{{cluster}} {{topic}}"),
+                text="By topic: they are there and were not put back.",
+            ),
+            lines(
+                "Age of the oldest",
+                (
+                    f"max by (cluster, topic) (kafkade_dlq_oldest_record_age_seconds{{{_POLICY}}})",
+                    "{{cluster}} {{topic}}",
+                ),
+                text="By topic. No line where nothing waits.",
+                unit="s",
+            ),
+        ),
+        (
+            lines(
+                "Dead letters that come, a minute",
+                (
+                    f"max by (cluster, topic) (rate(kafkade_dlq_arrived_records_total{{{_POLICY}}}[5m])) * 60",
+                    "{{cluster}} {{topic}}",
+                ),
+                text="By topic, over five minutes.",
+            ),
+            lines(
+                "Growth as alerts see it",
+                (
+                    f"max by (cluster, topic) (kafkade_dlq_growth_records_per_minute{{{_POLICY}}})",
+                    "{{cluster}} {{topic}}",
+                ),
+                text="Records a minute between the last two counts: what spec.alert.growthPerMinute is held against.",
+            ),
+        ),
+        (
+            lines(
+                "Redrives",
+                (f"kafkade_redrive_records{{{_HERE}}}", "{{namespace}}/{{redrive}} {{outcome}}"),
+                text="Records of each KafkaDLQRedrive by what became of them.",
+                width=24,
+            ),
+        ),
+    ),
+)
+
+DASHBOARDS = (OPERATOR, TOPICS, DEAD_LETTERS)
+
+
+def files() -> dict[Path, str]:
+    """The text of each file by its path."""
+    return {
+        FOLDER / f"{board.name}.json": json.dumps(board.to_json(), indent=1, ensure_ascii=False) + "\n"
+        for board in DASHBOARDS
+    }
+
+
+def stale(made: dict[Path, str]) -> list[Path]:
+    """Files that are not as they should be, and files that nothing makes."""
+    surplus = [path for path in FOLDER.glob("*") if path not in made]
+    return surplus + [
+        path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def main() -> int:
+    """Write the files, or say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when a file is stale")
+    check = parser.parse_args().check
+    made = files()
+    found = stale(made)
+    for path in found:
+        sys.stdout.write(f"{'stale: ' if check else ''}{path.relative_to(ROOT)}\n")
+        if check:
+            continue
+        if path in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made[path], encoding="utf-8")
+        else:
+            path.unlink()
+    if check and found:
+        sys.stderr.write("hint: run `make crds` and commit the result\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
