@@ -92,7 +92,7 @@ def pages() -> dict[str, str]:
     return result
 
 
-COMMANDS = ("plan", "apply")
+COMMANDS = ("plan", "apply", "export")
 """Commands that have a section in commands.md."""
 
 
@@ -103,7 +103,8 @@ def commands_page() -> str:
         HEAD,
         "# Commands",
         "",
-        "Guide: [plan and apply](../guides/plan-and-apply.md). `kafkade --help` lists all.",
+        "Guides: [plan and apply](../guides/plan-and-apply.md), [export and import](../guides/export-and-import.md)."
+        " `kafkade --help` lists all.",
     ]
     for name in COMMANDS:
         command = known[name]

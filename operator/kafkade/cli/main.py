@@ -14,6 +14,7 @@ from rich.text import Text
 from kafkade import __version__
 from kafkade.cli import dlq
 from kafkade.cli.apply import apply
+from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
 from kafkade.cli.plan import plan
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(dlq.app, name="dlq")
 app.command()(plan)
 app.command()(apply)
+app.command()(export)
 err = Console(stderr=True)
 log = logging.getLogger("kafkade")
 

@@ -49,3 +49,28 @@ RegistryUrl = Annotated[
     ),
 ]
 Topic = Annotated[str, typer.Argument(help="The dead-letter topic.")]
+
+
+class Manifest(StrEnum):
+    """Forms of manifests on stdout."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+ManifestOutput = Annotated[
+    Manifest,
+    typer.Option("--output", "-o", help="Form of the manifests on stdout: a stream of YAML, or a List as JSON."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-d",
+        metavar="FOLDER",
+        help="Write a file for each resource: topics/orders.yaml; default: all of it to stdout.",
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="With --out: overwrite files that say something else; else nothing is written.")
+]

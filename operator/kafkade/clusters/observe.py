@@ -44,7 +44,7 @@ async def observe(kafka: KafkaAdmin, registry: RegistryClient | None, *, with_se
     try:
         description = await kafka.describe_cluster()
         features = await kafka.features()
-        settings = await _settings(kafka, description) if with_settings else None
+        settings = await broker_settings(kafka, description) if with_settings else None
         return ClusterFacts(description, features, settings, await probing if probing is not None else None)
     finally:
         if probing is not None and not probing.done():
@@ -58,7 +58,8 @@ async def _probe(registry: RegistryClient) -> RegistryProbe:
         return RegistryProbe("Unknown", False, error.message)
 
 
-async def _settings(kafka: KafkaAdmin, description: ClusterDescription) -> BrokerSettings | KafkadeError:
+async def broker_settings(kafka: KafkaAdmin, description: ClusterDescription) -> BrokerSettings | KafkadeError:
+    """Settings of a broker that is up, and the cluster-wide ones; the error that kept them away instead."""
     refused: KafkadeError = ClusterUnreachable("no broker is up to ask for its settings")
     for broker in description.brokers:
         try:

@@ -14,7 +14,7 @@ from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
 
 NOT_SET = "not set"
 _UNORDERED = frozenset({"log.cleanup.policy"})
-_PER_LISTENER = "listener.name."
+PER_LISTENER = "listener.name."
 """Settings of one listener (KIP-226) are legal although no broker lists those that are not set."""
 
 
@@ -54,7 +54,7 @@ def plan(
 
 
 def _refusal(declared: Mapping[str, str], known: Mapping[str, ConfigEntry]) -> KafkadeError | None:
-    unknown = [key for key in sorted(declared) if key not in known and not key.startswith(_PER_LISTENER)]
+    unknown = [key for key in sorted(declared) if key not in known and not key.startswith(PER_LISTENER)]
     if unknown:
         return InvalidConfig("; ".join(_unknown(key, known) for key in unknown))
     static = [key for key in sorted(declared) if key in known and known[key].read_only]

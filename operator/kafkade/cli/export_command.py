@@ -1,0 +1,114 @@
+"""What ``kafkade export`` does: read, say it in resources, hand them over."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from kafkade.api.errors import InvalidSpec
+from kafkade.api.policy import INTERNAL_TOPICS
+from kafkade.cli.connection import access_from
+from kafkade.cli.manifests_out import counted, hand_over
+from kafkade.cli.options import Manifest
+from kafkade.cli.output import ProgressLine, errors_reported, printable, warn
+from kafkade.cli.plan_command import quiet
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clusters.connect import Access
+from kafkade.exports import read
+from kafkade.exports.cluster import cluster_draft
+from kafkade.exports.model import Exported, Target
+from kafkade.exports.select import Selection, internal
+from kafkade.exports.topics import topic_drafts
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is to be exported, and from where."""
+
+    bootstrap: str
+    command_config: Path | None
+    topics: tuple[str, ...]
+    exclude: tuple[str, ...]
+    internal: bool
+    namespace: str
+    cluster: str
+    with_cluster: bool
+
+    @property
+    def target(self) -> Target:
+        """Where resources go.
+
+        Raises:
+            InvalidSpec: one of the names is none that Kubernetes takes.
+        """
+        for option, name in (("--namespace", self.namespace), ("--cluster-name", self.cluster)):
+            if not _NAME.fullmatch(name):
+                raise InvalidSpec(f"{option} {name}: only lowercase letters, digits and '-'")
+        return Target(self.namespace, self.cluster, self.with_cluster)
+
+
+def export_command(export: Export, out: Path | None, force: bool, output: Manifest) -> None:
+    """Print or write the manifests; exit as it went."""
+    quiet()
+    with errors_reported():
+        target = export.target
+        selection = Selection.of(export.topics, export.exclude, "--topics")
+        access = access_from(export.bootstrap, export.command_config, None)
+        found = asyncio.run(_exported(export, selection, target, access))
+        for note in found.notes:
+            typer.echo(f"note: {printable(note)}", err=True)
+        for failed in found.failed:
+            warn(failed)
+        hand_over(found.drafts, out, force=force, output=output)
+    typer.echo(f"exported: {counted(found.drafts)}", err=True)
+    if found.failed:
+        typer.echo(f"error: {len(found.failed)} could not be read, so the export is not whole", err=True)
+        raise typer.Exit(1)
+
+
+async def _exported(export: Export, selection: Selection, target: Target, access: Access) -> Exported:
+    kafka, line = KafkaAdmin(access.kafka), ProgressLine(bar=True)
+    found = Exported()
+    try:
+        names = _chosen(await kafka.topics(), selection, export, found)
+        facts = await read.topic_facts(kafka, names, _telling(line, "topics"))
+        if target.with_cluster:
+            found.add(cluster_draft(access.kafka, access.registry, await read.settings(kafka, found), target))
+        found.add(topic_drafts(facts, target, frozenset()))
+    finally:
+        line.end()
+        await kafka.close()
+    return found
+
+
+def _chosen(there: dict[str, int], selection: Selection, export: Export, found: Exported) -> list[str]:
+    """Names of the topics to export; what is left out is noted.
+
+    Raises:
+        InvalidSpec: patterns were given, and no topic fits them.
+    """
+    names = [name for name in there if name in selection and name not in INTERNAL_TOPICS]
+    chosen = [name for name in names if export.internal or not internal(name)]
+    if export.topics and not names:
+        given = " ".join(export.topics)
+        raise InvalidSpec(f"--topics {given}: no topic fits; {len(there)} can be seen at {export.bootstrap}")
+    if len(chosen) < len(names):
+        out = sorted(set(names) - set(chosen))
+        shown = ", ".join(out[:5]) + (", …" if len(out) > 5 else "")
+        found.notes.append(f"{len(out)} internal topics are left out (--internal takes them too): {shown}")
+    return chosen
+
+
+def _telling(line: ProgressLine, what: str) -> Callable[[int, int], None]:
+    def told(done: int, of: int) -> None:
+        if line.due:
+            line.tell(f"{what}: {done} of {of}", done, of)
+
+    return told
