@@ -24,8 +24,8 @@ from kafkade.clients.model import ConfigSource
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
 from kafkade.dlq.share.steps import SetGroupConfig
 from kafkade.engine.gates import CLUSTER_REASONS
-from kafkade.local.documents import Place
 from kafkade.local.preview import Foreseen
+from kafkade.local.problems import Place
 from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility, UnsetCompatibility
 from kafkade.topics.steps import AddPartitions, Adopt, AlterConfig, AnnounceReassignment, Create, Delete
 

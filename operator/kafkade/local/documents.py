@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
+from kafkade.local.problems import Place, Problem, Rule
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where something stands. Lines and columns count from 1; 0: the file as a whole."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with a manifest, and where."""
-
-    place: Place
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +24,8 @@ class Document:
     file: str
     body: Mapping[str, Any]
     node: yaml.Node = field(repr=False)
+    text: str = field(repr=False)
+    """Of the whole file."""
 
     def place(self, path: Sequence[str | int] = (), *, of_key: bool = False) -> Place:
         """Where the field at ``path`` stands, or the nearest one above it that is there; ``of_key``: where its name does."""
@@ -56,6 +37,22 @@ class Document:
             name, node = found
             mark = name.start_mark if of_key else node.start_mark
         return _place(self.file, mark)
+
+    def place_in(self, path: Sequence[str | int], line: int, column: int) -> Place:
+        """Where a line and column of the text at ``path`` stand in the file; the text itself where that cannot be said.
+
+        It can be said of literal texts (``|``): their lines are lines of the file, further to the right.
+        """
+        node: yaml.Node | None = self.node
+        for step in path:
+            found = _child(node, step) if node is not None else None
+            node = None if found is None else found[1]
+        if not isinstance(node, yaml.ScalarNode) or node.style != "|":
+            return self.place(path)
+        first = node.start_mark.line + 1
+        lines = self.text.splitlines()[first : node.end_mark.line + 1]
+        indents = [len(text) - len(text.lstrip(" ")) for text in lines if text.strip()]
+        return Place(self.file, first + line, (indents[0] if indents else 0) + column)
 
 
 class _Strings(_Loader):  # type: ignore[misc]
@@ -82,19 +79,33 @@ _Strings.yaml_implicit_resolvers = {
 
 def read(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
     """All documents of files, folders (with the folders in them) and ``-`` (stdin), and what could not be read."""
+    problems: list[Problem] = []
+    texts = [found for path in paths for found in _texts(path, problems)]
+    documents, more = documents_of(texts)
+    return documents, problems + more
+
+
+def documents_of(texts: Iterable[tuple[str, bytes]]) -> tuple[list[Document], list[Problem]]:
+    """All documents of files that are given by name and content, and what is wrong with them."""
     documents: list[Document] = []
     problems: list[Problem] = []
-    for path in paths:
-        for name, text in _texts(path, problems):
-            try:
-                documents += _parse(name, text, problems)
-            except yaml.MarkedYAMLError as error:
-                mark = error.problem_mark or error.context_mark
-                place = Place(name) if mark is None else _place(name, mark)
-                problems.append(Problem(place, f"not YAML: {error.problem or error.context}"))
-            except yaml.YAMLError as error:
-                problems.append(Problem(Place(name), f"not YAML: {' '.join(str(error).split())}"))
+    for name, content in texts:
+        try:
+            documents += _parse(name, content.decode("utf-8-sig"), problems)
+        except UnicodeDecodeError as error:
+            problems.append(Problem(Place(name), f"is not UTF-8: byte {error.start}", Rule.SYNTAX))
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = Place(name) if mark is None else _place(name, mark)
+            problems.append(Problem(place, f"not YAML: {error.problem or error.context}", Rule.SYNTAX))
+        except yaml.YAMLError as error:
+            problems.append(Problem(Place(name), f"not YAML: {' '.join(str(error).split())}", Rule.SYNTAX))
     return documents, problems
+
+
+def is_manifest(path: PurePath) -> bool:
+    """Whether a file in a folder is read: by its suffix, and not hidden. ``path``: below that folder."""
+    return path.suffix in _SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
 def fingerprint(paths: Sequence[str]) -> frozenset[tuple[str, int, int]]:
@@ -110,29 +121,24 @@ def fingerprint(paths: Sequence[str]) -> frozenset[tuple[str, int, int]]:
     return frozenset(found)
 
 
-def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
+def _texts(path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
     if path == STDIN:
-        yield "<stdin>", sys.stdin.read()
+        yield "<stdin>", sys.stdin.buffer.read()
         return
     for file in _files(Path(path), problems):
         try:
-            yield str(file), file.read_text(encoding="utf-8-sig")
+            yield str(file), file.read_bytes()
         except OSError as error:
-            problems.append(Problem(Place(str(file)), f"cannot be read: {error.strerror or error}"))
-        except UnicodeDecodeError as error:
-            problems.append(Problem(Place(str(file)), f"is not UTF-8: byte {error.start}"))
+            problems.append(Problem(Place(str(file)), f"cannot be read: {error.strerror or error}", Rule.SYNTAX))
 
 
 def _files(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(
-        p
-        for p in path.rglob("*")
-        if p.suffix in _SUFFIXES and p.is_file() and not any(x.startswith(".") for x in p.relative_to(path).parts)
-    )
+    found = sorted(p for p in path.rglob("*") if is_manifest(p.relative_to(path)) and p.is_file())
     if not found:
-        problems.append(Problem(Place(str(path)), f"has no files that end in {', '.join(_SUFFIXES)}"))
+        text = f"has no files that end in {', '.join(_SUFFIXES)}"
+        problems.append(Problem(Place(str(path)), text, Rule.SYNTAX))
     return found
 
 
@@ -145,9 +151,10 @@ def _parse(name: str, text: str, problems: list[Problem]) -> Iterator[Document]:
             if body is None:
                 continue  # an empty document: a chart's file of which nothing was rendered
             if isinstance(body, Mapping):
-                yield from _items(Document(name, body, node))
+                yield from _items(Document(name, body, node, text))
             else:
-                problems.append(Problem(_place(name, node.start_mark), "is no object: expected apiVersion, kind, …"))
+                what = "is no object: expected apiVersion, kind, …"
+                problems.append(Problem(_place(name, node.start_mark), what, Rule.OBJECT))
     finally:
         loader.dispose()
 
@@ -162,7 +169,7 @@ def _items(document: Document) -> Iterator[Document]:
         found = _child(document.node, "items")
         node = None if found is None else _child(found[1], index)
         if isinstance(item, Mapping) and node is not None:
-            yield Document(document.file, item, node[1])
+            yield Document(document.file, item, node[1], document.text)
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -9,6 +9,7 @@ import pytest
 from integration.api.client import Api
 from integration.api.examples import EXAMPLES, MINIMAL, Spec
 from integration.api.limits import Limit, declared, fields, limits
+from integration.api.offline import problems
 from kafkade.api.common import parse
 from kafkade.api.crd import structural
 from kafkade.api.errors import InvalidSpec
@@ -38,7 +39,7 @@ def test_limit(api: Api, limit: Limit) -> None:
     if limit.kept is not None:
         answer = api.create(limit.kind, limit.kept, dry_run=True)
         assert answer.status == 201, answer.message
-        parse(KINDS[limit.kind].spec, limit.kept)
+        assert problems(limit.kind, limit.kept) == []
 
     answer = api.create(limit.kind, limit.broken, dry_run=True)
 
@@ -48,6 +49,7 @@ def test_limit(api: Api, limit: Limit) -> None:
     )
     with pytest.raises(InvalidSpec):
         parse(KINDS[limit.kind].spec, limit.broken)
+    assert problems(limit.kind, limit.broken), "kafkade validate says the same"
 
 
 def _registry(**fields: Any) -> dict[str, Any]:
@@ -83,6 +85,8 @@ def test_intended(api: Api, kind: str, good: Spec, bad: Spec, reason: str) -> No
     answer = api.create(kind, MINIMAL[kind] | good, dry_run=True)
     assert answer.status == 201, answer.message
     assert api.create(kind, MINIMAL[kind] | bad, dry_run=True).status == 422, reason
+    assert problems(kind, MINIMAL[kind] | good) == []
+    assert problems(kind, MINIMAL[kind] | bad), "kafkade validate says the same"
 
 
 @pytest.mark.parametrize("value", [None, {"a": 1}, ["a"], 1.5])

@@ -9,8 +9,11 @@ import pytest
 
 from integration.api.client import Api
 from integration.api.examples import MINIMAL, Spec
+from integration.api.offline import problems
+from kafkade.api import API_VERSION
 from kafkade.api.crd import crd
 from kafkade.api.kinds import KINDS
+from kafkade.local.admission import forbidden_changes
 
 CREDENTIALS = {"name": "kafka-user"}
 OAUTH = {"tokenEndpointUrl": "https://login.example/token", "clientSecretRef": {"name": "kafka-client"}}
@@ -220,13 +223,17 @@ CREATED = [
 @pytest.mark.parametrize("case", CREATED, ids=lambda case: case.id)
 def test_what_may_be_created(api: Api, case: Case) -> None:
     answer = api.create(case.kind, case.spec, case.name, dry_run=True)
+    offline = problems(case.kind, case.spec, case.name)
 
     if case.refused is None:
         assert answer.status == 201, answer.message
+        assert offline == []
     else:
         assert answer.status == 422
         assert case.refused in answer.message
         assert len(answer.causes) == 1, "one mistake, one message"
+        assert len(offline) == 1, "kafkade validate says the same"
+        assert case.refused in offline[0] or case.refused == TWICE
 
 
 class Change(NamedTuple):
@@ -347,12 +354,70 @@ CHANGED = [
 def test_what_may_be_changed(api: Api, change: Change) -> None:
     with api.stored(change.kind, change.old) as stored:
         answer = api.replace(stored | {"spec": change.new}, dry_run=True)
+    offline = [refusal.message for refusal in forbidden_changes(change.kind, "case", change.old, change.new)]
 
     if change.refused is None:
         assert answer.status == 200, answer.message
+        assert offline == []
     else:
         assert answer.status == 422
         assert change.refused in answer.message
+        assert {cause.message.partition(": ")[2] for cause in answer.causes} == set(offline)
+
+
+METADATA = [
+    ("a number as a label", {"labels": {"team": 1}}),
+    ("a label with a space", {"labels": {"team": "a b"}}),
+    ("a label that ends in a dot", {"labels": {"team": "a."}}),
+    ("a label that is too long", {"labels": {"team": "a" * 64}}),
+    ("a number as an annotation", {"annotations": {"kafkade.io/reconcile-now": 1}}),
+]
+SHAPES = [
+    ("KafkaTopic", {"replication_factor": 3}, "snake case"),
+    ("KafkaTopic", {"clusterRef": {"name": "main", "nam": "a"}}, "a field of an object that is unknown"),
+    ("KafkaCluster", {"naming": {"denied": [None]}}, "null in a list"),
+    ("KafkaTopic", {"clusterRef": None}, "null for what must be there"),
+    ("KafkaCluster", {"reassignment": {"throttleBytesPerSecond": 2**63}}, "more than 64 bits"),
+    ("KafkaDLQRedrive", {"filter": {"since": "yesterday"}}, "no time"),
+    ("KafkaDLQRedrive", {"filter": {"since": "2026-11-01"}}, "a date"),
+    ("KafkaDLQRedrive", {"filter": {"since": "2026-13-01T00:00:00Z"}}, "no such month"),
+    ("KafkaDLQRedrive", {"filter": {"since": "2026-11-01T00:00:00"}}, "no time zone"),
+    ("KafkaDLQRedrive", {"filter": {"since": "2026-11-01T24:00:00Z"}}, "no such hour"),
+]
+TAKEN = [
+    ("KafkaTopic", {"config": None}, "null for settings"),
+    ("KafkaTopic", {"partitions": None}, "null for a number"),
+    ("KafkaTopic", {"topicName": None}, "null for a text"),
+    ("KafkaCluster", {"rolling": None}, "null for an object"),
+    ("KafkaCluster", {"naming": {"denied": None}}, "null for a list"),
+    ("KafkaCluster", {"clientConfig": {"socket.timeout.ms": None}}, "null in a map"),
+    ("KafkaDLQPolicy", {"retry": {"backoff": None}}, "null for an object with defaults"),
+    ("KafkaCluster", {"reassignment": {"throttleBytesPerSecond": 2**63 - 1}}, "64 bits"),
+    ("KafkaDLQRedrive", {"filter": {"since": "2026-11-01t00:00:00.123456+01:00"}}, "a time"),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "what"), SHAPES, ids=lambda value: value if isinstance(value, str) else "")
+def test_shapes_that_are_refused(api: Api, kind: str, fields: Spec, what: str) -> None:
+    spec = MINIMAL[kind] | fields
+    assert api.create(kind, spec, dry_run=True).status in (400, 422), what
+    assert problems(kind, spec), "kafkade validate says the same"
+
+
+@pytest.mark.parametrize(("kind", "fields", "what"), TAKEN, ids=lambda value: value if isinstance(value, str) else "")
+def test_shapes_that_are_taken(api: Api, kind: str, fields: Spec, what: str) -> None:
+    spec = MINIMAL[kind] | fields
+    answer = api.create(kind, spec, dry_run=True)
+    assert answer.status == 201, f"{what}: {answer.message}"
+    assert problems(kind, spec) == []
+
+
+@pytest.mark.parametrize(("what", "metadata"), METADATA, ids=[row[0] for row in METADATA])
+def test_metadata_that_is_refused(api: Api, what: str, metadata: dict[str, Any]) -> None:
+    body = {"apiVersion": API_VERSION, "kind": "KafkaTopic", "metadata": {"name": "case", **metadata}}
+    answer = api.call("POST", api.path("KafkaTopic"), body | {"spec": MINIMAL["KafkaTopic"]}, dryRun="All")
+    assert answer.status in (400, 422), what
+    assert problems("KafkaTopic", MINIMAL["KafkaTopic"], **metadata), "kafkade validate says the same"
 
 
 def test_partitions_taken_out_and_put_back_smaller_pass_admission(api: Api) -> None:

@@ -14,8 +14,8 @@ from kafkade.cli.plan_text import markdown, summary, text
 from kafkade.clients.model import ConfigSource, NewTopic
 from kafkade.clients.registry import SchemaBody
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
-from kafkade.local.documents import Place
 from kafkade.local.preview import Foreseen
+from kafkade.local.problems import Place
 from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility
 from kafkade.topics.steps import AddPartitions, Adopt, AlterConfig, AnnounceReassignment, Create, Delete
 
