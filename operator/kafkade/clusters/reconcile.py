@@ -52,7 +52,7 @@ async def reconcile(
     brokers' settings; pods are not looked at.
 
     Raises:
-        KubernetesError: the pods of spec.rolling could not be seen or deleted, since the API server does not answer.
+        KubernetesError: the pods of spec.rolling could not be seen, since the API server does not answer. Nothing was done.
     """
     declared = {key: config_text(value) for key, value in spec.broker_config.items()}
     ours: Mapping[str, str] = resource.status.get("brokerConfig") or {}
@@ -62,10 +62,11 @@ async def reconcile(
     except KafkadeError as unusable:
         return Look(failed(resource, unusable, context.now()), error=unusable)
     planned = plan(declared, ours, facts.settings, settled=observe_only or _settled(resource, declared))
+    # before the settings: what was set and is not reported since this raises would not be known as kafkade's any more
+    rolled = NOTHING if dry else await _roll(resource, spec, kafka, context, observe_only=observe_only)
     error = planned.error
     if error is None and not observe_only and not dry:
         error = await _carry_out(kafka, planned)
-    rolled = NOTHING if dry else await _roll(resource, spec, kafka, context, observe_only=observe_only)
     made = report(resource, declared, facts, planned, error, rolled, context.now(), observe_only=observe_only)
     return Look(made, facts.description, plan=planned)
 

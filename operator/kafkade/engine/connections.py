@@ -88,11 +88,9 @@ class Connections:
 
     def described(self) -> list[tuple[Key, ClusterDescription | None]]:
         """What was last seen of each cluster that was looked at; None of one without a working connection."""
-        return [
-            (cluster, None if state.connection is None else state.connection.description)
-            for cluster, state in list(self._states.items())
-            if state.tried.is_set()
-        ]
+        # asked for from other threads too: each connection is read once
+        seen = [(cluster, state.connection) for cluster, state in list(self._states.items()) if state.tried.is_set()]
+        return [(cluster, None if connection is None else connection.description) for cluster, connection in seen]
 
     def seen_deleted(self, cluster: Key) -> bool:
         """Whether the connection was looked at since the KafkaCluster has been in deletion.

@@ -127,7 +127,7 @@ class Engine:
         self.ownership = Ownership(self.store, self.connections, namespaces)
         self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
         policies, self._redrives = Policies(), Redrives()
-        self._metrics = EngineMetrics(lambda: list(self.store), self._waiting, self.connections.described)
+        self._metrics = EngineMetrics(self.store.resources, self._waiting, self.connections.described)
         self.collectors: tuple[Collector, ...] = (self._metrics, policies.metrics, self._redrives.metrics)
         """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)

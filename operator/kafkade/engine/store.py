@@ -59,6 +59,10 @@ class Store:
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
 
+    def resources(self) -> list[Resource]:
+        """All of them, in a list that later changes leave alone: threads may ask for it."""
+        return list(self._resources.values())
+
     def get(self, key: Key) -> Resource | None:
         """The resource as last seen."""
         return self._resources.get(key)

@@ -252,6 +252,44 @@ async def test_an_api_server_that_is_away_is_no_status() -> None:
         await seen(Away("old"), Kafka())
 
 
+async def test_settings_wait_for_an_api_server_that_is_away() -> None:
+    """What is set is recorded in the status, which is not written then: it would not be taken back when it is not declared."""
+
+    class Away(Cluster):
+        async def pod(self, namespace: str, name: str) -> None:
+            raise ApiUnavailable("away")
+
+    kafka = Kafka()
+    with pytest.raises(ApiUnavailable):
+        await seen(Away("old"), kafka, spec={"brokerConfig": {"log.retention.ms": 1000}})
+    assert kafka.altered == []
+
+
+async def test_a_deletion_without_an_answer_is_seen_at_the_next_look(caplog: pytest.LogCaptureFixture) -> None:
+    class Away(Cluster):
+        async def delete_pod(self, namespace: str, name: str, uid: str) -> None:
+            await super().delete_pod(namespace, name, uid)
+            raise ApiUnavailable("reset")
+
+    cluster = Away("old", "old", "old")
+    first = await seen(cluster, Kafka())
+    assert (first.report.events, first.report.retry) == ((), 2.0)
+    assert "deletion of pod shop/kafka-0: reset" in caplog.text
+    second = await seen(cluster, Kafka(), first)
+    assert rolling(second)["message"] == "pod kafka-0 (node 1) shuts down"
+    assert cluster.deleted == ["kafka-0"]
+
+
+async def test_a_roll_that_cannot_be_told_to_be_over_is_not() -> None:
+    """Somebody lets the StatefulSet roll its pods itself while the last one is replaced."""
+    cluster = Cluster("old")
+    first = await seen(cluster, Kafka())
+    cluster.replaced("kafka-0")
+    cluster.sets["kafka"]["spec"]["updateStrategy"] = {"type": "RollingUpdate"}
+    found = await seen(cluster, Kafka(), first)
+    assert [event.reason for event in found.report.events] == ["RollingBlocked"]
+
+
 async def test_the_revision_is_not_known_yet() -> None:
     cluster = Cluster("old", "old", "old")
     cluster.sets["kafka"]["metadata"]["generation"] = 3

@@ -46,5 +46,5 @@ async def permitted(call: Awaitable[T], verb: str, group: str, resource: str, na
         raise RollingForbidden(
             f"kafkade may not {verb} {resource}/{name}, which spec.rolling takes: add to a Role in namespace {namespace}"
             f' apiGroups: ["{group}"], resources: ["{resource}"], resourceNames: ["{name}"], verbs: ["{verb}"]'
-            " (deploy/rbac/rolling.yaml is an example)"
+            f" (deploy/rbac/rolling.yaml is an example). The API server says: {error.message}"
         ) from error

@@ -46,7 +46,8 @@ def rolled(
     """``deleted``: the pod that was deleted just now."""
     if not decision.active:
         retry = POLL if decision.unknown and not observe_only else None
-        return Rolled(error=decision.error, events=_over(sets) if was_active else (), retry=retry)
+        over = was_active and decision.error is None
+        return Rolled(error=decision.error, events=_over(sets) if over else (), retry=retry)
     message, away = decision.message, decision.away
     events: tuple[Event, ...] = ()
     if decision.delete is not None and observe_only:
