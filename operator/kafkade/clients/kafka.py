@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, NotSupportedByCluster
 from kafkade.clients.fence import FENCE
+from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, NextRecord
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
@@ -200,6 +201,45 @@ class KafkaAdmin:
     async def committed(self, groups: Collection[str]) -> dict[str, dict[tuple[str, int], Committed]]:
         """What groups have committed, by group, then by topic and partition; empty for one that does not exist."""
         return await self._python.committed(groups) if groups else {}
+
+    async def list_groups(self) -> dict[str, GroupListing]:
+        """All groups of every kind that the principal may describe, by name. One request to each broker."""
+        return await self._python.list_groups()
+
+    async def describe_groups(self, kinds: Mapping[str, GroupKind]) -> dict[str, Group | KafkadeError]:
+        """Groups with their members, each asked for in its kind's way; one that does not exist is left out.
+
+        One request to each coordinator and kind. ``kinds``: as ``list_groups`` has them.
+        """
+        return await self._python.describe_groups(kinds) if kinds else {}
+
+    async def group_offsets(
+        self, groups: Collection[str]
+    ) -> dict[str, Mapping[tuple[str, int], Committed] | KafkadeError]:
+        """What groups have committed, as ``committed``; an error in place of a group's that may not be read.
+
+        One request to each coordinator.
+        """
+        return dict(await self._python.group_offsets(groups)) if groups else {}
+
+    async def log_ranges(
+        self, partitions: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], LogRange | KafkadeError]:
+        """Where partitions begin and end, as ``offsets``, but by partition: an error in place of one that has no leader.
+
+        Two requests to each leader.
+        """
+        return await self._python.log_ranges(partitions) if partitions else {}
+
+    async def next_records(
+        self, offsets: Mapping[tuple[str, int], int], *, rounds: int = 8
+    ) -> dict[tuple[str, int], NextRecord]:
+        """What stands at each offset or after it: the time of the first record there, by the headers of batches.
+
+        One request to each leader and round, each answer of 4 MiB at most (or one batch, where that is larger). A
+        partition is missing where it cannot be read, its offset is not there, or the rounds were too few.
+        """
+        return await self._python.next_records(offsets, rounds) if offsets else {}
 
     async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
         """Delete consumer groups with their offsets; by group, what kept it from being deleted.

@@ -20,7 +20,9 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
+from kafkade.clients import kafka_batches, kafka_groups
 from kafkade.clients.fence import FENCE
+from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, NextRecord
 from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_link import check_open
@@ -79,6 +81,11 @@ _REPLICATION = Action("see the replication of", "all topics", "Describe and Desc
 _OFFSETS = Action("list the offsets of", "dead-letter topics", "Describe")
 _COMMITTED = Action("read the committed offsets of", "consumer groups", "Describe")
 _DELETE_GROUPS = Action("delete", "group", "Delete")
+_LIST_GROUPS = Action("list the groups of", "the cluster", "Describe")
+_DESCRIBE_GROUP = Action("describe", "group", "Describe")
+_GROUP_OFFSETS = Action("read the committed offsets of", "group", "Describe")
+_LOG = Action("list the offsets of", "topic", "Describe")
+_NEXT = Action("read", "topics", "Read")
 
 
 class KafkaPython:
@@ -153,6 +160,46 @@ class KafkaPython:
         if answer == "OK" or error is foreign.GroupIdNotFoundError:
             return None
         return answer_error(_DELETE_GROUPS, group, error.errno, answer, self._security.principal)
+
+    async def list_groups(self) -> dict[str, GroupListing]:
+        """ListGroups of each broker."""
+        return await self._run(_LIST_GROUPS, kafka_groups.list_groups)
+
+    async def describe_groups(self, kinds: Mapping[str, GroupKind]) -> dict[str, Group | KafkadeError]:
+        """DescribeGroups, ConsumerGroupDescribe (KIP-848) and ShareGroupDescribe (KIP-932); who is gone is left out."""
+        answers = await self._run(_DESCRIBE_GROUP, lambda client: kafka_groups.describe_groups(client, kinds))
+        return {
+            name: self._unless_code(_DESCRIBE_GROUP, name, answer)
+            for name, answer in answers.items()
+            if answer != kafka_groups.NOT_FOUND
+        }
+
+    async def group_offsets(
+        self, groups: Collection[str]
+    ) -> dict[str, dict[tuple[str, int], Committed] | KafkadeError]:
+        """OffsetFetch of each coordinator."""
+        answers = await self._run(_GROUP_OFFSETS, lambda client: kafka_groups.group_offsets(client, groups))
+        return {name: self._unless_code(_GROUP_OFFSETS, name, answer) for name, answer in answers.items()}
+
+    async def log_ranges(
+        self, partitions: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], LogRange | KafkadeError]:
+        """Two ListOffsets of each leader."""
+        answers = await self._run(_LOG, lambda client: kafka_groups.log_ranges(client, partitions))
+        return {key: self._unless_code(_LOG, f"{key[0]} partition {key[1]}", answer) for key, answer in answers.items()}
+
+    async def next_records(
+        self, offsets: Mapping[tuple[str, int], int], rounds: int
+    ) -> dict[tuple[str, int], NextRecord]:
+        """Fetch of each leader."""
+        return await self._run(_NEXT, lambda client: kafka_batches.next_records(client, offsets, rounds))
+
+    def _unless_code(self, action: Action, name: str, answer: R | int) -> R | KafkadeError:
+        """The answer, or the error for the protocol's code that stands in its place."""
+        if not isinstance(answer, int):
+            return answer
+        text = foreign.for_code(answer).__name__
+        return answer_error(action, name, answer, text, self._security.principal)
 
     async def reassign(
         self, moves: Mapping[tuple[str, int], tuple[int, ...] | None]

@@ -43,6 +43,8 @@ PLAIN: Mapping[str, Sequence[str]] = {
         f"streams-{version}": [f"{_KAFKA}:kafka-streams:{version}", f"{_KAFKA}:kafka-clients:{version}", _SLF4J]
         for version in ("4.1.1", "4.2.0", "4.4.0")
     },
+    # besides the jars of a broker of this version
+    "tools-4.1.1": [f"{_KAFKA}:kafka-tools:4.1.1"],
     "spring-boot-3.5.9": [f"{_BOOT}:spring-boot-autoconfigure:3.5.9"],
 }
 """Jars by themselves: what they need is named with them."""
