@@ -13,7 +13,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -21,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, parallel, progress
+from . import cache, parallel, process, progress
 from .errors import DevStackError
 
 MINIMUM = (1, 27)
@@ -205,27 +204,17 @@ def _run(module: GoModule, command: list[str], task: progress.Task) -> list[str]
             output.open("w") as stdout,
             errors.open("w") as stderr,
             errors.open() as lines,
-            subprocess.Popen(
-                command,
-                cwd=module.source,
-                env=_environment() | {"GOTMPDIR": folder},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                # a group of its own, so that the compilers it runs can be ended with it
-                start_new_session=True,
-            ) as process,
+            # the compilers that it runs end with it
+            process.group(
+                command, stdout, stderr, environment=_environment() | {"GOTMPDIR": folder}, folder=module.source
+            ) as go,
         ):
-            try:
-                while process.poll() is None:
-                    parallel.check()
-                    complaints += _follow(lines, task)
-                    time.sleep(_POLL)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
+            while go.poll() is None:
+                parallel.check()
+                complaints += _follow(lines, task)
+                time.sleep(_POLL)
             complaints += _follow(lines, task)
-        if process.returncode != 0:
+        if go.returncode != 0:
             raise DevStackError(
                 f"`go {command[1]}` failed for {module.name} {module.version} in {module.source}:\n"
                 + "\n".join(f"    {line}" for line in complaints[-20:])

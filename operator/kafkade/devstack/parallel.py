@@ -5,17 +5,13 @@ A thread cannot be stopped from outside, so what takes long asks ``check()`` now
 
 from __future__ import annotations
 
-import subprocess
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
-
-_POLL = 0.1
 
 # the events of all the gatherings, one within the other, that the current code runs in
 _ends: ContextVar[tuple[threading.Event, ...]] = ContextVar("ends", default=())
@@ -57,16 +53,3 @@ def gather(*calls: Callable[[], T], limit: int | None = None) -> list[T]:
     for error in sorted(errors, key=lambda error: isinstance(error, _Cancelled)):
         raise error
     return [future.result() for future in futures]
-
-
-def finish(process: subprocess.Popen[bytes], timeout: float) -> None:
-    """Wait until a process has ended; end it if that takes too long or the current call is cancelled."""
-    deadline = time.monotonic() + timeout
-    try:
-        while process.poll() is None and time.monotonic() < deadline:
-            check()
-            time.sleep(_POLL)
-    finally:
-        # of use only if waiting was given up
-        process.kill()
-        process.wait()

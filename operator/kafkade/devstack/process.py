@@ -1,7 +1,8 @@
-"""Child processes that end with us: on stop, on exit, and even when we are killed.
+"""Child processes that end with us.
 
 Each runs in a process group of its own, so Ctrl-C in the terminal reaches only us and we stop the
-parts in order. On Linux the kernel is asked to kill the child should we die without a word.
+parts in order. A ``Process`` ends on stop, on exit, and even when we are killed: on Linux the kernel
+is asked to kill the child should we die without a word.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from . import parallel
 from .errors import DevStackError, last_lines
@@ -34,6 +37,57 @@ ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+@contextmanager
+def group(
+    command: Sequence[str | Path],
+    stdout: IO[bytes] | IO[str],
+    stderr: IO[bytes] | IO[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is waited for in the block; an error there ends it with all that it started itself."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    except BaseException:
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+    finally:
+        process.wait()
+
+
+def complete(name: str, command: Sequence[str | Path], timeout: float) -> None:
+    """Run a program to its end; ``name`` is what an error calls it.
+
+    Raises:
+        DevStackError: it failed, or took more than ``timeout`` seconds; with the end of what it printed.
+    """
+    with tempfile.NamedTemporaryFile(prefix="kafkade-output-") as output:
+        deadline = time.monotonic() + timeout
+        with group(command, output, output) as process:
+            while process.poll() is None:
+                parallel.check()
+                if time.monotonic() > deadline:
+                    raise DevStackError(_told(name, f"was not done after {timeout:.0f} s", Path(output.name)))
+                time.sleep(_POLL)
+        if process.returncode != 0:
+            raise DevStackError(_told(name, f"ended with code {process.returncode}", Path(output.name)))
+
+
+def _told(name: str, what: str, log: Path) -> str:
+    return f"{name} {what}; it ends with:\n{last_lines(log)}"
 
 
 class Process:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kafkade.devstack import DevStackError, parallel
-from kafkade.devstack.process import Process
+from kafkade.devstack.process import Process, complete
 from kafkade.devstack.workdir import WorkDir
 
 
@@ -80,7 +80,7 @@ def test_it_ends_when_its_parent_is_ended(tmp_path: Path, number: signal.Signals
     script = f"""
 import time
 from pathlib import Path
-from kafkade.devstack.process import Process
+from kafkade.devstack.process import Process, complete
 process = Process("sleeper", ["/bin/sleep", "60"], Path({str(tmp_path / "log")!r}))
 process.start()
 time.sleep(0.5)
@@ -158,3 +158,43 @@ def test_results_come_in_order() -> None:
         return 1
 
     assert parallel.gather(slow, lambda: 2, lambda: 3, limit=2) == [1, 2, 3]
+
+
+def test_a_program_that_fails_says_what_it_said() -> None:
+    complete("`fine`", ["/bin/sh", "-c", "exit 0"], 10)
+    with pytest.raises(DevStackError, match="`broken` ended with code 3; it ends with:\n    the reason"):
+        complete("`broken`", ["/bin/sh", "-c", "echo the reason >&2; exit 3"], 10)
+
+
+def parent(told: Path) -> list[str]:
+    """A program that starts another one, tells its id and waits for it."""
+    return ["/bin/sh", "-c", f"sleep 60 & echo $! > {told}; echo at work; wait"]
+
+
+def child(told: Path) -> int:
+    """The id of the other one, as soon as it is told."""
+    deadline = time.monotonic() + 10
+    while not (told.exists() and told.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return int(told.read_text())
+
+
+def test_one_that_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    with pytest.raises(DevStackError, match="`slow` was not done after 1 s; it ends with:\n    at work"):
+        complete("`slow`", parent(told), 1)
+    assert gone(child(told))
+
+
+def test_one_that_nobody_waits_for_any_more_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    """And the error is that of the call that failed."""
+    told = tmp_path / "pid"
+
+    def fail() -> None:
+        child(told)
+        raise DevStackError("the first error")
+
+    with pytest.raises(DevStackError, match="the first error"):
+        parallel.gather(lambda: complete("`long`", parent(told), 60), fail)
+    assert gone(child(told))

@@ -6,13 +6,11 @@ import os
 import re
 import shutil
 import ssl
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import parallel
-from ..errors import DevStackError
+from .. import process
 
 _TIMEOUT = 900
 
@@ -47,18 +45,10 @@ def run(root: Path, script: str, environment: Mapping[str, str], folder: str = "
     trusted = {"PIP_CERT": _CERTIFICATES, "SSL_CERT_FILE": _CERTIFICATES}
     given = {"HOME": "/root"} | passed_on | trusted | dict(environment) | {"FOLDER": folder, "RUN": script}
     pairs = [f"{key}={value}" for key, value in given.items()]
-    with tempfile.TemporaryDirectory(prefix="kafkade-chroot-") as copies, tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryDirectory(prefix="kafkade-chroot-") as copies:
         _copy_trust(Path(copies))
         command = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", str(root), copies, *pairs]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        parallel.finish(process, _TIMEOUT)
-        if process.returncode != 0:
-            output.seek(0)
-            lines = output.read().decode(errors="replace").splitlines()
-            raise DevStackError(
-                f"`{script}` ended with {process.returncode}; it ends with:\n"
-                + "\n".join(f"    {line}" for line in lines[-20:])
-            )
+        process.complete(f"`{script}`", command, _TIMEOUT)
 
 
 def _copy_trust(folder: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import cache, parallel, progress
+from .. import cache, process, progress
 from ..errors import DevStackError
 from ..java import find_java
 from . import chroot
@@ -87,13 +86,8 @@ def _debian(packages: tuple[str, ...]) -> Path:
 
 def _debootstrap(made: Path) -> None:
     command = ["debootstrap", "--variant=minbase", _SUITE, str(made)]
-    with progress.task(f"making a root file system of Debian {_SUITE}"), tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        parallel.finish(process, _TIMEOUT)
-        if process.returncode != 0:
-            output.seek(0)
-            said = output.read().decode(errors="replace").splitlines()[-15:]
-            raise DevStackError(f"`{' '.join(command)}` failed; it ends with:\n" + "\n".join(said))
+    with progress.task(f"making a root file system of Debian {_SUITE}"):
+        process.complete(f"`{' '.join(command)}`", command, _TIMEOUT)
     _slim(made)
 
 
