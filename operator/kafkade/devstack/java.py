@@ -46,9 +46,21 @@ def _installed_java() -> Path:
 
 def major_version(java: Path) -> int:
     """The major version that a java says it has; 0 where it cannot be run."""
+    match = re.search(r'version "(?:1\.)?(\d+)', _said(java))
+    return int(match[1]) if match else 0
+
+
+@cache
+def release(java: Path) -> str:
+    """What tells a java from the one that was at its place before: version, build and, where it tells them, modules."""
+    modules = java.resolve().parents[1] / "release"
+    return _said(java) + (modules.read_text() if modules.exists() else "")
+
+
+def _said(java: Path) -> str:
+    """What it says of itself; nothing where it cannot be run."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    match = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
-    return int(match[1]) if match else 0
+        return ""
+    return said.stderr + said.stdout

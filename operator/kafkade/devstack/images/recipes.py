@@ -45,7 +45,7 @@ class Image:
         for name, folder in sorted(self.contexts.items()):
             digest.update(f"{name} {sorted(file.name for file in folder.iterdir())}\n".encode())
         for stage in dockerfile.parse((self.context / "Dockerfile").read_text()):
-            digest.update(repr(rootfs.base(stage.base)).encode())
+            digest.update(rootfs.name(rootfs.base(stage.base)).encode())
         # the ways of carrying it out count as well
         for file in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(file.read_bytes())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from .. import cache, process, progress
 from ..errors import DevStackError
-from ..java import find_java
+from ..java import find_java, release
 from . import chroot
 
 _SUITE = "bookworm"
@@ -46,14 +47,27 @@ def base(image: str) -> Base:
     return _BASES[name]
 
 
+def name(of: Base) -> str:
+    """What the root file system of a base image is called in the cache; changes with all that it is made of."""
+    plain = f"debian-{_SUITE}"
+    system = f"{plain}-{_digest(' '.join(of.packages))}" if of.packages else plain
+    return f"java-{_digest(f'{system} {release(find_java())}')}" if of.java else system
+
+
 def folder(of: Base) -> Path:
     """The root file system of a base image; made if it is not in the cache."""
-    system = _debian(of.packages)
-    if not of.java:
-        return system
-    java_home = find_java().parent.parent
-    key = hashlib.sha256(f"{system.name} {java_home.resolve()}".encode()).hexdigest()[:12]
-    return cache.make_once(cache.folder("rootfs", f"java-{key}"), lambda made: _add_java(system, java_home, made))
+    make: Callable[[Path], None]
+    if of.java:
+        make = partial(_add_java, replace(of, java=False))
+    elif of.packages:
+        make = partial(_add_packages, of.packages)
+    else:
+        make = _debootstrap
+    return cache.make_once(cache.folder("rootfs", name(of)), make)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def copy(source: Path, target: Path) -> None:
@@ -66,22 +80,12 @@ def copy(source: Path, target: Path) -> None:
         raise DevStackError(f"{source} cannot be copied: {done.stderr.strip()}")
 
 
-def _add_java(system: Path, java_home: Path, made: Path) -> None:
-    copy(system, made)
+def _add_java(system: Base, made: Path) -> None:
+    copy(folder(system), made)
     target = made / _JAVA_HOME.lstrip("/")
-    copy(java_home, target)
+    copy(find_java().resolve().parent.parent, target)
     # the machine's Python environment may be its owner's alone
     subprocess.run(["chmod", "--recursive", "a+rX", str(target)], check=True)
-
-
-def _debian(packages: tuple[str, ...]) -> Path:
-    plain = cache.make_once(cache.folder("rootfs", f"debian-{_SUITE}"), _debootstrap)
-    if not packages:
-        return plain
-    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    return cache.make_once(
-        cache.folder("rootfs", f"debian-{_SUITE}-{key}"), lambda made: _add_packages(plain, packages, made)
-    )
 
 
 def _debootstrap(made: Path) -> None:
@@ -91,8 +95,8 @@ def _debootstrap(made: Path) -> None:
     _slim(made)
 
 
-def _add_packages(plain: Path, packages: tuple[str, ...], made: Path) -> None:
-    copy(plain, made)
+def _add_packages(packages: tuple[str, ...], made: Path) -> None:
+    copy(folder(Base()), made)
     names = " ".join(packages)
     with progress.task(f"adding {names} to a root file system"):
         chroot.run(
