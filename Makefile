@@ -66,6 +66,7 @@ lock: ## renew requirements-dev.lock from pyproject.toml
 bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py
 	$(BIN)/python bench/redrive.py
+	$(BIN)/python bench/plan.py
 
 clean: ## remove the environment and build results; the cache stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
