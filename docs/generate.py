@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +18,7 @@ from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
 from kafkade.cli.main import app
+from kafkade.devstack.generated import main
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 
 FOLDER = Path(__file__).parent / "reference"
@@ -83,13 +82,13 @@ _AREAS = {
 }
 
 
-def pages() -> dict[str, str]:
-    """The text of each page by its file name."""
+def pages() -> dict[Path, str]:
+    """The text of each page by its path."""
     result = {f"{kind.kind.lower()}.md": kind_page(kind) for kind in KINDS.values()}
     result["reasons.md"] = reasons_page()
     result["commands.md"] = commands_page()
     result[SCHEMA_FILE] = json_schema_text()
-    return result
+    return {FOLDER / name: text for name, text in result.items()}
 
 
 COMMANDS = ("plan", "apply", "export")
@@ -285,22 +284,5 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def main() -> int:
-    """Write the pages, or check them."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when a page is stale")
-    check = parser.parse_args().check
-    stale = []
-    for name, text in pages().items():
-        file = FOLDER / name
-        if not file.exists() or file.read_text() != text:
-            stale.append(name)
-            if not check:
-                file.write_text(text)
-    out = sys.stderr if check and stale else sys.stdout
-    out.write(json.dumps({"stale" if check else "written": stale}) + "\n")
-    return 1 if check and stale else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, pages, "make crds"))

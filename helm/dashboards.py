@@ -6,12 +6,13 @@ out row by row, and each query is one of Prometheus' that the tests hold against
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 from panels import Dashboard, Variable, lines, number
+
+from kafkade.devstack.generated import main
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "helm" / "kafkade" / "files" / "dashboards"
@@ -255,35 +256,5 @@ def files() -> dict[Path, str]:
     }
 
 
-def stale(made: dict[Path, str]) -> list[Path]:
-    """Files that are not as they should be, and files that nothing makes."""
-    surplus = [path for path in FOLDER.glob("*") if path not in made]
-    return surplus + [
-        path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-
-
-def main() -> int:
-    """Write the files, or say which are stale."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when a file is stale")
-    check = parser.parse_args().check
-    made = files()
-    found = stale(made)
-    for path in found:
-        sys.stdout.write(f"{'stale: ' if check else ''}{path.relative_to(ROOT)}\n")
-        if check:
-            continue
-        if path in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(made[path], encoding="utf-8")
-        else:
-            path.unlink()
-    if check and found:
-        sys.stderr.write("hint: run `make crds` and commit the result\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, files, "make crds", FOLDER.glob("*")))

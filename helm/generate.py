@@ -8,9 +8,10 @@ Helm never upgrades what is in a chart's own ``crds/`` folder, so the CRDs are t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+
+from kafkade.devstack.generated import main
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "helm" / "kafkade" / "templates"
@@ -64,34 +65,10 @@ def _document(text: str, metadata: str, source: str) -> str:
     return "\n".join([*lines[: starts[0] + 2], metadata.rstrip("\n"), *lines[end:]]) + "\n"
 
 
-def _stale(made: dict[Path, str]) -> list[Path]:
-    """Paths of generated files that are not as they should be, and of files in their folders that nothing makes."""
-    folders = {path.parent for path in made}
-    surplus = [path for folder in sorted(folders) for path in folder.glob("*.yaml") if path not in made]
-    return surplus + [
-        path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-
-
-def main() -> int:
-    """Write the templates, or say which are stale."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when a file is stale")
-    check = parser.parse_args().check
-    made = templates()
-    stale = _stale(made)
-    for path in stale:
-        sys.stdout.write(f"{'stale: ' if check else ''}{path.relative_to(ROOT)}\n")
-        if not check and path in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(made[path], encoding="utf-8")
-        elif not check:
-            path.unlink()
-    if check and stale:
-        sys.stderr.write("hint: run `make crds` and commit the result\n")
-        return 1
-    return 0
+def found() -> list[Path]:
+    """What there is in the folders of generated templates."""
+    return [path for folder in ("crds", "admission") for path in (TEMPLATES / folder).glob("*.yaml")]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, templates, "make crds", found()))

@@ -6,12 +6,12 @@ one source; helm is built into the cache where it isn't there yet.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tempfile
 from pathlib import Path
 
+from kafkade.devstack.generated import main
 from kafkade.devstack.helm import Helm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,22 +50,5 @@ def manifest() -> str:
     return HEAD + text.rstrip("\n") + "\n"
 
 
-def main() -> int:
-    """Write the file, or say that it is stale."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 when the file is stale")
-    check = parser.parse_args().check
-    text = manifest()
-    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        sys.stdout.write(f"stale: {TARGET.relative_to(ROOT)}\n")
-        sys.stderr.write("hint: run `make manifests` and commit the result\n")
-        return 1
-    TARGET.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{TARGET.relative_to(ROOT)}\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lambda: {TARGET: manifest()}, "make manifests"))

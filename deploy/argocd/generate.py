@@ -9,6 +9,7 @@ import yaml
 
 from kafkade.api import GROUP
 from kafkade.api.kinds import KINDS
+from kafkade.devstack.generated import main
 
 HERE = Path(__file__).parent
 TARGET = HERE / "argocd-cm.yaml"
@@ -50,16 +51,5 @@ _Dumper.add_representer(
 )
 
 
-def main() -> int:
-    """Write the file, or with --check say whether it is fresh."""
-    if "--check" not in sys.argv[1:]:
-        TARGET.write_text(text())
-        return 0
-    if TARGET.exists() and TARGET.read_text() == text():
-        return 0
-    sys.stderr.write(f"{TARGET.relative_to(HERE.parents[1])} is stale: run `make crds`\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lambda: {TARGET: text()}, "make crds"))

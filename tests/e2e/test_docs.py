@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from kafkade.devstack.generated import stale
 from kafkade.dlq.alert import REASONS, WITHIN_LIMITS
 from kafkade.dlq.plan import WAITING
 
@@ -81,9 +82,7 @@ def generator() -> ModuleType:
 
 
 def test_the_reference_is_fresh() -> None:
-    made = generator()
-    stale = [name for name, text in made.pages().items() if (made.FOLDER / name).read_text() != text]
-    assert not stale, f"run python docs/generate.py: {stale}"
+    assert stale(generator().pages()) == [], "run `make crds`"
 
 
 def calls(name: str) -> Iterator[ast.Call]:

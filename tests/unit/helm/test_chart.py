@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 
 from kafkade import __version__
 from kafkade.clients.kube import KubeClient
+from kafkade.devstack.generated import stale
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.metrics import LeaderMetric, registry
 from support.chart import CHART, ROOT, objects, script
@@ -39,8 +40,7 @@ def test_the_chart_is_of_this_version() -> None:
 
 def test_what_is_made_from_elsewhere_is_fresh() -> None:
     generate = script("generate")
-    stale = generate._stale(generate.templates())
-    assert stale == [], "run `make crds`"
+    assert stale(generate.templates(), generate.found()) == [], "run `make crds`"
 
 
 def test_what_looks_like_a_template_in_a_manifest_comes_out_as_it_is() -> None:
@@ -160,7 +160,7 @@ def test_alerts_and_dashboards_ask_for_metrics_that_there_are() -> None:
 
 def test_the_dashboards_are_fresh() -> None:
     dashboards = script("dashboards")
-    assert dashboards.stale(dashboards.files()) == [], "run `make crds`"
+    assert stale(dashboards.files(), dashboards.FOLDER.glob("*")) == [], "run `make crds`"
 
 
 def test_a_row_that_does_not_fill_the_width_is_refused() -> None:
