@@ -91,7 +91,7 @@ def pages() -> dict[Path, str]:
     return {FOLDER / name: text for name, text in result.items()}
 
 
-COMMANDS = ("plan", "apply", "export")
+COMMANDS = ("plan", "apply", "export", "ui")
 """Commands that have a section in commands.md."""
 
 
@@ -102,8 +102,8 @@ def commands_page() -> str:
         HEAD,
         "# Commands",
         "",
-        "Guides: [plan and apply](../guides/plan-and-apply.md), [export and import](../guides/export-and-import.md)."
-        " `kafkade --help` lists all.",
+        "Guides: [plan and apply](../guides/plan-and-apply.md), [export and import](../guides/export-and-import.md),"
+        " [web pages](../guides/ui.md). `kafkade --help` lists all.",
     ]
     for name in COMMANDS:
         command = known[name]

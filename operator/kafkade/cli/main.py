@@ -17,6 +17,7 @@ from kafkade.cli.apply import apply
 from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
 from kafkade.cli.plan import plan
+from kafkade.cli.ui import ui
 
 app = typer.Typer(
     name="kafkade",
@@ -28,6 +29,7 @@ app.add_typer(dlq.app, name="dlq")
 app.command()(plan)
 app.command()(apply)
 app.command()(export)
+app.command()(ui)
 err = Console(stderr=True)
 log = logging.getLogger("kafkade")
 

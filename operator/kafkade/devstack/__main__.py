@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from . import gitops, helm, kafka, kind, kubernetes, lock, maven, parallel, registry
+from . import browser, gitops, helm, kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
 from .images import recipes
 from .kafka import Kafka
@@ -37,7 +37,8 @@ def prepare(
     everything: Annotated[
         bool,
         typer.Option(
-            "--all", help="All Kafka versions that there are locks for, the tools of the chart and of GitOps."
+            "--all",
+            help="All Kafka versions that there are locks for, the tools of the chart and of GitOps, a browser.",
         ),
     ] = False,
     no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
@@ -54,6 +55,8 @@ def prepare(
         work.append(kubernetes.prepare)
     if everything:
         work += [helm.prepare, gitops.prepare]
+        if browser.exists():
+            work.append(browser.prepare)
     _end_in_order()
     parallel.gather(*work)
     console.print("The stack is in the cache.")

@@ -1,0 +1,108 @@
+"""What ``kafkade ui`` does: connects, serves the pages, and says where."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import typer
+
+from kafkade.api.errors import InvalidSpec
+from kafkade.cli.connection import access_from
+from kafkade.cli.output import errors_reported
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.ui.access import TOKEN, Access, is_loopback, new_token
+from kafkade.ui.clusters import Cluster
+from kafkade.ui.server import serving
+
+_TIMEOUT = 8.0
+"""Seconds that a request to a broker may take: somebody waits for the page."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Where to serve, and for whom."""
+
+    host: str
+    port: int
+    token_file: Path | None
+    no_token: bool
+    names: Sequence[str]
+
+    def access(self) -> Access:
+        """Who is let in.
+
+        Raises:
+            InvalidSpec: options contradict each other, or the file has no token.
+        """
+        inside = is_loopback(self.host)
+        if self.no_token and self.token_file is not None:
+            raise InvalidSpec("give --token-file or --no-token, not both")
+        if self.no_token and not inside:
+            raise InvalidSpec(
+                f"--no-token needs a loopback --host, and {self.host} is none: who reaches it would see records"
+            )
+        token = None if self.no_token else new_token() if self.token_file is None else token_of(self.token_file)
+        return Access(token, (*self.names, self.host), any_address=not inside)
+
+
+def token_of(file: Path) -> str:
+    """The token in a file; spaces around it do not count.
+
+    Raises:
+        InvalidSpec: it cannot be read, or what is in it is none.
+    """
+    try:
+        text = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSpec(f"the token cannot be read from {file}: {error}") from error
+    if not _TOKEN.fullmatch(text):
+        raise InvalidSpec(
+            f"{file} must hold a token of 16 to 512 characters of A-Z a-z 0-9 . _ ~ + / = -, and nothing else"
+        )
+    return text
+
+
+def ui_command(bootstrap: str, command_config: Path | None, registry: str | None, serve: Serve, suffix: str) -> None:
+    """Serve the pages until SIGINT or SIGTERM."""
+    with errors_reported():
+        access = serve.access()
+        asyncio.run(_serve(bootstrap, command_config, registry, serve, access, suffix))
+
+
+async def _serve(
+    bootstrap: str, command_config: Path | None, registry: str | None, serve: Serve, access: Access, suffix: str
+) -> None:
+    way = access_from(bootstrap, command_config, registry)
+    kafka, schemas = KafkaAdmin(way.kafka, timeout=_TIMEOUT), way.registry_client()
+    cluster = Cluster("kafka", bootstrap, kafka, schemas, lambda topic: topic.endswith(suffix) and topic != suffix)
+    clusters = MappingProxyType({cluster.id: cluster})
+    try:
+        async with serving(lambda: clusters, access, serve.host, serve.port) as listening:
+            query = "" if access.token is None else f"?{TOKEN}={access.token}"
+            sys.stdout.write(f"{listening.url}/{query}\n")
+            sys.stdout.flush()
+            typer.echo("It only shows, and changes nothing. Ctrl-C ends it.", err=True)
+            await _told_to_end()
+    except OSError as error:
+        raise InvalidSpec(f"cannot listen on {serve.host}:{serve.port}: {error.strerror or error}") from error
+    finally:
+        await kafka.close()
+        if schemas is not None:
+            await schemas.close()
+
+
+async def _told_to_end() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()

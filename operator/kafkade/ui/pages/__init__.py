@@ -1,0 +1,1 @@
+"""The pages: each asks a cluster for what it shows, and gives its title and content."""
