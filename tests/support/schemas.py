@@ -14,12 +14,13 @@ from kafkade.api.common import parse
 from kafkade.api.context import Work
 from kafkade.api.errors import ConfigMapNotFound, IncompatibleSchema, KafkadeError, ReferencedBy, RegistryNotFound
 from kafkade.api.objects import Key, Report, Resource
+from kafkade.api.plan import Plan
 from kafkade.api.policy import Grant
 from kafkade.api.schema import Compatibility, KafkaSchemaSpec, KafkaSchemaStatus
 from kafkade.clients.registry import Reference, Registered, SchemaBody, SubjectConfig, Verdict
 from kafkade.schemas.compatibility import violations
 from kafkade.schemas.parse import parse as parse_schema
-from kafkade.schemas.reconcile import reconcile
+from kafkade.schemas.reconcile import plans, reconcile
 from kafkade.schemas.source import Source
 from kafkade.schemas.subjects import references_of
 
@@ -131,13 +132,7 @@ class World:
     async def run(self, *names: str) -> dict[str, Report]:
         """Reconcile these (all when none is named) in one batch and write what the reports say."""
         keys = [Key("KafkaSchema", "shop", n) for n in names] or [k for k in self.resources if k.kind == "KafkaSchema"]
-        batch = [work(self.resources[k], self.grants.get(k)) for k in keys]
-        connection: Any = SimpleNamespace(
-            key=CLUSTER,
-            spec=parse(KafkaClusterSpec, {"bootstrapServers": "kafka:9092", **self.cluster}),
-            registry=self.registry,
-        )
-        reports = await reconcile(batch, connection, self)
+        reports = await reconcile(self._batch(keys), self._connection(), self)
         for report in reports:
             current = self.resources[report.key]
             if report.release:
@@ -149,6 +144,18 @@ class World:
             if report.release and current.deleted:
                 del self.resources[report.key]
         return {r.key.name: r for r in reports}
+
+    async def plans(self) -> dict[str, Plan]:
+        """What a reconcile of all would do."""
+        keys = [k for k in self.resources if k.kind == "KafkaSchema"]
+        return {key.name: plan for key, plan in (await plans(self._batch(keys), self._connection(), self)).items()}
+
+    def _batch(self, keys: Iterable[Key]) -> list[Work[KafkaSchemaSpec]]:
+        return [work(self.resources[k], self.grants.get(k)) for k in keys]
+
+    def _connection(self) -> Any:
+        spec = parse(KafkaClusterSpec, {"bootstrapServers": "kafka:9092", **self.cluster})
+        return SimpleNamespace(key=CLUSTER, spec=spec, registry=self.registry)
 
 
 class Killed(BaseException):

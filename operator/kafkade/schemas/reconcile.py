@@ -61,7 +61,10 @@ async def reconcile(batch: Sequence[SchemaWork], connection: Connection, context
 
 
 async def plans(batch: Sequence[SchemaWork], connection: Connection, context: Context) -> dict[Key, Plan]:
-    """What ``reconcile`` would do, and nothing done: a schema that is to be registered counts as registered for others."""
+    """What ``reconcile`` would do, and nothing done.
+
+    A schema that is to be registered counts as registered for others, and one that is only observed as what it is.
+    """
     found: dict[Key, Plan] = {}
     for work in batch:
         if work.resource.deleted:
@@ -157,12 +160,15 @@ async def _foresee(work: SchemaWork, wanted: Desired, view: RegistryView) -> tup
     planned = plan(wanted, facts, work.resource.status)
     if planned.error is not None:
         return planned, None
-    version = facts.found.version if facts.found is not None else 0
-    for step in planned.steps:
-        if isinstance(step, Register):
-            version = (step.after or 0) + 1
-            view.expect(wanted, version)
-    return planned, Reference("", wanted.subject, version) if version else None
+    register = next((step for step in planned.steps if isinstance(step, Register)), None)
+    if register is not None and not wanted.observe_only:
+        version = (register.after or 0) + 1
+        view.expect(wanted, version)
+    elif register is None and facts.found is not None:
+        version = facts.found.version
+    else:
+        return planned, None  # only observed: nobody registers it
+    return planned, Reference("", wanted.subject, version)
 
 
 async def _explained(

@@ -585,6 +585,31 @@ async def test_observe_tells_and_never_writes(spec: dict[str, Any], fields: list
     assert w.registry.writes == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "there", "told"),
+    [
+        pytest.param("Full", False, "orders-value:1", id="about to be registered"),
+        pytest.param("Observe", True, "orders-value:1", id="observed and there"),
+        pytest.param("Observe", False, "ReferenceNotReady", id="observed and not there"),
+    ],
+)
+async def test_a_plan_counts_a_referenced_schema_only_if_somebody_registers_it(
+    policy: str, there: bool, told: str
+) -> None:
+    w = world(managementPolicy=policy)
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    if there:
+        w.registry.add("orders-value", SchemaBody(V1))
+    planned = (await w.plans())["carts"]
+    if planned.error is not None:
+        assert (planned.error.reason, planned.steps) == (told, ())
+    else:
+        assert [told in step.change for step in planned.steps] == [True]
+    assert w.registry.writes == []
+    await w.run()
+    assert (w.status("carts").get("references") or [w.ready("carts")["reason"]]) == [told], "as the operator does it"
+
+
 DELETIONS = [
     pytest.param("Retain", [], id="Retain keeps it"),
     pytest.param("SoftDelete", ["orders-value"], id="SoftDelete"),
