@@ -14,7 +14,7 @@ from kafkade.api.conditions import Outcome, condition, next_status, transition_e
 from kafkade.api.context import Work
 from kafkade.api.errors import ClusterNotFound, ClusterNotReady, InvalidSpec, KafkadeError, KubernetesError, NotAllowed
 from kafkade.api.kinds import KINDS
-from kafkade.api.objects import Event, Report, Resource
+from kafkade.api.objects import Event, Key, Report, Resource
 from kafkade.api.policy import Grant, grant_for, needs_labels
 from kafkade.engine.connections import Connections
 from kafkade.engine.namespaces import Namespaces
@@ -63,6 +63,15 @@ class Gates:
             return self.failed(resource, error)
         return await self._connected(resource, spec, grant, cluster)
 
+    async def trouble(self, cluster: Key) -> KafkadeError | None:
+        """Why there is no working connection, as what belongs to the cluster tells of it."""
+        trouble = await self.connections.trouble(cluster)
+        if trouble is None:
+            return None
+        # its message speaks of the KafkaCluster's spec, and only that one is Stalled by it
+        kind = type(trouble) if trouble.retryable else ClusterNotReady
+        return kind(f"{cluster}: {trouble.message}")
+
     def failed(self, resource: Resource, error: KafkadeError, retry: float | None = None) -> Report:
         """The report of a resource that did not pass. ``retry`` in seconds where a look at a set time is wanted."""
         status = next_status(resource.status, resource.generation, Outcome.failed(error), self.now())
@@ -103,12 +112,9 @@ class Gates:
     async def _connected(
         self, resource: Resource, spec: Model, grant: Grant, cluster: Resource
     ) -> Work[Any] | Report | None:
-        trouble = await self.connections.trouble(cluster.key)
-        if trouble is None:
+        error = await self.trouble(cluster.key)
+        if error is None:
             return Work(resource, spec, grant)
-        # its message speaks of the KafkaCluster's spec, and only that one is Stalled by it
-        kind = type(trouble) if trouble.retryable else ClusterNotReady
-        error = kind(f"{cluster.key}: {trouble.message}")
         if resource.deleted:
             return await self._deleted_while_away(resource, cluster, error)
         if _told(resource, error):

@@ -59,6 +59,11 @@ class Foreseen:
         """Whether something would be changed in Kafka or the registry."""
         return not self.observed and any(step.verb != "adopt" for step in self.plan.steps)
 
+    @property
+    def goes(self) -> bool:
+        """Whether it is in deletion and nothing keeps it."""
+        return self.resource.deleted is not None and self.reason is None and not self.paused
+
 
 class Preview:
     """The engine's parts around a store, without lanes: one look at everything, in order.
@@ -105,9 +110,9 @@ class Preview:
         policies = self._view.members(cluster, DLQ_POLICY)
         expected = dict(filter(None, (_will_be(f) for f in topics if not f.observed)))
         found = await self._members(cluster, policies, partial(plan_policies, expected=expected))
-        for policy in policies:
-            if policy.deleted is not None:
-                await self._kube.remove_finalizer(self._store.get(policy.key) or policy)
+        for policy in found:
+            if policy.goes:
+                await self._kube.remove_finalizer(policy.resource)
         listed = await self._kube.list_resources(TOPIC, None, None)
         made = [r for r in listed if _of_policy(r) and cluster_of(r) == cluster]
         for resource in made:
@@ -128,11 +133,26 @@ class Preview:
         plans = await planner(works, connection, self._view) if works and connection is not None else {}
         found = []
         for resource, answer in zip(resources, admitted, strict=True):
-            if isinstance(answer, Report):
-                found.append(_turned_back(resource, answer))
-            else:
+            if isinstance(answer, Work):
                 found.append(_foreseen(resource, plans.get(resource.key, Plan())))
+            else:
+                found.append(await self._turned_back(resource, answer, cluster))
         return found
+
+    async def _turned_back(self, resource: Resource, report: Report | None, cluster: Key) -> Foreseen:
+        """What did not pass the gates."""
+        ready = condition((report and report.status) or {}, "Ready")
+        if ready is not None:
+            if ready["reason"] == "Paused":
+                return Foreseen(resource, Plan(), paused=True)
+            return Foreseen(resource, Plan(), ready["reason"], ready["message"])
+        events = report.events if report is not None else ()
+        told = Foreseen(resource, Plan(events=events), message="; ".join(event.message for event in events) or None)
+        if (report is not None and report.release) or (resource.deleted and FINALIZER not in resource.finalizers):
+            return told
+        # the gates say nothing of an outage where the KafkaCluster's own status does
+        away = await self._gates.trouble(cluster)
+        return told if away is None else replace(told, reason=away.reason, message=away.message)
 
     def _as_own(self, resource: Resource) -> Resource:
         if not self._own or FINALIZER in resource.finalizers or resource.key.kind == CLUSTER:
@@ -176,19 +196,3 @@ def _foreseen(resource: Resource, plan: Plan, *, paused: bool = False) -> Forese
     if error is None:
         return Foreseen(resource, plan, observed=observed, paused=paused)
     return Foreseen(resource, plan, error.reason, error.message, error, observed)
-
-
-def _turned_back(resource: Resource, report: Report) -> Foreseen:
-    """What did not pass the gates."""
-    ready = condition(report.status or {}, "Ready") or {}
-    if ready.get("reason") == "Paused":
-        return Foreseen(resource, Plan(), paused=True)
-    if report.release or not ready:
-        message = "; ".join(event.message for event in report.events) or None
-        return Foreseen(resource, Plan(events=report.events), None, message)
-    return Foreseen(resource, Plan(), ready.get("reason"), ready.get("message"))
-
-
-def clusters_out_of_reach(found: Sequence[Foreseen]) -> list[Foreseen]:
-    """KafkaClusters that nothing can be planned for."""
-    return [f for f in found if f.resource.key.kind == CLUSTER and f.error is not None and not f.plan.steps]
