@@ -20,7 +20,7 @@ from kafkade.cli.plan_report import PlanReport, made_of
 from kafkade.cli.plan_text import print_report
 from kafkade.engine.connections import AccessOf
 from kafkade.engine.engine import Engine
-from kafkade.local.documents import fingerprint
+from kafkade.local.documents import Fingerprint, fingerprint
 from kafkade.local.kube import LocalKube, Memory
 from kafkade.local.manifests import Manifests, load
 from kafkade.local.preview import Preview
@@ -125,25 +125,32 @@ async def _run(
             return await runner.settle(running.timeout, lambda: bool(stop))
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s")
         logging.getLogger("kafkade").setLevel(logging.INFO)
-        await _follow(desired, connecting, running, runner, state, stop)
+        await _follow(desired, connecting, running, manifests.fingerprint, runner, state, stop)
     return []
 
 
 async def _follow(
-    desired: Desired, connecting: Connecting, running: Running, runner: Runner, state: State, stop: list[int]
+    desired: Desired,
+    connecting: Connecting,
+    running: Running,
+    known: Fingerprint,
+    runner: Runner,
+    state: State,
+    stop: list[int],
 ) -> None:
-    """Take over changes of the files until a signal comes. Files that are wrong leave everything as it is."""
-    known = fingerprint(desired.files)
+    """Take over changes of the files until a signal comes. Files that are wrong leave everything as it is.
+
+    ``known``: of the files as they were taken over.
+    """
     log.info("keeping %d resources as %s says", len(runner.kube.resources()), ", ".join(desired.files))
     while not stop:
         runner.check()
         if not await _due(running.interval, stop):
             return
-        found = fingerprint(desired.files)
-        if found == known:
+        if fingerprint(desired.files) == known:
             continue
-        known = found
         manifests = load(desired.files, desired.namespace or "default")
+        known = manifests.fingerprint
         for problem in manifests.problems:
             log.error("%s", problem)
         if manifests.problems:

@@ -108,7 +108,10 @@ def is_manifest(path: PurePath) -> bool:
     return path.suffix in _SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
-def fingerprint(paths: Sequence[str]) -> frozenset[tuple[str, int, int]]:
+Fingerprint = frozenset[tuple[str, int, int]]
+
+
+def fingerprint(paths: Sequence[str]) -> Fingerprint:
     """Something that changes when the files or what is in them do: names, sizes and times."""
     found = set()
     for path in paths:

@@ -18,7 +18,7 @@ from kafkade.api.crd import structural
 from kafkade.api.kinds import CLUSTER, KINDS, Kind
 from kafkade.api.objects import Key
 from kafkade.local.admission import refusals, without_nulls
-from kafkade.local.documents import Document, read
+from kafkade.local.documents import Document, Fingerprint, fingerprint, read
 from kafkade.local.problems import Place, Problem, Rule
 from kafkade.local.words import nearest
 
@@ -61,6 +61,8 @@ class Manifests:
     problems: list[Problem] = field(default_factory=list)
     documents: dict[Key, Document] = field(default_factory=dict, repr=False)
     """Where resources and ConfigMaps stand, those with problems among them."""
+    fingerprint: Fingerprint = frozenset()
+    """Of the files just before they were read: one of a later moment differs if they changed since."""
 
     def clusters(self) -> list[Key]:
         """The KafkaClusters that are declared."""
@@ -69,7 +71,10 @@ class Manifests:
 
 def load(paths: Sequence[str], namespace: str) -> Manifests:
     """Read files and folders. ``namespace``: of documents that name none. What is wrong is in ``problems``."""
-    return manifests_of(*read(paths), namespace)
+    before = fingerprint(paths)
+    found = manifests_of(*read(paths), namespace)
+    found.fingerprint = before
+    return found
 
 
 def manifests_of(documents: Iterable[Document], problems: Sequence[Problem], namespace: str) -> Manifests:

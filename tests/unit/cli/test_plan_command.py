@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from kafkade.api.errors import InvalidSpec
 from kafkade.api.objects import Key
+from kafkade.cli import apply_command
 from kafkade.cli.main import app
 from kafkade.local.kube import LocalKube
 from kafkade.local.manifests import Manifest, Manifests
@@ -65,3 +72,38 @@ def test_an_address_stands_for_the_one_cluster_that_manifests_and_state_know(tmp
     done = run("plan", "-f", file, "--state", remembered(tmp_path, *known, cluster="main"), *AWAY)
     assert "stands for" not in done.stderr
     assert "ClusterUnreachable" in done.stdout
+
+
+def test_a_file_that_changes_after_it_was_read_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the plan is made and shown, and until the first look at the files."""
+    sasl = {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "not-there"}}
+    main = manifest("KafkaCluster", "main", {"bootstrapServers": "127.0.0.1:1", "sasl": sasl})
+    file, state = written(tmp_path, main), tmp_path / "state"
+    over, shown = Event(), apply_command.print_report
+
+    def edit_and_show(*args: Any, **options: Any) -> None:
+        written(tmp_path, main, manifest("KafkaTopic", "orders", ref("main")))
+        shown(*args, **options)
+
+    def known() -> bool:
+        with suppress(InvalidSpec):  # it is just being made
+            return Key("KafkaTopic", "shop", "orders") in read(state)
+        return False
+
+    def stop_once_it_is_known() -> None:
+        ends = time.monotonic() + 20
+        while not known() and time.monotonic() < ends:
+            if over.wait(0.05):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(apply_command, "print_report", edit_and_show)
+    watcher = Thread(target=stop_once_it_is_known)
+    watcher.start()
+    try:
+        done = run("apply", "-f", file, "--state", state, "--watch", "--interval", "0.2")
+    finally:
+        over.set()
+        watcher.join()
+    assert done.exit_code == 0, done.output
+    assert known()

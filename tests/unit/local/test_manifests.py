@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from kafkade.api.objects import Key
+from kafkade.local.documents import Document, fingerprint, read
 from kafkade.local.manifests import Manifests, load
+from kafkade.local.problems import Problem
 
 TOPIC = """\
 apiVersion: kafkade.io/v1alpha1
@@ -74,6 +77,30 @@ def test_folders_are_read_with_the_folders_in_them_and_hidden_ones_are_not(tmp_p
         file.parent.mkdir(exist_ok=True)
         file.write_text(TOPIC.replace("orders", topic))
     assert [key.name for key in load([str(tmp_path)], "shop").resources] == ["two", "one"]
+
+
+@pytest.mark.parametrize("during", [True, False])
+def test_a_change_while_files_are_read_or_after_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: bool
+) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(TOPIC)
+
+    def edit() -> None:
+        file.write_text(TOPIC + "  partitions: 3\n")
+
+    def read_and_edit(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
+        found = read(paths)
+        edit()
+        return found
+
+    if during:
+        monkeypatch.setattr("kafkade.local.manifests.read", read_and_edit)
+    found = load([str(tmp_path)], "shop")
+    if not during:
+        assert fingerprint([str(tmp_path)]) == found.fingerprint
+        edit()
+    assert fingerprint([str(tmp_path)]) != found.fingerprint
 
 
 def test_a_folder_without_manifests_and_a_file_that_is_not_there_are_problems(tmp_path: Path) -> None:
