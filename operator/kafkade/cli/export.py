@@ -26,6 +26,23 @@ def export(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Not these topics, by such patterns. May be given several times."),
     ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            "--registry",
+            envvar="KAFKADE_REGISTRY_URL",
+            metavar="URL",
+            help="Schema registry whose subjects are exported too; its credentials go into --command-config.",
+        ),
+    ] = None,
+    subjects: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Only these subjects, by such patterns; default: those of the topics, and what they reference, where"
+            " --topics or --exclude is given, else all.",
+        ),
+    ] = None,
     internal: Annotated[
         bool,
         typer.Option(
@@ -46,9 +63,10 @@ def export(
     force: Force = False,
     output: ManifestOutput = Manifest.YAML,
 ) -> None:
-    """Write manifests of what a Kafka has, to be kept by kafkade from then on. Kafka is not changed.
+    """Write manifests of what a Kafka and a registry have, to be kept by kafkade from then on. Neither is changed.
 
     Each topic becomes a KafkaTopic with the settings that are its own; those that come from the brokers are left to them.
+    Each subject becomes a KafkaSchema with its newest version, references, and the level that is its own.
     `kafkade plan` with these manifests finds nothing to change, and applying them adopts what there is as it is.
     Secrets are not exported: the KafkaCluster names Secrets, and says how to make them. What cannot be said in a manifest
     is named on stderr. Exit codes: 0 all was exported, 1 an error, or something could not be read.
@@ -63,6 +81,8 @@ def export(
             command_config,
             tuple(topics or ()),
             tuple(exclude or ()),
+            registry,
+            tuple(subjects or ()),
             internal,
             namespace,
             cluster_name,

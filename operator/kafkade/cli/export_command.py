@@ -18,10 +18,12 @@ from kafkade.cli.options import Manifest
 from kafkade.cli.output import ProgressLine, errors_reported, printable, warn
 from kafkade.cli.plan_command import quiet
 from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.connect import Access
 from kafkade.exports import read
 from kafkade.exports.cluster import cluster_draft
 from kafkade.exports.model import Exported, Target
+from kafkade.exports.schemas import chosen, of_topics, schema_drafts
 from kafkade.exports.select import Selection, internal
 from kafkade.exports.topics import topic_drafts
 
@@ -36,6 +38,8 @@ class Export:
     command_config: Path | None
     topics: tuple[str, ...]
     exclude: tuple[str, ...]
+    registry: str | None
+    subjects: tuple[str, ...]
     internal: bool
     namespace: str
     cluster: str
@@ -60,8 +64,11 @@ def export_command(export: Export, out: Path | None, force: bool, output: Manife
     with errors_reported():
         target = export.target
         selection = Selection.of(export.topics, export.exclude, "--topics")
-        access = access_from(export.bootstrap, export.command_config, None)
-        found = asyncio.run(_exported(export, selection, target, access))
+        subjects = Selection.of(export.subjects, (), "--subjects") if export.subjects else None
+        access = access_from(export.bootstrap, export.command_config, export.registry)
+        if export.subjects and export.registry is None:
+            raise InvalidSpec("--subjects needs --registry, which says where they are")
+        found = asyncio.run(_exported(export, selection, subjects, target, access))
         for note in found.notes:
             typer.echo(f"note: {printable(note)}", err=True)
         for failed in found.failed:
@@ -73,18 +80,50 @@ def export_command(export: Export, out: Path | None, force: bool, output: Manife
         raise typer.Exit(1)
 
 
-async def _exported(export: Export, selection: Selection, target: Target, access: Access) -> Exported:
-    kafka, line = KafkaAdmin(access.kafka), ProgressLine(bar=True)
+async def _exported(
+    export: Export, selection: Selection, subjects: Selection | None, target: Target, access: Access
+) -> Exported:
+    kafka, registry, line = KafkaAdmin(access.kafka), access.registry_client(), ProgressLine(bar=True)
     found = Exported()
     try:
-        names = _chosen(await kafka.topics(), selection, export, found)
+        there = await kafka.topics()
+        names = _chosen(there, selection, export, found)
         facts = await read.topic_facts(kafka, names, _telling(line, "topics"))
         if target.with_cluster:
             found.add(cluster_draft(access.kafka, access.registry, await read.settings(kafka, found), target))
         found.add(topic_drafts(facts, target, frozenset()))
+        if registry is not None:
+            wanted = subjects if subjects is not None else (names if export.topics or export.exclude else None)
+            found.add(await _schemas(registry, wanted, there, target, _telling(line, "subjects")))
     finally:
         line.end()
         await kafka.close()
+        if registry is not None:
+            await registry.close()
+    return found
+
+
+async def _schemas(
+    client: RegistryClient,
+    wanted: Selection | list[str] | None,
+    topics: dict[str, int],
+    target: Target,
+    told: read.Told,
+) -> Exported:
+    """``wanted``: subjects, or topics whose subjects are meant, or (None) all."""
+    found = Exported()
+    registry = await read.registry(client)
+    names = chosen(registry, found)
+    if isinstance(wanted, Selection):
+        names = [name for name in names if name in wanted]
+        if not names:
+            raise InvalidSpec(f"--subjects: no subject fits; the registry has {len(registry.subjects)}")
+    elif wanted is not None:
+        names = of_topics(names, wanted, topics)
+    held = await read.subjects(client, names, told)
+    if isinstance(wanted, list):
+        held = await read.with_references(client, held, registry.subjects, told)
+    found.add(schema_drafts(held, registry, target))
     return found
 
 

@@ -127,6 +127,15 @@ class RegistryClient:
         )
         return Registered.from_json(answer)
 
+    async def subjects(self) -> tuple[str, ...]:
+        """Subjects with a version that is not deleted, sorted.
+
+        Without a context Confluent names those of all contexts, the others with theirs before: ``:.context:subject``.
+        """
+        params = {"subjectPrefix": self._prefix} if self._prefix else None
+        answer = await self._http.call("GET", "/subjects", "list the subjects", params)
+        return tuple(sorted(str(name).removeprefix(self._prefix) for name in answer))
+
     async def versions(self, subject: str) -> tuple[int, ...]:
         """Numbers of the versions that are not deleted, oldest first."""
         try:

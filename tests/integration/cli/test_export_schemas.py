@@ -1,0 +1,165 @@
+"""``kafkade export --registry`` against a real Kafka and Apicurio: schemas with their references plan as "no change"."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from kafkade.cli.main import app
+from kafkade.clients.registry import Reference, RegistryClient, SchemaBody
+from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.registry import Registry
+from support.kafka import KafkaView
+from support.schemas import avro
+
+PROTO = 'syntax = "proto3";\npackage shop;\n\n// What was paid.\nmessage Money {\n  int64 cents = 1;\n}\n'
+PAYMENT = 'syntax = "proto3";\npackage shop;\nimport "money.proto";\nmessage Payment {\n  Money sum = 1;\n}\n'
+ADDRESS = json.dumps({"$id": "https://shop/address", "title": "Address", "type": "object", "properties": {"zip": {}}})
+CUSTOMER = json.dumps({"title": "Customer", "type": "object", "properties": {"home": {"$ref": "https://shop/address"}}})
+
+
+def body(schema: str, kind: str = "AVRO", **references: str) -> SchemaBody:
+    """Of a schema; ``references``: subject:version by what the schema calls it, with _ for a dot."""
+    found = tuple(
+        Reference(name.replace("_", "."), *(subject, int(version)))
+        for name, (subject, _, version) in ((n, s.rpartition(":")) for n, s in references.items())
+    )
+    return SchemaBody(schema, kind, found)
+
+
+async def _fill(client: RegistryClient) -> None:
+    order = body(avro("id", {"name": "note", "type": "string", "doc": "what they said"}, name="Order"))
+    await client.register("shop.Order", order, False)
+    await client.register(
+        "shop.Order", body(avro("id", {"name": "note", "type": "string", "default": ""}, name="Order")), False
+    )
+    cart = avro({"name": "order", "type": "shop.Order"}, name="Cart")
+    await client.register("carts-value", body(cart, shop_Order="shop.Order:2"), False)
+    await client.register("old-carts-value", body(cart, shop_Order="shop.Order:1"), False)
+    wish = avro({"name": "cart", "type": "shop.Cart"}, name="Wish")
+    await client.register("Wishes_EU-value", body(wish, shop_Order="shop.Order:2", shop_Cart="carts-value:1"), False)
+    await client.register("carts-key", body('"string"'), False)
+    await client.set_level("carts-value", "FULL_TRANSITIVE")
+    await client.register("money", body(PROTO, "PROTOBUF"), False)
+    payment = SchemaBody(PAYMENT, "PROTOBUF", (Reference("money.proto", "money", 1),))
+    await client.register("payments-value", payment, False)
+    await client.register("address", body(ADDRESS, "JSON"), False)
+    customer = SchemaBody(CUSTOMER, "JSON", (Reference("https://shop/address", "address", 1),))
+    await client.register("customers-value", customer, False)
+    await client.set_level("customers-value", "BACKWARD")
+    for number in range(40):
+        await client.register(f"many.{number}-value", body(avro("id", name=f"Many{number}")), False)
+
+
+def ask(registry: Registry, work: Callable[[RegistryClient], Awaitable[Any]]) -> Any:
+    """The result of a question to the registry."""
+
+    async def asked() -> Any:
+        client = RegistryClient([registry.url])
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(asked())
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[Registry]:
+    with Registry() as running:
+        ask(running, _fill)
+        yield running
+
+
+def run(command: str, *args: str | Path, **environment: str) -> Result:
+    return CliRunner().invoke(app, [command, *map(str, args)], env={"NO_COLOR": "1", **environment})
+
+
+def specs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Specs of the schemas by name."""
+    found = [yaml.safe_load(file.read_text()) for file in (folder / "schemas").glob("*.yaml")]
+    return {body["metadata"]["name"]: body["spec"] for body in found}
+
+
+def test_schemas_of_all_types_plan_as_no_change(kafka: Kafka, registry: Registry, tmp_path: Path) -> None:
+    where = ("-b", kafka.bootstrap, "--registry", registry.url)
+    before = ask(registry, lambda client: client.subjects())
+    done = run("export", *where, "-d", tmp_path / "out")
+    assert done.exit_code == 0, done.stderr
+    found = specs(tmp_path / "out")
+    assert {spec["subject"] for spec in found.values()} == set(before)
+    assert found["carts-value"]["compatibility"] == "FULL_TRANSITIVE"
+    assert "compatibility" not in found["carts-key"], "the registry's own level is not the subject's"
+    assert found["carts-value"]["references"] == [{"name": "shop.Order", "schemaRef": {"name": "shop.order"}}]
+    assert found["old-carts-value"]["references"] == [{"name": "shop.Order", "subject": "shop.Order", "version": 1}]
+    assert found["payments-value"]["references"] == [{"name": "money.proto", "schemaRef": {"name": "money"}}]
+    assert found["money"]["schema"] == PROTO
+    assert found["customers-value"]["schemaType"] == "JSON"
+    assert found["carts-value"]["schema"].count("\n") > 5, "people can read it"
+
+    planned = run("plan", "-f", tmp_path / "out", *where, "-o", "json")
+    assert planned.exit_code == 0, planned.stdout[-3000:] + planned.stderr
+    summary = json.loads(planned.stdout)["summary"]
+    assert {action: n for action, n in summary.items() if n and action != "adopt"} == {"none": len(before) + 1}
+    assert run("plan", "-f", tmp_path / "out").exit_code == 0, "the KafkaCluster says where the registry is"
+
+
+def test_topics_bring_their_subjects_and_what_these_reference(kafka: Kafka, registry: Registry, tmp_path: Path) -> None:
+    view = KafkaView(kafka.bootstrap)
+    topics = ("carts", "Wishes_EU", "old-carts")
+    for topic in topics:
+        view.create(topic, 1)
+    try:
+        where = ("-b", kafka.bootstrap, "--registry", registry.url)
+        done = run("export", *where, "-t", "Wishes_EU", "-d", tmp_path / "out")
+        assert done.exit_code == 0, done.stderr
+        assert sorted(specs(tmp_path / "out")) == ["carts-value", "shop.order", "wishes-eu-value"]
+        assert run("plan", "-f", tmp_path / "out", *where).exit_code == 0
+    finally:
+        view.delete(*topics)
+
+
+def test_what_is_wrong_with_the_registry_is_said(kafka: Kafka, registry: Registry) -> None:
+    where = ("export", "-b", kafka.bootstrap)
+    away = run(*where, "--registry", "http://127.0.0.1:1")
+    assert (away.exit_code, away.stdout) == (1, "")
+    assert "hint: --registry URL names the registry" in away.stderr
+    no_registry = run(*where, "--registry", registry.url.removesuffix("/apis/ccompat/v7"))
+    assert no_registry.exit_code == 1
+    assert "apis/ccompat/v7" in no_registry.stderr
+    typo = run(*where, "--registry", registry.url, "--subjects", "cart-*")
+    assert typo.exit_code == 1
+    assert "no subject fits" in typo.stderr
+    alone = run(*where, "--subjects", "carts-*")
+    assert alone.exit_code == 1
+    assert "--subjects needs --registry" in alone.stderr
+
+
+def test_an_empty_registry_becomes_the_same_by_what_was_exported(
+    kafka: Kafka, registry: Registry, tmp_path: Path
+) -> None:
+    gone = ("Wishes_EU-value", "carts-value", "old-carts-value", "carts-key", "payments-value", "money", "shop.Order")
+    back = {"carts-value", "carts-key", "payments-value", "money", "shop.Order"}
+    where = ("-b", kafka.bootstrap, "--registry", registry.url)
+    options = (*where, "--exclude", "*", *(o for name in sorted(back) for o in ("--subjects", name)))
+    assert run("export", *options, "-d", tmp_path / "out").exit_code == 0
+
+    async def delete(client: RegistryClient) -> None:
+        for name in gone:
+            await client.delete_subject(name, permanent=False)
+            await client.delete_subject(name, permanent=True)
+
+    ask(registry, delete)
+    applied = run("apply", "-f", tmp_path / "out", *where, "--state", tmp_path / "state", "--yes")
+    assert applied.exit_code == 0, applied.stdout + applied.stderr
+    assert set(ask(registry, lambda client: client.subjects())) & set(gone) == back
+    assert ask(registry, lambda client: client.subject_config("carts-value")).level == "FULL_TRANSITIVE"
+    assert run("export", *options, "-d", tmp_path / "again").exit_code == 0
+    assert specs(tmp_path / "again") == specs(tmp_path / "out")
