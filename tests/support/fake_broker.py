@@ -10,7 +10,7 @@ from typing import Any
 from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse
 
 API_VERSIONS, METADATA = ApiVersionsRequest.API_KEY, MetadataRequest.API_KEY
-LIMITS = {API_VERSIONS: 3, METADATA: 12}
+LIMITS = {API_VERSIONS: 4, METADATA: 12}
 """Highest versions that it takes."""
 
 

@@ -168,18 +168,19 @@ async def test_all_urls_down_names_each() -> None:
 
 
 async def test_time_limit_and_one_outage_for_all_that_wait() -> None:
-    asked = 0
+    asked, end = 0, asyncio.Event()
 
     async def handle(request: web.Request) -> web.Response:
         nonlocal asked
         asked += 1
-        await asyncio.sleep(5)
+        await end.wait()
         return web.json_response([1])
 
     async with serving(handle) as url, client(url, timeout=0.2, concurrency=2) as registry:
         began = asyncio.get_running_loop().time()
         answers = await asyncio.gather(*(registry.versions(f"s{i}") for i in range(50)), return_exceptions=True)
         took = asyncio.get_running_loop().time() - began
+        end.set()
     assert all(isinstance(a, RegistryUnreachable) for a in answers)
     assert "no answer within 0.2 s" in str(answers[0])
     assert "list versions of subject s49" in str(answers[49])
@@ -188,17 +189,16 @@ async def test_time_limit_and_one_outage_for_all_that_wait() -> None:
 
 
 async def test_it_works_again_after_an_outage() -> None:
-    well = False
+    well = asyncio.Event()
 
     async def handle(request: web.Request) -> web.Response:
-        if not well:
-            await asyncio.sleep(5)
+        await well.wait()
         return web.json_response([1])
 
     async with serving(handle) as url, client(url, timeout=0.2) as registry:
         with pytest.raises(RegistryUnreachable):
             await registry.versions("s")
-        well = True
+        well.set()
         assert await registry.versions("s") == (1,)
 
 
