@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kafkade.devstack import golang
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.kubernetes import ControlPlane, kubectl_environment
@@ -54,7 +53,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     control_plane, kafka, registry = ControlPlane(), Kafka(brokers=3, security=True), Registry()
     folder = tmp_path_factory.mktemp("reader")
     with Stack(kafka=kafka, registry=registry, control_plane=control_plane):
-        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+        kubectl = Kubectl(control_plane.kubeconfig)
         reader = _reader(folder, kafka, registry, kubectl)
         for block in blocks(ROOT / "README.md"):
             if block.note == "install":

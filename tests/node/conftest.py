@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from kafkade.devstack import KindCluster, golang, kind
+from kafkade.devstack import KindCluster, kind
 from kafkade.devstack.images import recipes
 from kafkade.devstack.node import Node, apart, requirements
 from support.kubernetes import Kubectl
@@ -48,7 +48,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def kubectl(cluster: Cluster) -> Kubectl:
     """The administrator's kubectl."""
-    return Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", cluster.kubeconfig, "default")
+    return Kubectl(cluster.kubeconfig, "default")
 
 
 @pytest.hookimpl(wrapper=True)

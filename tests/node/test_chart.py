@@ -41,7 +41,7 @@ def kafka(kubectl: Kubectl) -> Kubectl:
     """A kubectl for the release's namespace, where only restricted pods may run."""
     kubectl.run("create", "namespace", NAMESPACE)
     kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    return Kubectl(kubectl.binary, kubectl.kubeconfig, NAMESPACE)
+    return kubectl.at(NAMESPACE)
 
 
 @pytest.fixture(scope="module")

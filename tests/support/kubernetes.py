@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import yaml
 
+from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import kubectl_environment
 
 KINDS = {
@@ -37,10 +38,14 @@ def manifest(kind: str, name: str, spec: Mapping[str, Any], namespace: str = "sh
 class Kubectl:
     """The real kubectl against one API server."""
 
-    def __init__(self, binary: Path, kubeconfig: Path, namespace: str = "shop") -> None:
-        self.binary = binary
+    def __init__(self, kubeconfig: Path, namespace: str = "shop") -> None:
+        self.binary = golang.binaries(golang.KUBERNETES) / "kubectl"
         self.kubeconfig = kubeconfig
         self.namespace = namespace
+
+    def at(self, namespace: str) -> Kubectl:
+        """The same, in another namespace."""
+        return Kubectl(self.kubeconfig, namespace)
 
     def run(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run it; with ``check`` a failure raises with what it printed."""

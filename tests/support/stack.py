@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkade.devstack import golang
 from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import objects
@@ -40,7 +39,7 @@ class Stack:
     def namespace(self, name: str) -> Kubectl:
         """Make a namespace; a kubectl for it."""
         self.kubectl.run("create", "namespace", name)
-        return Kubectl(self.kubectl.binary, self.kubectl.kubeconfig, name)
+        return self.kubectl.at(name)
 
 
 def install_crds(control_plane: ControlPlane) -> None:
@@ -71,7 +70,7 @@ def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
 
     All of deploy/operator.yaml but the definitions, which are there, and the Deployment, in whose place tests run a process.
     """
-    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+    kubectl = Kubectl(control_plane.kubeconfig)
     found = objects((ROOT / "deploy" / "operator.yaml").read_text())
     kubectl.apply(*(item for item in found if item["kind"] not in ("CustomResourceDefinition", "Deployment")))
     return kubectl, control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")

@@ -25,7 +25,6 @@ from kafkade.api.conditions import condition
 from kafkade.api.plan import Plan, Step
 from kafkade.cli.main import app
 from kafkade.clients.kube import KubeClient
-from kafkade.devstack import golang
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.parallel import gather
@@ -53,7 +52,7 @@ def parts() -> Iterator[Parts]:
     try:
         gather(kafka.start, registry.start, plane.start)
         install_crds(plane)
-        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", plane.kubeconfig)
+        kubectl = Kubectl(plane.kubeconfig)
         kubectl.run("create", "namespace", "shop")
         yield Parts(kafka, registry, kubectl)
     finally:

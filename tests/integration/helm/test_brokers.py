@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from integration.helm.judge import Judge, pods
-from kafkade.devstack import golang
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import CHART, ROOT
@@ -292,7 +291,7 @@ def test_a_registry_without_brokers_is_refused() -> None:
 
 def test_what_a_running_cluster_would_not_survive_is_refused(crds_installed: ControlPlane, tmp_path: Path) -> None:
     """By an upgrade that looks at the StatefulSets of the release before."""
-    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", crds_installed.kubeconfig, "guarded")
+    kubectl = Kubectl(crds_installed.kubeconfig, "guarded")
     kubectl.run("create", "namespace", "guarded")
     helm = Helm(tmp_path, crds_installed.kubeconfig)
 
@@ -339,7 +338,7 @@ def test_an_empty_cluster_takes_the_documents_values(tmp_path: Path) -> None:
     """At once, with definitions and resources; later upgrades change brokers, and take no resource away."""
     with ControlPlane() as empty:
         helm = Helm(tmp_path, empty.kubeconfig)
-        kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", empty.kubeconfig, "kafka")
+        kubectl = Kubectl(empty.kubeconfig, "kafka")
         here = ("kafka", CHART, "-n", "kafka", "-f", DOCUMENT)
 
         helm.run("install", *here, "--create-namespace")

@@ -34,7 +34,7 @@ class Cluster:
     def __init__(self, control_plane: ControlPlane, home: Path, module: golang.GoModule = golang.HELM) -> None:
         self.control_plane = control_plane
         self.helm = Helm(home, control_plane.kubeconfig, module)
-        self.kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", control_plane.kubeconfig)
+        self.kubectl = Kubectl(control_plane.kubeconfig)
 
     def install(self, *words: str | Path, release: str = RELEASE, chart: Path = CHART) -> str:
         """``helm install``; what it printed."""

@@ -73,7 +73,7 @@ def world(base: Base, request: pytest.FixtureRequest) -> Iterator[World]:
     version = request.param
     factor = 3 if version == MAIN_VERSION else 1
     namespace = "shop" if version == MAIN_VERSION else f"shop-{version.replace('.', '-')}"
-    kubectl = Kubectl(base.kubectl.binary, base.kubectl.kubeconfig, namespace)
+    kubectl = base.kubectl.at(namespace)
     with Kafka(version, brokers=factor, metrics=factor == 3) as kafka:
         kubectl.run("create", "namespace", namespace)
         spec = {

@@ -9,7 +9,7 @@ from typing import Any
 from integration.operator.conftest import World
 from kafkade.devstack.ports import HOST, free_port
 from support.kafka import until
-from support.kubernetes import Kubectl, condition, current, manifest
+from support.kubernetes import condition, current, manifest
 from support.letters import letter, write
 from support.records import Name, Object
 
@@ -33,7 +33,7 @@ class Scenes:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.kubectl = Kubectl(world.kubectl.binary, world.kubectl.kubeconfig, NAMESPACE)
+        self.kubectl = world.kubectl.at(NAMESPACE)
         self.records: dict[Name, Object] = {}
 
     # --- means ---------------------------------------------------------------------------------

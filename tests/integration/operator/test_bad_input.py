@@ -132,7 +132,7 @@ def pit(base: Base, web_server: str) -> Iterator[Pit]:
             "NOT_A_REGISTRY": web_server,
             **_credentials(kafka),
         }
-        kubectl = Kubectl(base.kubectl.binary, base.kubectl.kubeconfig, HOME)
+        kubectl = base.kubectl.at(HOME)
         pit = Pit(base, kubectl, KafkaView(kafka.bootstrap), registry, addresses)
         _prepare(pit)
         pit.before = pit.snapshot()

@@ -13,7 +13,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 from integration.operator.conftest import World
 from kafkade.dlq.redrive.ledger import Ledger, group_of
 from support.kafka import until
-from support.kubernetes import Kubectl, condition, manifest, ready
+from support.kubernetes import condition, manifest, ready
 
 Make = Callable[..., str]
 
@@ -353,7 +353,7 @@ def test_observe_makes_nothing(world: World, topic: Make, policy: Make) -> None:
 def test_another_namespace_has_what_its_prefixes_allow(world: World, topic: Make) -> None:
     """Patterns match within them, and a name outside them is refused."""
     namespace = "dlq-team"
-    team = Kubectl(world.kubectl.binary, world.kubectl.kubeconfig, namespace)
+    team = world.kubectl.at(namespace)
     team.run("create", "namespace", namespace)
     spec = {
         "bootstrapServers": world.kafka.bootstrap,

@@ -129,7 +129,7 @@ def test_in_a_steady_state_no_watch_sees_anything(scenes: Scenes) -> None:
 
 def test_what_deploy_gitops_declares_becomes_ready(world: World, tmp_path: Path) -> None:
     """Applied in the order of Argo CD's waves, then taken away in the opposite one."""
-    kubectl = Kubectl(world.kubectl.binary, world.kubectl.kubeconfig, "gitops-shop")
+    kubectl = world.kubectl.at("gitops-shop")
     waves: dict[str, list[Object]] = {}
     for found in of_argo_cd(kubectl, tmp_path):
         waves.setdefault(found["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"], []).append(found)

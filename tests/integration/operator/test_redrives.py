@@ -312,7 +312,7 @@ def test_records_that_cannot_be_put_back_stay(world: World, redrives: Redrives) 
 def test_a_namespace_has_what_its_prefixes_allow(world: World) -> None:
     """A source outside them is refused, and so is a destination, record by record; changes of the prefixes count at once."""
     home, namespace = world.kubectl.namespace, f"redrive-team-{uuid.uuid4().hex[:6]}"
-    team = Kubectl(world.kubectl.binary, world.kubectl.kubeconfig, namespace)
+    team = world.kubectl.at(namespace)
     team.run("create", "namespace", namespace)
     letters = Letters(world, partitions=1)
     foreign = Letters(world, partitions=1)

@@ -121,7 +121,7 @@ def stateful_set(environment: dict[str, str]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def brokers(base: Base) -> Iterator[Brokers]:
     """Three brokers that run as the pods of StatefulSet kafka."""
-    kubectl = Kubectl(base.kubectl.binary, base.kubectl.kubeconfig, NAMESPACE)
+    kubectl = base.kubectl.at(NAMESPACE)
     kubectl.run("create", "namespace", NAMESPACE)
     with Kafka("4.1.1", brokers=3, config=SPREAD) as kafka:
         leaders: list[tuple[int, int | None]] = []

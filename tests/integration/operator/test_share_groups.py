@@ -62,7 +62,7 @@ class Place:
 
 def running(base: Base, version: str) -> Iterator[Place]:
     namespace = f"share-{version.replace('.', '-')}"
-    kubectl = Kubectl(base.kubectl.binary, base.kubectl.kubeconfig, namespace)
+    kubectl = base.kubectl.at(namespace)
     with Kafka(version, config=ONE_BROKER if version == "4.4.0" else None) as kafka:
         kubectl.run("create", "namespace", namespace)
         spec = {

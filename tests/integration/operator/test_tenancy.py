@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from integration.operator.conftest import World
-from kafkade.devstack import golang
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import CHART
@@ -127,7 +126,7 @@ def installed(control_plane: ControlPlane, home: Path, value: str) -> Iterator[P
 def test_an_operator_sees_only_its_own(
     elsewhere: ControlPlane, world: World, tmp_path: Path, fresh: Callable[[], str], mode: str
 ) -> None:
-    kubectl = Kubectl(golang.binaries(golang.KUBERNETES) / "kubectl", elsewhere.kubeconfig)
+    kubectl = Kubectl(elsewhere.kubeconfig)
     inside, outside = (f"{mode.split()[0]}-{side}" for side in ("in", "out"))
     for namespace in (inside, outside):
         kubectl.run("create", "namespace", namespace)
