@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from integration.api.client import Api
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kafka import Kafka
+from support.api import Api
 
 MERGE = "application/merge-patch+json"
 _PAUSE = 0.1

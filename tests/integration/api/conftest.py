@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.api.client import Api
 from kafkade.devstack.kubernetes import ControlPlane
+from support.api import Api
 
 NAMESPACE = "api-types"
 
@@ -16,6 +16,6 @@ NAMESPACE = "api-types"
 def api(crds_installed: ControlPlane) -> Iterator[Api]:
     """As the administrator, in a namespace of its own."""
     crds_installed.kubectl("create", "namespace", NAMESPACE)
-    client = Api(crds_installed.kubeconfig, crds_installed.ca_pem, NAMESPACE)
+    client = Api(crds_installed.kubeconfig, NAMESPACE)
     yield client
     client.close()

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.api.client import Api
 from integration.api.examples import EXAMPLES, MINIMAL
 from kafkade.api import API_VERSION
 from kafkade.api.common import parse
 from kafkade.api.crd import crds
 from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import ControlPlane
+from support.api import Api
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KIND_NAMES = sorted(KINDS)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from integration.api.client import Api
 from integration.api.examples import MINIMAL
 from kafkade.api import ANNOTATION_DELETION_PROTECTION
 from kafkade.api.kinds import KINDS
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
+from support.api import Api
 
 POLICY = Path(__file__).parents[3] / "deploy" / "admission" / "deletion-protection.yaml"
 PROTECTED = {ANNOTATION_DELETION_PROTECTION: "true"}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from integration.api.client import Api
 from integration.api.examples import EXAMPLES, MINIMAL, Spec
 from integration.api.limits import Limit, declared, fields, limits
 from integration.api.offline import problems
@@ -14,6 +13,7 @@ from kafkade.api.common import parse
 from kafkade.api.crd import structural
 from kafkade.api.errors import InvalidSpec
 from kafkade.api.kinds import KINDS
+from support.api import Api
 
 SCHEMAS: dict[str, dict[str, Any]] = {name: structural(kind.spec) for name, kind in KINDS.items()}
 LIMITS = [limit for kind, schema in SCHEMAS.items() for limit in limits(kind, schema)]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.api.client import Api
 from integration.api.examples import MINIMAL
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API
 from kafkade.devstack.kubernetes import ControlPlane
+from support.api import Api
 
 RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
 READ = ("get", "list", "watch")
@@ -84,7 +84,7 @@ def installed(crds_installed: ControlPlane, request: pytest.FixtureRequest) -> I
         roles = (RBAC / "namespaced.yaml").read_text().replace("kafkade-system", home)
         crds_installed.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=roles)
     config = crds_installed.kubeconfig_for_service_account(home, "kafkade")
-    apis = [Api(config, crds_installed.ca_pem, namespace) for namespace in (watched, other, home)]
+    apis = [Api(config, namespace) for namespace in (watched, other, home)]
     yield Installed(mode, *apis, crds_installed)
     for api in apis:
         api.close()
@@ -108,7 +108,7 @@ def test_it_has_exactly_these_rights(installed: Installed) -> None:
     """Over those that every ServiceAccount has."""
     home = f"rbac-{installed.mode}"
     config = installed.control_plane.kubeconfig_for_service_account(home, "nobody")
-    with closing(Api(config, installed.control_plane.ca_pem, home)) as nobody:
+    with closing(Api(config, home)) as nobody:
         base = rights(nobody, home)
     here, there = (rights(api, api.namespace) - base for api in (installed.operator, installed.elsewhere))
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from integration.api.client import Api
 from integration.api.examples import MINIMAL, Spec
 from integration.api.offline import problems
 from kafkade.api import API_VERSION
 from kafkade.api.crd import crd
 from kafkade.api.kinds import KINDS
 from kafkade.local.admission import forbidden_changes
+from support.api import Api
 
 CREDENTIALS = {"name": "kafka-user"}
 OAUTH = {"tokenEndpointUrl": "https://login.example/token", "clientSecretRef": {"name": "kafka-client"}}

@@ -43,6 +43,6 @@ def judge(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory
         "value": 1000,
     }
     crds_installed.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([*namespaces, classes]))
-    made = Judge(crds_installed.kubeconfig, crds_installed.ca_pem, NAMESPACE, Path(tmp_path_factory.mktemp("schemas")))
+    made = Judge(crds_installed.kubeconfig, NAMESPACE, Path(tmp_path_factory.mktemp("schemas")))
     yield made
     made.close()

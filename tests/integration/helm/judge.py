@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from integration.api.client import Answer, Api
 from kafkade.devstack.helm import kubeconform
+from support.api import Answer, Api
 
 APPLY = "application/apply-patch+yaml"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
@@ -21,9 +21,9 @@ Object = dict[str, Any]
 class Judge:
     """Asks the API server of a kubeconfig; nothing is stored."""
 
-    def __init__(self, kubeconfig: Path, ca_pem: str, namespace: str, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str, folder: Path) -> None:
         """``namespace`` is where manifests without one belong; ``folder`` takes the schemas."""
-        self._api = Api(kubeconfig, ca_pem, namespace)
+        self._api = Api(kubeconfig, namespace)
         self._schemas = folder
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
         self._definitions: dict[str, Object] = {}

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient
 
-from integration.api.client import Api
 from integration.operator.conftest import Base, World
 from kafkade.api.errors import UnknownTopic
 from kafkade.clients.kafka import KafkaAdmin, Security
@@ -20,6 +19,7 @@ from kafkade.clients.kafka_replication import quorum
 from kafkade.clients.model import Replication
 from kafkade.clusters.rolling.plan import LAG
 from kafkade.devstack.kafka import Kafka
+from support.api import Api
 from support.kafka import KafkaView, until
 from support.kubelet import Kubelet
 from support.kubernetes import Kubectl, condition, manifest
@@ -125,7 +125,7 @@ def brokers(base: Base) -> Iterator[Brokers]:
     kubectl.run("create", "namespace", NAMESPACE)
     with Kafka("4.1.1", brokers=3, config=SPREAD) as kafka:
         leaders: list[tuple[int, int | None]] = []
-        api = Api(base.kubectl.kubeconfig, base.control_plane.ca_pem, NAMESPACE)
+        api = Api(base.kubectl.kubeconfig, NAMESPACE)
         kubelet = Kubelet(
             api, kafka, "kafka", FIRST_NODE, lambda node: leaders.append((node, active_controller(kafka)))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import itertools
 import json
@@ -58,10 +59,12 @@ class Answer:
 class Api:
     """Calls in one namespace as the user of a kubeconfig."""
 
-    def __init__(self, kubeconfig: Path, ca_pem: str, namespace: str) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
-        server = urlsplit(config["clusters"][0]["cluster"]["server"])
-        context = ssl.create_default_context(cadata=ca_pem)
+        cluster = config["clusters"][0]["cluster"]
+        server = urlsplit(cluster["server"])
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
         self._connection = http.client.HTTPSConnection(str(server.hostname), server.port, timeout=30, context=context)
         self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
         self._used = time.monotonic()
