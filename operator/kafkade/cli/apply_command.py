@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
 import typer
@@ -15,15 +13,13 @@ import typer
 from kafkade.api.errors import InvalidSpec
 from kafkade.cli.output import errors_reported, printable
 from kafkade.cli.plan import PlanOutput
-from kafkade.cli.plan_command import Connecting, Desired, manifests_of, quiet
-from kafkade.cli.plan_report import PlanReport, made_of
+from kafkade.cli.plan_command import Connecting, Desired, manifests_of, planned, quiet
+from kafkade.cli.plan_report import PlanReport
 from kafkade.cli.plan_text import print_report
+from kafkade.cli.signals import asking_for_the_end
 from kafkade.engine.connections import AccessOf
-from kafkade.engine.engine import Engine
 from kafkade.local.documents import Fingerprint, fingerprint
-from kafkade.local.kube import LocalKube, Memory
 from kafkade.local.manifests import Manifests, load
-from kafkade.local.preview import Preview
 from kafkade.local.running import Runner, Unfinished
 from kafkade.local.state import State
 
@@ -47,34 +43,16 @@ def apply_command(desired: Desired, connecting: Connecting, running: Running, ou
         access = connecting.access()
         manifests = manifests_of(desired)
         assert desired.state is not None  # noqa: S101 -- the option has a default
-        with _opened(desired) as state:
+        with closing(State(desired.state)) as state:
             connecting.stand_in(manifests, state.objects)
             # the plan is of the very state that the run begins with: nobody else writes to it
-            report = asyncio.run(_foresee(desired, manifests, access, state))
+            report = asyncio.run(planned(desired, manifests, access, state.objects))
             print_report(report, output, command_line=connecting.bootstrap is not None)
             if not running.watch:
                 _check(report, running)
-            with _signals() as stop:
+            with asking_for_the_end() as stop:
                 unfinished = asyncio.run(_run(desired, connecting, running, manifests, access, state, stop))
     _leave(unfinished, running)
-
-
-@contextmanager
-def _opened(desired: Desired) -> Iterator[State]:
-    assert desired.state is not None  # noqa: S101 -- the option has a default
-    state = State(desired.state)
-    try:
-        yield state
-    finally:
-        state.close()
-
-
-async def _foresee(desired: Desired, manifests: Manifests, access: AccessOf, state: State) -> PlanReport:
-    kube = LocalKube(Memory(state.objects), Engine.now)
-    declared = kube.declare(manifests, prune=desired.prune)
-    found = await Preview(kube, access).run(kube.resources())
-    places = {key: manifest.place for key, manifest in manifests.resources.items() if manifest.place is not None}
-    return made_of(found, places, declared.left)
 
 
 def _check(report: PlanReport, running: Running) -> None:
@@ -93,20 +71,6 @@ def _check(report: PlanReport, running: Running) -> None:
     if not typer.confirm(f"Delete for good: {printable(names)}?", err=True):
         typer.echo("nothing was done", err=True)
         raise typer.Exit(1)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The signals that ask for the end, as they come."""
-    found: list[int] = []
-    before = {
-        one: signal.signal(one, lambda number, _: found.append(number)) for one in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield found
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 async def _run(

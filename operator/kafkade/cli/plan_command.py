@@ -24,11 +24,7 @@ from kafkade.engine.store import Belongs, cluster_of
 from kafkade.local.kube import Body, Declared, LocalKube, Memory
 from kafkade.local.manifests import Manifest, Manifests, load
 from kafkade.local.preview import Preview
-from kafkade.local.snapshot import cluster_snapshot
 from kafkade.local.state import read
-
-CHANGES = 2
-"""Exit code where something would be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +161,8 @@ async def planned(desired: Desired, manifests: Manifests, access: AccessOf, know
 
 async def _live(desired: Desired, manifests: Manifests) -> tuple[LocalKube, Declared]:
     """The resources of the cluster, with manifests laid over them."""
+    from kafkade.local.snapshot import cluster_snapshot  # brings Kopf, which takes its time
+
     kube = await cluster_snapshot(desired.namespace, Engine.now)
     if not desired.files:
         return kube, Declared(frozenset(), frozenset(), frozenset())

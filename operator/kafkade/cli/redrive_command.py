@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -30,6 +26,7 @@ from kafkade.cli.output import ProgressLine, errors_reported, fail, print_data, 
 from kafkade.cli.redrive_options import job_of
 from kafkade.cli.redrive_result import result_data, result_table
 from kafkade.cli.session import Session
+from kafkade.cli.signals import asking_for_the_end
 from kafkade.clients.kafka_config import Security
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
@@ -106,7 +103,7 @@ def _run(security: Security, job: Job) -> _End:
     control = Control(job.rate_limit)
     line = ProgressLine(bar=True)
     size: int | None = None
-    with _signals() as signals, ThreadPoolExecutor(1) as pool:
+    with asking_for_the_end() as signals, ThreadPoolExecutor(1) as pool:
         try:
             work = pool.submit(_persist, security, job, control)
             while not wait([work], _LOOK).done:
@@ -163,24 +160,6 @@ def _may_pass(error: KafkadeError) -> bool:
 def _allowed(topic: str) -> bool:
     """Kafka's own topics are never written to, whatever headers say; for others the rights of the user count."""
     return not topic.startswith("__")
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects the first SIGINT or SIGTERM; the next one does what it does by default, which is to end at once."""
-    found: list[int] = []
-
-    def take(number: int, _: FrameType | None) -> None:
-        found.append(number)
-        for one in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(one, signal.SIG_DFL)
-
-    before = {one: signal.signal(one, take) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield found
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _left(job: Job, progress: Progress) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -112,13 +112,11 @@ class LocalKube:
 
     def _tell(self, hidden: frozenset[Key], shown: frozenset[Key]) -> None:
         """What is left alone from now on is gone for who watches, and the other way round."""
-        for key, body in self._keep.objects.items():
-            owners = body["metadata"].get("ownerReferences") or ()
-            names = {key} | {Key(o["kind"], key.namespace, o["name"]) for o in owners}
-            if names & hidden and self.gone is not None and key.kind != CONFIG_MAP:
-                asyncio.get_running_loop().call_soon(self.gone, key)
-            elif names & shown and self.seen is not None and key.kind != CONFIG_MAP:
-                asyncio.get_running_loop().call_soon(self.seen, Resource.from_body(key.kind, body))
+        for resource in self._known() if hidden or shown else ():
+            if self.gone is not None and _names(resource) & hidden:
+                asyncio.get_running_loop().call_soon(self.gone, resource.key)
+            elif self.seen is not None and _names(resource) & shown:
+                asyncio.get_running_loop().call_soon(self.seen, resource)
 
     def _declare(self, manifest: Manifest) -> bool:
         known = self._keep.objects.get(manifest.key)
@@ -150,10 +148,12 @@ class LocalKube:
 
     def resources(self) -> list[Resource]:
         """All resources that are declared, made by another one, or in deletion."""
-        found = [
-            Resource.from_body(key.kind, body) for key, body in self._keep.objects.items() if key.kind != CONFIG_MAP
-        ]
-        return [r for r in found if r.key not in self._left and not (r.owner is not None and r.owner.key in self._left)]
+        return [resource for resource in self._known() if not _names(resource) & self._left]
+
+    def _known(self) -> Iterator[Resource]:
+        """All resources, those that are left alone too."""
+        bodies = self._keep.objects.items()
+        return (Resource.from_body(key.kind, body) for key, body in bodies if key.kind != CONFIG_MAP)
 
     async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]:
         return [r for r in self.resources() if r.key.kind == kind and namespace in (None, r.key.namespace)]
@@ -324,6 +324,11 @@ class LocalKube:
 
 def _with(body: Body, **meta: Any) -> dict[str, Any]:
     return {**body, "metadata": {**body["metadata"], **meta}}
+
+
+def _names(resource: Resource) -> set[Key]:
+    """A resource, and the one that made it: what is left alone is so with all that it made."""
+    return {resource.key} if resource.owner is None else {resource.key, resource.owner.key}
 
 
 def _reference_to(owner: Resource) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from kafkade.api import API_VERSION, GROUP
 from kafkade.api.crd import structural
-from kafkade.api.kinds import CLUSTER, KINDS, Kind
+from kafkade.api.kinds import KINDS, Kind
 from kafkade.api.objects import Key
 from kafkade.local.admission import refusals, without_nulls
 from kafkade.local.documents import Document, Fingerprint, fingerprint, read
@@ -63,10 +63,6 @@ class Manifests:
     """Where resources and ConfigMaps stand, those with problems among them."""
     fingerprint: Fingerprint = frozenset()
     """Of the files just before they were read: one of a later moment differs if they changed since."""
-
-    def clusters(self) -> list[Key]:
-        """The KafkaClusters that are declared."""
-        return [key for key in self.resources if key.kind == CLUSTER]
 
 
 def load(paths: Sequence[str], namespace: str) -> Manifests:

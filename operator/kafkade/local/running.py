@@ -82,7 +82,7 @@ class Runner:
 
     def _goes_on(self) -> bool:
         """Whether something is under way that has not failed."""
-        return any(self._state(r)[0] == "under way" for r in self.kube.resources())
+        return any(self._state(r)[0] == "under way" for r in self._engine.store)
 
     def unfinished(self, *, stopped: bool = False) -> list[Unfinished]:
         """What is not as declared, and why."""
