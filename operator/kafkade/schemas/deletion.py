@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.common import ManagementPolicy
@@ -25,18 +24,28 @@ from kafkade.schemas.steps import DeleteSubject
 DeletionWork = Work[KafkaSchemaSpec]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """What becomes of the subject of a resource in deletion. Without subject and error it stays, ``warning`` may say why."""
-
-    plan: Plan = field(default_factory=Plan)
-    subject: str | None = None
-    warning: str | None = None
-
-
 async def plan_deletion(work: DeletionWork, connection: Connection, context: Context) -> Plan:
-    """What ``delete`` would do, and nothing done."""
-    return (await _decide(work, connection, context)).plan
+    """What ``delete`` would do, and nothing done: the subject goes, or it stays, and an Event may say why."""
+    resource = work.resource
+    if resource.annotations.get(ANNOTATION_DELETION_PROTECTION) == "true":
+        protected = DeletionProtected(
+            f'{resource.key} carries {ANNOTATION_DELETION_PROTECTION}: "true"; take the annotation off to delete it'
+        )
+        return Plan(error=protected)
+    policy = deletion_policy(work.spec, connection.spec)
+    if policy is SchemaDeletionPolicy.RETAIN or work.spec.management_policy is ManagementPolicy.OBSERVE:
+        return Plan()
+    try:
+        subject = await _owned_subject(work, connection, context)
+    except (DependencyError, SpecError) as unknown:
+        return _kept(f"nothing is deleted in the registry: {unknown.message}")
+    except KafkadeError as error:
+        return Plan(error=error)
+    if subject is None:
+        return Plan()
+    if connection.registry is None:
+        return _kept(f"subject {subject} is kept: {connection.key} has no spec.schemaRegistry any more")
+    return Plan((DeleteSubject(subject, policy is SchemaDeletionPolicy.HARD_DELETE),))
 
 
 async def delete(work: DeletionWork, connection: Connection, context: Context) -> Report:
@@ -46,49 +55,20 @@ async def delete(work: DeletionWork, connection: Connection, context: Context) -
     one that lost its subject to an older resource, and one that never registered anything.
     """
     resource = work.resource
-    decided = await _decide(work, connection, context)
-    error = decided.plan.error
-    if decided.subject is not None and connection.registry is not None and error is None:
-        wanted = Desired(decided.subject, SchemaBody(""))
-        try:
-            error = (await act(connection.registry, wanted, SubjectFacts(), decided.plan)).error
-        except KafkadeError as problem:
-            error = problem
+    planned = await plan_deletion(work, connection, context)
+    error = planned.error
+    if planned.steps and connection.registry is not None:
+        nothing = Desired("", SchemaBody(""))  # the step alone says what goes
+        error = (await act(connection.registry, nothing, SubjectFacts(), planned)).error
     if error is None:
-        return _released(work, decided.warning)
+        return Report(resource.key, events=planned.events, release=True)
     if isinstance(error, ReferencedBy):
         error = ReferencedBy(f"{error.message}; {_referrers(resource.key, context)}")
     return failed(resource, error, context.now())
 
 
-async def _decide(work: DeletionWork, connection: Connection, context: Context) -> _Decision:
-    resource = work.resource
-    if resource.annotations.get(ANNOTATION_DELETION_PROTECTION) == "true":
-        protected = DeletionProtected(
-            f'{resource.key} carries {ANNOTATION_DELETION_PROTECTION}: "true"; take the annotation off to delete it'
-        )
-        return _Decision(Plan(error=protected))
-    policy = deletion_policy(work.spec, connection.spec)
-    if policy is SchemaDeletionPolicy.RETAIN or work.spec.management_policy is ManagementPolicy.OBSERVE:
-        return _Decision()
-    try:
-        subject = await _owned_subject(work, connection, context)
-    except (DependencyError, SpecError) as unknown:
-        return _Decision(warning=f"nothing was deleted in the registry: {unknown.message}")
-    except KafkadeError as error:
-        return _Decision(Plan(error=error))
-    if subject is None:
-        return _Decision()
-    if connection.registry is None:
-        return _Decision(warning=f"subject {subject} was kept: {connection.key} has no spec.schemaRegistry any more")
-    return _Decision(deletion_plan(subject, policy), subject)
-
-
-def deletion_plan(subject: str, policy: SchemaDeletionPolicy) -> Plan:
-    """The steps of a deletion. Pure."""
-    if policy is SchemaDeletionPolicy.RETAIN:
-        return Plan()
-    return Plan((DeleteSubject(subject, policy is SchemaDeletionPolicy.HARD_DELETE),))
+def _kept(why: str) -> Plan:
+    return Plan(events=(Event("Warning", "SubjectKept", why),))
 
 
 async def _owned_subject(work: DeletionWork, connection: Connection, context: Context) -> str | None:
@@ -135,8 +115,3 @@ def _referrers(key: Key, context: Context) -> str:
 
 def _schemas(keys: Iterable[Key]) -> Iterable[Key]:
     return (key for key in keys if key.kind == SCHEMA)
-
-
-def _released(work: DeletionWork, warning: str | None = None) -> Report:
-    events: tuple[Event, ...] = () if warning is None else (Event("Warning", "SubjectKept", warning),)
-    return Report(work.resource.key, events=events, release=True)

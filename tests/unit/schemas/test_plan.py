@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from kafkade.api.plan import Step
-from kafkade.api.schema import Compatibility, SchemaDeletionPolicy
+from kafkade.api.schema import Compatibility
 from kafkade.clients.registry import Reference, Registered, SchemaBody, Verdict
-from kafkade.schemas.deletion import deletion_plan
 from kafkade.schemas.desired import Desired
 from kafkade.schemas.observe import SubjectFacts
 from kafkade.schemas.plan import plan
 from kafkade.schemas.source import Source
+from kafkade.schemas.steps import DeleteSubject
 from support.schemas import avro
 
 V1, V2, BROKEN = avro("a"), avro("a", "b?"), avro("a", "b")
@@ -147,15 +147,13 @@ def test_many_violations_are_counted() -> None:
     assert "and 4 more" in error.message
 
 
-DELETIONS = [
-    pytest.param(SchemaDeletionPolicy.RETAIN, [], id="Retain"),
-    pytest.param(SchemaDeletionPolicy.SOFT_DELETE, ["delete subject s, all versions (soft delete)"], id="SoftDelete"),
-    pytest.param(SchemaDeletionPolicy.HARD_DELETE, ["delete subject s, all versions, permanently"], id="HardDelete"),
-]
-
-
-@pytest.mark.parametrize(("policy", "expected"), DELETIONS)
-def test_deletion(policy: SchemaDeletionPolicy, expected: list[str]) -> None:
-    steps = deletion_plan("s", policy).steps
-    assert [told(s) for s in steps] == expected
-    assert all(s.destructive for s in steps)
+@pytest.mark.parametrize(
+    ("permanent", "expected"),
+    [
+        (False, "delete subject s, all versions (soft delete)"),
+        (True, "delete subject s, all versions, permanently"),
+    ],
+)
+def test_deletion(permanent: bool, expected: str) -> None:
+    step = DeleteSubject("s", permanent)
+    assert (told(step), step.destructive) == (expected, True)

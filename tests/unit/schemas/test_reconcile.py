@@ -746,6 +746,7 @@ async def test_deletion_without_a_registry_is_never_silent() -> None:
     await w.run()
     w.registry = None
     w.delete("orders")
+    assert [e.reason for e in (await w.plans())["orders"].events] == ["SubjectKept"]
     reports = await w.run()
     assert reports["orders"].release
     assert [e.reason for e in reports["orders"].events] == ["SubjectKept"]
