@@ -27,7 +27,16 @@ from kafkade.engine.gates import CLUSTER_REASONS
 from kafkade.local.preview import Foreseen
 from kafkade.local.problems import Place
 from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility, UnsetCompatibility
-from kafkade.topics.steps import AddPartitions, Adopt, AlterConfig, AnnounceReassignment, Create, Delete
+from kafkade.topics.steps import (
+    AddPartitions,
+    Adopt,
+    AlterConfig,
+    AnnounceReassignment,
+    Create,
+    Delete,
+    FinishReassignment,
+    Reassign,
+)
 
 _SET_BY = {
     ConfigSource.TOPIC: "set on the topic",
@@ -218,10 +227,27 @@ def _title(steps: Sequence[Step]) -> str | None:
         match step:
             case Create(topic=topic):
                 return f"topic {topic.name}"
-            case Adopt(name=name) | AlterConfig(name=name) | AddPartitions(name=name) | Delete(name=name):
+            case (
+                Adopt(name=name)
+                | AlterConfig(name=name)
+                | AddPartitions(name=name)
+                | AnnounceReassignment(name=name)
+                | Reassign(name=name)
+                | FinishReassignment(name=name)
+                | Delete(name=name)
+            ):
                 return f"topic {name}"
-            case Register(subject=subject) | SetCompatibility(subject=subject) | DeleteSubject(subject=subject):
+            case (
+                Register(subject=subject)
+                | SetCompatibility(subject=subject)
+                | UnsetCompatibility(subject=subject)
+                | DeleteSubject(subject=subject)
+            ):
                 return f"subject {subject}"
+            case SetBrokerConfig() | UnsetBrokerConfig():
+                return "settings of the brokers"
+            case SetGroupConfig(group=group):
+                return f"share group {group}"
     return None
 
 

@@ -14,10 +14,20 @@ from kafkade.cli.plan_text import markdown, summary, text
 from kafkade.clients.model import ConfigSource, NewTopic
 from kafkade.clients.registry import SchemaBody
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
+from kafkade.dlq.share.steps import SetGroupConfig
 from kafkade.local.preview import Foreseen
 from kafkade.local.problems import Place
-from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility
-from kafkade.topics.steps import AddPartitions, Adopt, AlterConfig, AnnounceReassignment, Create, Delete
+from kafkade.schemas.steps import DeleteSubject, Register, SetCompatibility, UnsetCompatibility
+from kafkade.topics.steps import (
+    AddPartitions,
+    Adopt,
+    AlterConfig,
+    AnnounceReassignment,
+    Create,
+    Delete,
+    FinishReassignment,
+    Reassign,
+)
 
 KEY = Key("KafkaTopic", "shop", "orders")
 CREATE = Create(NewTopic("orders", 3, 1, {"retention.ms": "1"}))
@@ -96,6 +106,36 @@ def test_each_plan_has_an_action_and_an_exit_code(found: Foreseen, action: str, 
 )
 def test_a_step_is_told_field_by_field(step: Step, lines: list[str]) -> None:
     assert [line.strip() for line in shown(report(foreseen(step)))[1:-2]] == lines
+
+
+BODY = SchemaBody("{}")
+TITLES: list[tuple[Step, str]] = [
+    (CREATE, "topic orders"),
+    (Adopt("orders", "id"), "topic orders"),
+    (AlterConfig("orders", {}), "topic orders"),
+    (AddPartitions("orders", 1, 2), "topic orders"),
+    (AnnounceReassignment("orders", 1, 3), "topic orders"),
+    (Reassign("orders", {}, {}, 3), "topic orders"),
+    (FinishReassignment("orders", throttled=True), "topic orders"),
+    (Delete("orders"), "topic orders"),
+    (Register("s", BODY, normalize=False), "subject s"),
+    (SetCompatibility("s", None, "FULL"), "subject s"),
+    (UnsetCompatibility("s", "FULL"), "subject s"),
+    (DeleteSubject("s", permanent=False), "subject s"),
+    (SetBrokerConfig("a", None, "1"), "settings of the brokers"),
+    (UnsetBrokerConfig("a", "1"), "settings of the brokers"),
+    (SetGroupConfig("workers", {}), "share group workers"),
+]
+
+
+@pytest.mark.parametrize(("step", "title"), TITLES, ids=[type(step).__name__ for step, _ in TITLES])
+def test_a_step_says_what_it_is_about(step: Step, title: str) -> None:
+    assert report(foreseen(step)).entries[0].title == title
+
+
+def test_no_kind_of_step_is_left_out() -> None:
+    kinds = {kind.__name__ for kind in Step.__subclasses__() if kind.__module__.startswith("kafkade.")}
+    assert kinds == {type(step).__name__ for step, _ in TITLES}
 
 
 def test_destructive_steps_drift_warnings_and_hints_are_marked() -> None:
