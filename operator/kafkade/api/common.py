@@ -118,6 +118,10 @@ class ManagementPolicy(StrEnum):
 DnsName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""Names of objects that Kubernetes takes (an RFC 1123 subdomain), up to 253 characters; a spec's DnsName is looser."""
+
+
 class ClusterRef(Model):
     """Names the KafkaCluster that a resource belongs to."""
 

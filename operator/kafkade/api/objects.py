@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from kafkade.api import GROUP
+from kafkade.api import API_VERSION, GROUP
 
 CONFLICT_RETRY = 0.2
 """Seconds until a resource that changed under our hands is looked at again: `Report.retry` after an ApiConflict."""
@@ -28,6 +28,20 @@ class Owner(NamedTuple):
 
     key: Key
     uid: str
+
+    def reference(self) -> dict[str, Any]:
+        """The entry of ownerReferences that says so: Kubernetes deletes what has it once the owner is gone.
+
+        blockOwnerDeletion would take a right on the owner's finalizers.
+        """
+        return {
+            "apiVersion": API_VERSION,
+            "kind": self.key.kind,
+            "name": self.key.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kafkade.api.errors import KafkadeError
@@ -26,6 +27,14 @@ class Step:
     def destructive(self) -> bool:
         """Whether records, topics or subjects go away for good."""
         return False
+
+
+def settings_change(old: Mapping[str, str | None], new: Mapping[str, str | None]) -> str:
+    """Settings that change, for people: ``retention.ms: default -> 86400000``. Nothing: the default is in its place."""
+    return ", ".join(
+        f"{key}: {old.get(key) or 'default'} -> {'default' if value is None else value}"
+        for key, value in sorted(new.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from kafkade.api.errors import (
 )
 from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API, Lease, LeaseName
-from kafkade.api.objects import Event, Key, Resource
+from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.clients.fence import FENCE, Fence, fenced
 
 _ERRORS: dict[int, type[KubernetesError]] = {
@@ -140,7 +140,11 @@ class KubeClient:
         body = {
             "apiVersion": API_VERSION,
             "kind": key.kind,
-            "metadata": {"name": key.name, "labels": dict(labels), "ownerReferences": [_reference_to(owner)]},
+            "metadata": {
+                "name": key.name,
+                "labels": dict(labels),
+                "ownerReferences": [Owner(owner.key, owner.uid).reference()],
+            },
             "spec": spec,
         }
         return Resource.from_body(key.kind, await self._call("POST", _collection(key.kind, key.namespace), body))
@@ -171,7 +175,7 @@ class KubeClient:
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": labels, "ownerReferences": [_reference_to(owner)]},
+            "metadata": {"name": name, "labels": labels, "ownerReferences": [Owner(owner.key, owner.uid).reference()]},
             "data": data,
         }
         await self._call("POST", f"/api/v1/namespaces/{owner.key.namespace}/configmaps", body)
@@ -323,18 +327,6 @@ async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> Ku
     busy = response.status == 429 or response.status >= 500
     kind = _ERRORS.get(response.status, ApiUnavailable if busy else KubernetesError)
     return kind(f"Kubernetes API, {method} {path}: {response.status} {message[:500]}")
-
-
-def _reference_to(owner: Resource) -> dict[str, Any]:
-    """Kubernetes deletes what has it once the owner is gone. blockOwnerDeletion would take a right on its finalizers."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": owner.key.kind,
-        "name": owner.key.name,
-        "uid": owner.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
 
 
 def _collection(kind: str, namespace: str | None) -> str:

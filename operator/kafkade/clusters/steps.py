@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kafkade.api.plan import Step
+from kafkade.api.plan import Step, settings_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SetBrokerConfig(Step):
 
     @property
     def change(self) -> str:
-        return f"{self.key}: {'default' if self.old is None else self.old} -> {self.new}"
+        return settings_change({self.key: self.old}, {self.key: self.new})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +37,4 @@ class UnsetBrokerConfig(Step):
 
     @property
     def change(self) -> str:
-        return f"{self.key}: {self.old} -> default"
+        return settings_change({self.key: self.old}, {self.key: None})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafkade.api.common import config_text
+from kafkade.api.common import OBJECT_NAME, config_text
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.kinds import TOPIC
 from kafkade.api.objects import Key
@@ -87,9 +87,7 @@ def _partitions(before: Mapping[str, Any]) -> int:
 
 def object_name(topic: str) -> str:
     """The KafkaTopic's metadata.name: the topic's own where Kubernetes takes it, else a likeness with a hash."""
-    if len(topic) <= _MAX_NAME and re.fullmatch(
-        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", topic
-    ):
+    if len(topic) <= _MAX_NAME and OBJECT_NAME.fullmatch(topic):
         return topic
     likeness = re.sub(r"[^a-z0-9]+", "-", topic.lower()).strip("-")[: _MAX_NAME - 9] or "topic"
     return f"{likeness.strip('-')}-{hashlib.sha256(topic.encode()).hexdigest()[:8]}"

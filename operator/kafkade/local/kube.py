@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from kafkade.api import API_VERSION, FINALIZER
+from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiConflict, ApiNotFound
 from kafkade.api.kinds import CLUSTER
-from kafkade.api.objects import Event, Key, Resource
+from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.clients.kube_api import KubeApi
 from kafkade.local.manifests import Manifest, Manifests
 
@@ -184,7 +184,7 @@ class LocalKube:
         if key in self._keep.objects:
             raise ApiConflict(f"{key} exists already")
         body = self._new(key, spec, labels, {})
-        return await self._write(key, _with(body, ownerReferences=[_reference_to(owner)]))
+        return await self._write(key, _with(body, ownerReferences=[Owner(owner.key, owner.uid).reference()]))
 
     async def replace_spec(self, resource: Resource, spec: Mapping[str, Any]) -> Resource:
         body = self._current(resource)
@@ -201,7 +201,7 @@ class LocalKube:
         key = Key(CONFIG_MAP, owner.key.namespace, name)
         if key in self._keep.objects:
             raise ApiConflict(f"ConfigMap {key.namespace}/{name} exists already")
-        body = _with(self._new(key, {}, {}, {}), ownerReferences=[_reference_to(owner)])
+        body = _with(self._new(key, {}, {}, {}), ownerReferences=[Owner(owner.key, owner.uid).reference()])
         await self._write(key, {**body, "data": dict(data)})
 
     async def replace_config_map_data(self, namespace: str, name: str, uid: str, data: Mapping[str, str]) -> None:
@@ -329,8 +329,3 @@ def _with(body: Body, **meta: Any) -> dict[str, Any]:
 def _names(resource: Resource) -> set[Key]:
     """A resource, and the one that made it: what is left alone is so with all that it made."""
     return {resource.key} if resource.owner is None else {resource.key, resource.owner.key}
-
-
-def _reference_to(owner: Resource) -> dict[str, Any]:
-    key = owner.key
-    return {"apiVersion": API_VERSION, "kind": key.kind, "name": key.name, "uid": owner.uid, "controller": True}

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kafkade.api import API_VERSION, GROUP
+from kafkade.api.common import OBJECT_NAME
 from kafkade.api.crd import structural
 from kafkade.api.kinds import KINDS, Kind
 from kafkade.api.objects import Key
@@ -23,8 +24,6 @@ from kafkade.local.problems import Place, Problem, Rule
 from kafkade.local.words import nearest
 
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-"""Names that Kubernetes takes (RFC 1123)."""
 _MAX_NAME, _MAX_NAMESPACE, _MAX_LABEL = 253, 63, 63
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 CONFIG_MAP = "ConfigMap"
@@ -178,7 +177,7 @@ def _shape(document: Document, key: Key) -> Iterator[Problem]:
             yield Problem(document.place((name,), of_key=True), text, Rule.FIELD)
     for field_name, value, limit in (("name", key.name, _MAX_NAME), ("namespace", key.namespace, _MAX_NAMESPACE)):
         place = document.place(("metadata", field_name))
-        if not _NAME.fullmatch(value):
+        if not OBJECT_NAME.fullmatch(value):
             text = f"metadata.{field_name} {value}: only lowercase letters, digits, '-' and '.'"
             yield Problem(place, text, Rule.VALUE)
         elif len(value) > limit:

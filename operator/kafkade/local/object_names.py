@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-_VALID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+from kafkade.api.common import OBJECT_NAME
+
 _MAX = 240
 """Kubernetes takes 253 characters; a file's name with its ending takes 255 bytes."""
 _HASH = 8
@@ -31,7 +32,7 @@ def object_names(names: Iterable[str], taken: Collection[str] = ()) -> dict[str,
 
 def likeness(name: str) -> str:
     """What Kubernetes takes and people recognize: ``Order_Events`` is ``order-events``."""
-    if len(name) <= _MAX and _VALID.fullmatch(name):
+    if len(name) <= _MAX and OBJECT_NAME.fullmatch(name):
         return name
     labels = (label.strip("-") for label in re.sub(r"[^a-z0-9.]+", "-", name.lower()).split("."))
     like = ".".join(label for label in labels if label)

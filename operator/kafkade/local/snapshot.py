@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from kafkade.api import API_VERSION
 from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Resource
 from kafkade.clients.kube import KubeClient
@@ -46,6 +45,5 @@ def body_of(resource: Resource) -> dict[str, Any]:
     if resource.deleted is not None:
         meta["deletionTimestamp"] = resource.deleted
     if resource.owner is not None:
-        owner = {"apiVersion": API_VERSION, "kind": resource.owner.key.kind, "name": resource.owner.key.name}
-        meta["ownerReferences"] = [{**owner, "uid": resource.owner.uid, "controller": True}]
+        meta["ownerReferences"] = [resource.owner.reference()]
     return {"metadata": meta, "spec": resource.spec, "status": resource.status}

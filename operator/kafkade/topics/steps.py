@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kafkade.api.plan import Step
+from kafkade.api.plan import Step, settings_change
 from kafkade.clients.model import ConfigSource, NewTopic
 
 
@@ -58,10 +58,7 @@ class AlterConfig(Step):
 
     @property
     def change(self) -> str:
-        return ", ".join(
-            f"{k}: {self.old.get(k) or 'default'} -> {'default' if v is None else v}"
-            for k, v in sorted(self.new.items())
-        )
+        return settings_change(self.old, self.new)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kafkade.api.plan import Step
+from kafkade.api.plan import Step, settings_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,4 @@ class SetGroupConfig(Step):
 
     @property
     def change(self) -> str:
-        changes = ", ".join(
-            f"{k}: {self.old.get(k) or 'default'} -> {'default' if v is None else v}"
-            for k, v in sorted(self.new.items())
-        )
-        return f"share group {self.group}: {changes}"
+        return f"share group {self.group}: {settings_change(self.old, self.new)}"
