@@ -20,6 +20,7 @@ from kafkade.api.kinds import KINDS, Kind
 from kafkade.cli.main import app
 from kafkade.devstack.generated import main
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
+from kafkade.local.problems import RULES
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Made by docs/generate.py; change the types in operator/kafkade/api instead. -->\n"
@@ -86,12 +87,13 @@ def pages() -> dict[Path, str]:
     """The text of each page by its path."""
     result = {f"{kind.kind.lower()}.md": kind_page(kind) for kind in KINDS.values()}
     result["reasons.md"] = reasons_page()
+    result["rules.md"] = rules_page()
     result["commands.md"] = commands_page()
     result[SCHEMA_FILE] = json_schema_text()
     return {FOLDER / name: text for name, text in result.items()}
 
 
-COMMANDS = ("plan", "apply", "export", "ui")
+COMMANDS = ("validate", "plan", "apply", "export", "ui")
 """Commands that have a section in commands.md."""
 
 
@@ -102,8 +104,8 @@ def commands_page() -> str:
         HEAD,
         "# Commands",
         "",
-        "Guides: [plan and apply](../guides/plan-and-apply.md), [export and import](../guides/export-and-import.md),"
-        " [web pages](../guides/ui.md). `kafkade --help` lists all.",
+        "Guides: [validate](../guides/validate.md), [plan and apply](../guides/plan-and-apply.md),"
+        " [export and import](../guides/export-and-import.md), [web pages](../guides/ui.md). `kafkade --help` lists all.",
     ]
     for name in COMMANDS:
         command = known[name]
@@ -118,6 +120,21 @@ def commands_page() -> str:
             names = f"{names}{value}".replace("|", "\\|")
             variable = f"`{option.envvar}`" if option.envvar else ""
             lines.append(f"| {names} | {default} | {variable} | {option.help or ''} |")
+    return "\n".join((*lines, ""))
+
+
+def rules_page() -> str:
+    """What `kafkade validate` looks for."""
+    lines = [
+        HEAD,
+        "# Rules of kafkade validate",
+        "",
+        "The ids are stable: one that goes is not given to another rule. Guide: [validate](../guides/validate.md).",
+        "",
+        "| rule | name | what it finds |",
+        "|---|---|---|",
+        *(f"| {rule.value} | {about.name} | {about.text} |" for rule, about in RULES.items()),
+    ]
     return "\n".join((*lines, ""))
 
 

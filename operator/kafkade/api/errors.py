@@ -131,6 +131,11 @@ class InvalidSchema(SpecError):
 
     reason = "InvalidSchema"
 
+    def __init__(self, message: str, at: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.at = at
+        """Line and column in the text, where they are known."""
+
 
 class IncompatibleSchema(SpecError):
     """The schema breaks the subject's compatibility level."""

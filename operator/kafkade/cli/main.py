@@ -18,6 +18,7 @@ from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
 from kafkade.cli.plan import plan
 from kafkade.cli.ui import ui
+from kafkade.cli.validate import validate
 
 app = typer.Typer(
     name="kafkade",
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dlq.app, name="dlq")
+app.command()(validate)
 app.command()(plan)
 app.command()(apply)
 app.command()(export)

@@ -34,7 +34,7 @@ class Rule:
     @property
     def names(self) -> list[str]:
         """Topics that are named one by one."""
-        return [text for text in self.spec.topics or () if not _is_pattern(text)]
+        return [text for text in self.spec.topics or () if not is_pattern(text)]
 
 
 def rules_of(policies: Iterable[tuple[Resource, Grant | None]]) -> list[Rule]:
@@ -79,7 +79,7 @@ def matched(rule: Rule, world: World) -> list[str]:
         _check(name, rule, world)
         rule.grant.check_topic(name, cluster_of(rule))
     found = set(rule.names)
-    patterns = [text for text in rule.spec.topics or () if _is_pattern(text)]
+    patterns = [text for text in rule.spec.topics or () if is_pattern(text)]
     known = {*world.topics, *world.resources}
     found |= {n for n in known if any(fnmatch.fnmatchcase(n, p) for p in patterns)}
     selector = rule.spec.topic_selector
@@ -136,5 +136,6 @@ def cluster_of(rule: Rule) -> Key:
     return Key(CLUSTER, ref.namespace or rule.key.namespace, ref.name)
 
 
-def _is_pattern(text: str) -> bool:
+def is_pattern(text: str) -> bool:
+    """Whether an entry of spec.topics is for all topics that fit it."""
     return "*" in text or "?" in text

@@ -77,27 +77,35 @@ _Strings.yaml_implicit_resolvers = {
 }
 
 
-def read(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-    """All documents of files, folders (with the folders in them) and ``-`` (stdin), and what could not be read."""
+def read(paths: Sequence[str], *, foreign: bool = False) -> tuple[list[Document], list[Problem]]:
+    """All documents of files, folders (with the folders in them) and ``-`` (stdin), and what could not be read.
+
+    ``foreign``: there may be YAML among them that is no Kubernetes object, which is left out.
+    """
     problems: list[Problem] = []
     texts = [found for path in paths for found in _texts(path, problems)]
-    documents, more = documents_of(texts)
+    documents, more = documents_of(texts, foreign=foreign)
     return documents, problems + more
 
 
-def documents_of(texts: Iterable[tuple[str, bytes]]) -> tuple[list[Document], list[Problem]]:
+def documents_of(texts: Iterable[tuple[str, bytes]], *, foreign: bool = False) -> tuple[list[Document], list[Problem]]:
     """All documents of files that are given by name and content, and what is wrong with them."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for name, content in texts:
         try:
-            documents += _parse(name, content.decode("utf-8-sig"), problems)
+            documents += _parse(name, content.decode("utf-8-sig"), problems, foreign=foreign)
         except UnicodeDecodeError as error:
             problems.append(Problem(Place(name), f"is not UTF-8: byte {error.start}", Rule.SYNTAX))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(name) if mark is None else _place(name, mark)
             problems.append(Problem(place, f"not YAML: {error.problem or error.context}", Rule.SYNTAX))
+        except yaml.reader.ReaderError as error:
+            before = content.decode("utf-8-sig")[: error.position]
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            text = f"not YAML: the character U+{error.character:04X} is not allowed: {error.reason}"
+            problems.append(Problem(Place(name, line, column), text, Rule.SYNTAX))
         except yaml.YAMLError as error:
             problems.append(Problem(Place(name), f"not YAML: {' '.join(str(error).split())}", Rule.SYNTAX))
     return documents, problems
@@ -145,7 +153,7 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
     return found
 
 
-def _parse(name: str, text: str, problems: list[Problem]) -> Iterator[Document]:
+def _parse(name: str, text: str, problems: list[Problem], *, foreign: bool) -> Iterator[Document]:
     loader = _Strings(text)
     try:
         while loader.check_node():
@@ -153,6 +161,8 @@ def _parse(name: str, text: str, problems: list[Problem]) -> Iterator[Document]:
             body = loader.construct_document(node)
             if body is None:
                 continue  # an empty document: a chart's file of which nothing was rendered
+            if foreign and not (isinstance(body, Mapping) and ("apiVersion" in body or "kind" in body)):
+                continue
             if isinstance(body, Mapping):
                 yield from _items(Document(name, body, node, text))
             else:

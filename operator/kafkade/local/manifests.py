@@ -26,6 +26,9 @@ from kafkade.local.words import nearest
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _MAX_NAME, _MAX_NAMESPACE, _MAX_LABEL = 253, 63, 63
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_OBJECT_TYPES = ("model_type", "dict_type")
+"""pydantic's errors whose message speaks of Python's types."""
+
 CONFIG_MAP = "ConfigMap"
 
 Named = tuple[str, str]
@@ -220,7 +223,8 @@ def _spec(document: Document, kind: Kind, key: Key, spec: Any) -> Iterator[Probl
                 hint = nearest(str(path[-1]), _names(kind, path[1:-1]))
                 yield Problem(document.place(path, of_key=True), f"unknown field {name}{hint}", Rule.FIELD)
             else:
-                text = f"{name}: {item['msg'][0].lower()}{item['msg'][1:]}"
+                message = "expected an object" if item["type"] in _OBJECT_TYPES else item["msg"]
+                text = f"{name}: {message[0].lower()}{message[1:]}"
                 yield Problem(document.place(path), text, Rule.VALUE)
         return
     for refusal in refusals(key.kind, key.name, spec):

@@ -38,6 +38,7 @@ class Rule(StrEnum):
     CYCLE = "KFD012"
     DEAD_LETTERS = "KFD013"
     REPLICAS = "KFD014"
+    SETTING = "KFD015"
     COMPATIBILITY = "KFD101"
     IMMUTABLE = "KFD102"
     REMOVED = "KFD103"
@@ -82,6 +83,10 @@ RULES: dict[Rule, About] = {
         "NoWritesPossible",
         "min.insync.replicas is above the replication factor: nothing could be written to the topic.",
     ),
+    Rule.SETTING: About(
+        "UnknownSetting",
+        "A warning: Kafka 3.5 to 4.4 knows no such topic setting, or 4.0 removed it. The brokers have the last word.",
+    ),
     Rule.COMPATIBILITY: About(
         "IncompatibleSchema",
         "With --against: a schema's text changed such that it breaks the compatibility level of its subject.",
@@ -96,6 +101,9 @@ RULES: dict[Rule, About] = {
     ),
 }
 """Every rule, in the order of its id."""
+
+WARNINGS = frozenset({Rule.SETTING, Rule.REMOVED})
+"""Rules that only warn."""
 
 
 @dataclass(frozen=True, slots=True)

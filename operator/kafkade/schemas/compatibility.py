@@ -26,7 +26,7 @@ def is_transitive(level: Compatibility) -> bool:
     return level.value.endswith("_TRANSITIVE")
 
 
-def violations(level: Compatibility, new: Parsed, old: Sequence[tuple[int, Parsed]]) -> tuple[Violation, ...]:
+def violations(level: Compatibility, new: Parsed, old: Sequence[tuple[int | str, Parsed]]) -> tuple[Violation, ...]:
     """What ``new`` breaks towards ``old`` ((version, schema), oldest first), the latest version's clashes first.
 
     Schemas without a model (they import what only the registry has) are passed over.

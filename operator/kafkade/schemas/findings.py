@@ -26,12 +26,13 @@ class Direction:
     """
 
     kind: Literal["backward", "forward"]
-    version: int
+    version: int | str
+    """Of the old schema; a text names one that is in no registry."""
 
     @property
     def old(self) -> str:
-        """The registered version, for people."""
-        return f"version {self.version}"
+        """The old schema, for people."""
+        return f"version {self.version}" if isinstance(self.version, int) else self.version
 
     @property
     def reader(self) -> str:

@@ -43,13 +43,13 @@ def parse(source: Source) -> Descriptors | None:
         missing = _IMPORT.search(str(error))
         if missing and missing[1].startswith(_BUILT_IN):
             return None
-        raise InvalidSchema(_message(error, files)) from error
+        raise _invalid(error, files) from error
     return Descriptors(by_name.pop(ROOT), by_name)
 
 
-def _message(error: protoxy.ProtoxyError, files: dict[str, str]) -> str:
+def _invalid(error: protoxy.ProtoxyError, files: dict[str, str]) -> InvalidSchema:
     """``Protobuf schema, line 3, column 13: name 'Foo' is not defined``; of several errors, each."""
-    clauses = []
+    clauses, first = [], None
     for detail in error.all_errors:
         file = detail.filename or ROOT
         text = files.get(file, "")
@@ -58,5 +58,7 @@ def _message(error: protoxy.ProtoxyError, files: dict[str, str]) -> str:
             before = text.encode()[: detail.labels[-1].span.offset].decode(errors="replace")
             line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
             where += f"line {line}, column {column}"
+            if file == ROOT:
+                first = first or (line, column)
         clauses.append(f"{where.rstrip(', ')}: {detail.message}" if where else detail.message)
-    return "Protobuf schema, " + "; ".join(dict.fromkeys(clauses))
+    return InvalidSchema("Protobuf schema, " + "; ".join(dict.fromkeys(clauses)), first)

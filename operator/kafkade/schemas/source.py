@@ -41,6 +41,7 @@ def load_json(text: str, what: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidSchema(f"{what} is not JSON: {place}: {error.msg[0].lower()}{error.msg[1:]}") from error
+        message = f"{what} is not JSON: {place}: {error.msg[0].lower()}{error.msg[1:]}"
+        raise InvalidSchema(message, (error.lineno, error.colno)) from error
     except RecursionError as error:
         raise InvalidSchema(f"{what} is nested too deeply") from error

@@ -152,6 +152,15 @@ def _check_settings(desired: Desired, facts: TopicFacts, policy: Policy) -> None
             f"replication factor {factor}{origin} needs {factor} brokers and the cluster has {len(policy.brokers)};"
             " lower spec.replicationFactor or add brokers"
         )
+    check_minimum(desired, factor)
+
+
+def check_minimum(desired: Desired, factor: int) -> None:
+    """min.insync.replicas against a replication factor.
+
+    Raises:
+        InvalidConfig: nothing could be written to the topic.
+    """
     minimum = desired.config.get("min.insync.replicas", "")
     if minimum.strip().isdigit() and int(minimum) > factor:
         raise InvalidConfig(

@@ -38,15 +38,15 @@ def same(key: str, left: str | None, right: str | None) -> bool:
     return same_value(left, right, unordered=key in _LISTS)
 
 
-def unknown_key_message(key: str, known: Collection[str] = KNOWN) -> str:
-    """What to say of a setting that the brokers do not know: removed and by what it was replaced, or the nearest."""
+def unknown_key_message(key: str, known: Collection[str] = KNOWN, who: str = "the brokers know") -> str:
+    """What to say of a setting that is not known: removed and by what it was replaced, or the nearest."""
     if key in REMOVED:
         return f"config {key}: {REMOVED[key]}"
     # brokers' own names of their defaults have a prefix: log.retention.ms
     plain = key.removeprefix("log.")
     near = [plain] if plain in known else difflib.get_close_matches(plain, sorted(known), n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else "see Kafka's topic settings for the names"
-    return f"config {key}: the brokers know no such topic setting; {hint}"
+    return f"config {key}: {who} no such topic setting; {hint}"
 
 
 def undeclared(config: Mapping[str, str], known: Collection[str]) -> list[str]:

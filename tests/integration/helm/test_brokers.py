@@ -14,6 +14,7 @@ import yaml
 from integration.helm.judge import Judge, pods
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.local.checks.run import Sources, check
 from support.chart import CHART, ROOT
 from support.helm import Object, of_kind, one, refused, render
 from support.kubernetes import Kubectl
@@ -89,9 +90,11 @@ VALUE_SETS: dict[str, Mapping[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUE_SETS)
-def test_value_sets_are_taken_by_a_real_api_server(name: str, judge: Judge) -> None:
+def test_value_sets_are_taken_by_a_real_api_server(name: str, judge: Judge, tmp_path: Path) -> None:
     objects = render({**VALUE_SETS[name], **ALONE}, namespace=judge.namespace, files=[DOCUMENT])
     judge.check(objects)
+    (tmp_path / "rendered.yaml").write_text(yaml.safe_dump_all(objects))
+    assert check(Sources((str(tmp_path),), judge.namespace)).problems == (), "nor does kafkade validate find anything"
     for pod in pods(objects):
         assert pod["spec"]["enableServiceLinks"] is False
         assert pod["spec"]["automountServiceAccountToken"] is False

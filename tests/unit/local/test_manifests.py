@@ -55,6 +55,8 @@ def loaded(folder: Path, text: str) -> Manifests:
         (TOPIC + "  partitions: 1\n  partitions: 2\n", "9:3", "partitions stands here a second time"),
         (TOPIC + "  config: {a: b\n", "9:1", "not YAML: did not find expected ',' or '}'"),
         (TOPIC + " x: 1\n", "8:2", "not YAML: did not find expected key"),
+        (TOPIC + "  # \x00\n", "8:5", "not YAML: the character U+0000 is not allowed"),
+        (TOPIC.replace("spec:", "spec: text\nmore:"), "5:7", "spec: expected an object"),
         ("- 1\n", "1:1", "is no object"),
         ("kind: KafkaTopic\n", "1:1", "has no apiVersion"),
         (f"{TOPIC}---\n{TOPIC}", "12:9", "KafkaTopic shop/orders is declared in"),

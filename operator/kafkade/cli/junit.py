@@ -1,0 +1,74 @@
+"""What was found, as JUnit XML: a suite a file, a case a resource, as CI servers show tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from kafkade.local.checks.run import Checked
+from kafkade.local.problems import Problem
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FILE = "the file"
+"""The case of what is about no resource."""
+
+
+def junit(checked: Checked) -> str:
+    """The document. Errors are failures; warnings stand in the case's output."""
+    suites = ElementTree.Element("testsuites", name="kafkade validate")
+    totals = [_suite(suites, file, list(_cases(file, checked))) for file in _files(checked)]
+    for name, count in (("tests", sum(t for t, _ in totals)), ("failures", sum(f for _, f in totals))):
+        suites.set(name, str(count))
+    suites.set("errors", "0")
+    ElementTree.indent(suites)
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{ElementTree.tostring(suites, encoding='unicode')}\n"
+
+
+def _files(checked: Checked) -> list[str]:
+    places = [*(place for _, place in checked.resources), *(problem.place for problem in checked.problems)]
+    return sorted({place.file for place in places})
+
+
+def _cases(file: str, checked: Checked) -> Iterator[tuple[str, list[Problem]]]:
+    """The resources of a file, with what was found in it for each."""
+    here = [problem for problem in checked.problems if problem.place.file == file]
+    names = dict.fromkeys(str(key) for key, place in checked.resources if place.file == file)
+    names |= dict.fromkeys(_case(problem) for problem in here)
+    for name in names:
+        yield name, [problem for problem in here if _case(problem) == name]
+
+
+def _case(problem: Problem) -> str:
+    return _FILE if problem.key is None else str(problem.key)
+
+
+def _suite(suites: ElementTree.Element, file: str, cases: Sequence[tuple[str, list[Problem]]]) -> tuple[int, int]:
+    """Adds a suite; how many cases it has, and how many of them fail."""
+    suite = ElementTree.SubElement(suites, "testsuite", name=_text(file), tests=str(len(cases)))
+    failures = 0
+    for name, problems in cases:
+        case = ElementTree.SubElement(suite, "testcase", name=_text(name), classname=_text(file), time="0")
+        errors = [problem for problem in problems if not problem.warning]
+        warnings = [problem for problem in problems if problem.warning]
+        if errors:
+            failures += 1
+            failure = ElementTree.SubElement(case, "failure")
+            failure.set("type", errors[0].rule.value)
+            failure.set("message", _text(errors[0].message))
+            failure.text = _told(errors)
+        if warnings:
+            ElementTree.SubElement(case, "system-out").text = _told(warnings)
+    for name, count in (("failures", failures), ("errors", 0), ("skipped", 0)):
+        suite.set(name, str(count))
+    suite.set("time", "0")
+    return len(cases), failures
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    return "\n".join(_text(f"{problem.place}: {problem.rule.value}: {problem.message}") for problem in problems)
+
+
+def _text(value: str) -> str:
+    """Text that XML can hold."""
+    return _NOT_XML.sub("�", value)

@@ -1,0 +1,90 @@
+"""Whether what resources name is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kafkade.api.dlq import KafkaDLQPolicySpec
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, SCHEMA, TOPIC
+from kafkade.api.objects import Key
+from kafkade.api.redrive import KafkaDLQRedriveSpec
+from kafkade.api.schema import KafkaSchemaSpec
+from kafkade.dlq.match import is_pattern
+from kafkade.local.admission import Path
+from kafkade.local.checks.world import World
+from kafkade.local.manifests import CONFIG_MAP
+from kafkade.local.problems import Problem, Rule
+from kafkade.local.words import nearest
+from kafkade.topics.desired import topic_name
+
+
+def check(world: World) -> Iterator[Problem]:
+    """References of all resources."""
+    for key in world.resources:
+        if key.kind != CLUSTER:
+            yield from _named(world, key, ("spec", "clusterRef"), world.cluster_of(key))
+    for key in world.of_kind(SCHEMA):
+        yield from _schema(world, key)
+    for key in world.of_kind(DLQ_POLICY):
+        yield from _topics(world, key)
+    for key in world.of_kind(DLQ_REDRIVE):
+        policy = world.spec(key, KafkaDLQRedriveSpec).source.policy_ref
+        if policy is not None:
+            path = ("spec", "source", "policyRef")
+            yield from _named(world, key, path, Key(DLQ_POLICY, key.namespace, policy.name))
+
+
+def _named(world: World, key: Key, path: Path, named: Key) -> Iterator[Problem]:
+    if not world.known(named) and not world.partial:
+        others = {f"{k.namespace}/{k.name}" for k in world.manifests.documents if k.kind == named.kind}
+        yield _missing(world, key, path, str(named), f"{named.namespace}/{named.name}", others)
+
+
+def _missing(world: World, key: Key, path: Path, what: str, name: str, others: Iterable[str]) -> Problem:
+    where = ".".join(str(step) for step in path)
+    message = f"{where}: {what} is in none of the files{nearest(name, others)}"
+    return world.problem(key, (*path, "name") if path[-1] != "topics" else path, message, Rule.REFERENCE)
+
+
+def _schema(world: World, key: Key) -> Iterator[Problem]:
+    spec = world.spec(key, KafkaSchemaSpec)
+    if spec.topic_ref is not None:
+        yield from _named(world, key, ("spec", "topicRef"), Key(TOPIC, key.namespace, spec.topic_ref.name))
+    if spec.schema_from is not None:
+        yield from _config_map(world, key, spec.schema_from.config_map_key_ref.name, spec)
+    for index, reference in enumerate(spec.references):
+        if reference.schema_ref is None:
+            continue
+        path = ("spec", "references", index, "schemaRef")
+        other = Key(SCHEMA, key.namespace, reference.schema_ref.name)
+        yield from _named(world, key, path, other)
+        if other in world.resources and world.cluster_of(other) != world.cluster_of(key):
+            message = f"reference {reference.name}: {other} belongs to another KafkaCluster, hence to another registry"
+            yield world.problem(key, path, message, Rule.REFERENCE)
+
+
+def _config_map(world: World, key: Key, name: str, spec: KafkaSchemaSpec) -> Iterator[Problem]:
+    assert spec.schema_from is not None  # noqa: S101 -- the caller saw it
+    path: Path = ("spec", "schemaFrom", "configMapKeyRef")
+    texts = world.manifests.config_maps.get((key.namespace, name))
+    if texts is None:
+        yield from _named(world, key, path, Key(CONFIG_MAP, key.namespace, name))
+    elif (wanted := spec.schema_from.config_map_key_ref.key) not in texts:
+        message = (
+            f"{'.'.join(map(str, path))}: ConfigMap {key.namespace}/{name} has no key {wanted}{nearest(wanted, texts)}"
+        )
+        yield world.problem(key, (*path, "key"), message, Rule.REFERENCE)
+
+
+def _topics(world: World, key: Key) -> Iterator[Problem]:
+    """Topics that a policy names one by one."""
+    if world.partial:
+        return
+    cluster = world.cluster_of(key)
+    if any(k.kind == TOPIC and k not in world.resources for k in world.manifests.documents):
+        return  # a topic with a problem of its own may be the one: that comes first
+    topics = {topic_name(r) for k, r in world.resources.items() if k.kind == TOPIC and world.cluster_of(k) == cluster}
+    for index, name in enumerate(world.spec(key, KafkaDLQPolicySpec).topics or ()):
+        if not is_pattern(name) and name not in topics:
+            message = f"spec.topics: no KafkaTopic of the files is topic {name} of {cluster}{nearest(name, topics)}"
+            yield world.problem(key, ("spec", "topics", index), message, Rule.REFERENCE)
