@@ -9,19 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kafkade.api.common import ManagementPolicy
-from kafkade.api.context import Context, Work
-from kafkade.api.dlq import KafkaDLQPolicySpec
+from kafkade.api.context import Context
 from kafkade.api.errors import KafkadeError
 from kafkade.api.objects import Key
 from kafkade.api.plan import Plan, Step
 from kafkade.api.values import number
 from kafkade.clients.connection import Connection
 from kafkade.dlq.act import act
+from kafkade.dlq.batch import Item, PolicyWork, items_of, rule_of, topics_of, world_of
 from kafkade.dlq.desired import SourceFacts
-from kafkade.dlq.match import World, matched
+from kafkade.dlq.match import World
 from kafkade.dlq.observe import BROKERS_MAX_MESSAGE_BYTES, broker_setting, sources
-from kafkade.dlq.plan import Facts, plan
-from kafkade.dlq.reconcile import made_by, rule_of, world_of
+from kafkade.dlq.plan import Facts
 from kafkade.dlq.share.observe import ShareFacts, observe
 from kafkade.dlq.share.plan import GroupPlan, groups_of, plan_groups
 from kafkade.dlq.share.steps import SetGroupConfig
@@ -38,7 +37,7 @@ class Expected:
 
 
 async def plans(
-    batch: Sequence[Work[KafkaDLQPolicySpec]],
+    batch: Sequence[PolicyWork],
     connection: Connection,
     context: Context,
     expected: Mapping[str, Expected],
@@ -54,7 +53,7 @@ async def plans(
 
 
 async def _plans(
-    batch: Sequence[Work[KafkaDLQPolicySpec]],
+    batch: Sequence[PolicyWork],
     connection: Connection,
     context: Context,
     expected: Mapping[str, Expected],
@@ -63,27 +62,22 @@ async def _plans(
     partitions = {**there, **{n: e.partitions for n, e in expected.items() if e.partitions is not None}}
     world = world_of(partitions, connection, context)
     share = await observe(connection, {g for work in batch for g in groups_of(work.resource, work.spec)})
-    found: dict[Key, Plan] = {}
-    topics: dict[Key, list[str]] = {}
-    for work in batch:
-        key, rule = work.resource.key, rule_of(work)
-        if work.resource.deleted:
-            groups = plan_groups(work.resource, rule, (), Facts(world, {}, {}), share)
-            observes = work.spec.management_policy is ManagementPolicy.OBSERVE
-            found[key] = Plan() if observes else _as_plan(groups, share, [])
-            continue
-        try:
-            topics[key] = matched(rule, world)
-        except KafkadeError as error:
-            found[key] = Plan(error=error)
-    matching = sorted({t for names in topics.values() for t in names})
-    known = await sources(connection.kafka, there, matching)
-    known |= await _will_be(matching, known, partitions, expected, connection)
-    for work in batch:
-        if work.resource.key in topics:
-            names = topics[work.resource.key]
-            found[work.resource.key] = await _one(work, names, world, known, share, context)
+    items, refused = items_of(batch, world)
+    found = {work.resource.key: Plan(error=error) for work, error in refused}
+    found |= {work.resource.key: _ending(work, world, share) for work in batch if work.resource.deleted}
+    topics = topics_of(items)
+    known = await sources(connection.kafka, there, topics)
+    known |= await _will_be(topics, known, partitions, expected, connection)
+    for item in items:
+        found[item.work.resource.key] = await _one(item, world, known, share, context)
     return found
+
+
+def _ending(work: PolicyWork, world: World, share: ShareFacts) -> Plan:
+    """What a policy in deletion takes back (see ``share.end``)."""
+    if work.spec.management_policy is ManagementPolicy.OBSERVE:
+        return Plan()
+    return _as_plan(plan_groups(work.resource, rule_of(work), (), Facts(world, {}, {}), share), share, [])
 
 
 async def _will_be(
@@ -107,20 +101,11 @@ async def _will_be(
     return facts
 
 
-async def _one(
-    work: Work[KafkaDLQPolicySpec],
-    topics: Sequence[str],
-    world: World,
-    known: Mapping[str, SourceFacts],
-    share: ShareFacts,
-    context: Context,
-) -> Plan:
-    facts = Facts(world, known, made_by(work.resource, world))
-    planned = plan(work.resource, rule_of(work), topics, facts)
-    groups = plan_groups(work.resource, rule_of(work), topics, facts, share)
+async def _one(item: Item, world: World, known: Mapping[str, SourceFacts], share: ShareFacts, context: Context) -> Plan:
+    planned, groups = item.planned(world, known, share)
     errors: list[KafkadeError | None] = [entry.error for entry in planned.entries]
-    if work.spec.management_policy is not ManagementPolicy.OBSERVE:
-        done = await act(work.resource, planned, groups, context)
+    if item.work.spec.management_policy is not ManagementPolicy.OBSERVE:
+        done = await act(item.work.resource, planned, groups, context)
         errors += [*done.errors.values(), *done.group_errors.values()]
     return _as_plan(groups, share, errors)
 
@@ -130,12 +115,7 @@ def _as_plan(groups: GroupPlan, share: ShareFacts, errors: Sequence[KafkadeError
     steps: list[Step] = []
     told = [*errors, *(entry.error for entry in groups.entries), *(gone.error for gone in groups.leaving)]
     for entry in groups.entries:
-        if entry.error is not None:
-            continue
-        changes = dict(entry.changes)
-        if not entry.finished:
-            changes |= {k: v for k, v in entry.settings.items() if entry.found[k].value != v}
-        if changes:
+        if entry.error is None and (changes := entry.due):
             steps.append(SetGroupConfig(entry.group, changes, {k: entry.found[k].value for k in changes}))
     for gone in groups.leaving:
         if gone.changes and gone.error is None:

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kafkade.api.common import ManagementPolicy
-from kafkade.api.context import Context, Work
+from kafkade.api.context import Context
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError, PolicyConflict
-from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, TOPIC
+from kafkade.api.kinds import DLQ_REDRIVE
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
 from kafkade.dlq.act import Acted, act
 from kafkade.dlq.alert import passed
+from kafkade.dlq.batch import Item, PolicyWork, items_of, rule_of, topics_of, world_of
 from kafkade.dlq.depth import Depth, Growth
-from kafkade.dlq.match import Rule, World, matched, rules_of
 from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import DepthFacts, depths, sources
-from kafkade.dlq.plan import Facts, PolicyPlan, plan
+from kafkade.dlq.plan import PolicyPlan
 from kafkade.dlq.redrive.keep import Keeper
 from kafkade.dlq.redrive.sources import holders
 from kafkade.dlq.render import render
@@ -29,18 +29,9 @@ from kafkade.dlq.share.act import GroupsActed, act_on_groups
 from kafkade.dlq.share.desired import dead_letter_topic
 from kafkade.dlq.share.end import end
 from kafkade.dlq.share.observe import observe
-from kafkade.dlq.share.plan import GroupPlan, groups_of, plan_groups
+from kafkade.dlq.share.plan import GroupPlan, groups_of
 from kafkade.dlq.share.status import own_settings, settled
 from kafkade.dlq.status import failed, report
-
-PolicyWork = Work[KafkaDLQPolicySpec]
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    work: PolicyWork
-    rule: Rule
-    topics: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +78,23 @@ class Policies:
         # what policies in deletion take back comes before others look at the same groups
         ending = [(work, rule_of(work)) for work in batch if work.resource.deleted]
         reports = await end(ending, world, connection, context)
-        items: list[_Item] = []
-        for work in batch:
-            if work.resource.deleted:
-                self.growth.forget(work.resource.uid)
-                self._tell(work.resource, None, context)
-                continue
-            rule = rule_of(work)
-            try:
-                items.append(_Item(work, rule, matched(rule, world)))
-            except KafkadeError as error:
-                self._tell(work.resource, None, context)
-                reports.append(failed(work.resource, error, context.now()))
-        known = await sources(connection.kafka, partitions, sorted({t for item in items for t in item.topics}))
+        for work, _ in ending:
+            self.growth.forget(work.resource.uid)
+            self._tell(work.resource, None, context)
+        items, refused = items_of(batch, world)
+        for work, error in refused:
+            self._tell(work.resource, None, context)
+            reports.append(failed(work.resource, error, context.now()))
+        known = await sources(connection.kafka, partitions, topics_of(items))
         share = await observe(connection, {g for i in items for g in groups_of(i.work.resource, i.work.spec)})
         letters = {source_topics(t, item.work.spec).dead_letter_topic for item in items for t in item.topics}
         letters |= {dead_letter_topic(group) for item in items for group in item.work.spec.share_groups}
         counted = await depths(connection.kafka, partitions, sorted(letters))
         at_work = holders(context.members(connection.key, DLQ_REDRIVE), ())
         self.keeper.look(connection.kafka.security, counted.ledgers, at_work)
-        plans: list[tuple[_Item, PolicyPlan, GroupPlan, _Letters]] = []
+        plans: list[tuple[Item, PolicyPlan, GroupPlan, _Letters]] = []
         for item in items:
-            facts = Facts(world, known, made_by(item.work.resource, world))
-            planned = plan(item.work.resource, item.rule, item.topics, facts)
-            groups = plan_groups(item.work.resource, item.rule, item.topics, facts, share)
+            planned, groups = item.planned(world, known, share)
             plans.append((item, planned, groups, self._count(item, planned, groups, counted, connection, context)))
         # all are counted before the first has to wait for Kubernetes
         for item, planned, groups, found in plans:
@@ -119,7 +103,7 @@ class Policies:
 
     def _count(
         self,
-        item: _Item,
+        item: Item,
         planned: PolicyPlan,
         groups: GroupPlan,
         counted: DepthFacts,
@@ -144,7 +128,7 @@ class Policies:
 
     async def _carry_out(
         self,
-        item: _Item,
+        item: Item,
         planned: PolicyPlan,
         groups: GroupPlan,
         found: _Letters,
@@ -182,11 +166,6 @@ class Policies:
         return replace(made, release=not settings and not spec.share_groups)
 
 
-def rule_of(work: PolicyWork) -> Rule:
-    """A policy as the others see it."""
-    return Rule(work.resource.key, work.resource.uid, work.resource.created, work.spec, work.grant)
-
-
 async def _config_map(
     policy: Resource, name: str, spec: KafkaDLQPolicySpec, topics: Sequence[SourceTopics], context: Context
 ) -> KafkadeError | None:
@@ -200,22 +179,3 @@ async def _config_map(
     except KafkadeError as error:
         return error
     return None
-
-
-def world_of(partitions: Mapping[str, int], connection: Connection, context: Context) -> World:
-    """What there is to match. ``partitions``: of all topics."""
-    by_topic: dict[str, list[Resource]] = {}
-    for resource in context.members(connection.key, TOPIC):
-        by_topic.setdefault(str(resource.spec.get("topicName") or resource.key.name), []).append(resource)
-    policies = [(policy, context.grant(policy)) for policy in context.members(connection.key, DLQ_POLICY)]
-    return World(partitions.keys(), {name: tuple(found) for name, found in by_topic.items()}, tuple(rules_of(policies)))
-
-
-def made_by(policy: Resource, world: World) -> dict[str, Resource]:
-    """The KafkaTopics that a policy made and that are not in deletion, by topic name."""
-    return {
-        name: resource
-        for name, found in world.resources.items()
-        for resource in found
-        if resource.owner is not None and resource.owner.uid == policy.uid and resource.deleted is None
-    }

@@ -37,6 +37,16 @@ class GroupEntry(Kept):
         """Whether its topic is there and its settings are as declared."""
         return not self.changes and self.finished
 
+    @property
+    def differing(self) -> dict[str, str]:
+        """The settings that are not as declared."""
+        return {key: value for key, value in self.settings.items() if self.found[key].value != value}
+
+    @property
+    def due(self) -> Mapping[str, str | None]:
+        """What is written once its topic is there, which is now where it is."""
+        return self.changes if self.finished else self.differing
+
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
@@ -129,7 +139,7 @@ def _entry(
     entry = kept(replace(entry, found=found), [wanted], {} if other is None else {name: other}, facts)
     if not entry.finished:
         return entry  # a topic that brokers can write to comes first
-    changes: dict[str, str | None] = {k: v for k, v in entry.settings.items() if found[k].value != v}
+    changes: dict[str, str | None] = {**entry.differing}
     changes |= {k: None for k, v in before.items() if k not in entry.settings and _still(found, k, v)}
     told = resource.status.get("observedGeneration") == resource.generation
     drift = {k: str(found[k].value) for k in changes if told and before.get(k) == entry.settings.get(k)}
