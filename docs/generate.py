@@ -93,13 +93,12 @@ def pages() -> dict[Path, str]:
     return {FOLDER / name: text for name, text in result.items()}
 
 
-COMMANDS = ("validate", "plan", "apply", "export", "ui")
+COMMANDS = ("validate", "plan", "apply", "export", "ui", "dev up", "dev run")
 """Commands that have a section in commands.md."""
 
 
 def commands_page() -> str:
     """What commands take, as ``--help`` says it."""
-    known = typer.main.get_group(app).commands
     lines = [
         HEAD,
         "# Commands",
@@ -108,7 +107,7 @@ def commands_page() -> str:
         " [export and import](../guides/export-and-import.md), [web pages](../guides/ui.md). `kafkade --help` lists all.",
     ]
     for name in COMMANDS:
-        command = known[name]
+        command = _command(name)
         lines += ["", f"## kafkade {name}", "", *(command.help or "").strip().splitlines(), ""]
         lines += ["| option | default | environment | what it is |", "|---|---|---|---|"]
         for option in command.params:
@@ -136,6 +135,14 @@ def rules_page() -> str:
         *(f"| {rule.value} | {about.name} | {about.text} |" for rule, about in RULES.items()),
     ]
     return "\n".join((*lines, ""))
+
+
+def _command(name: str) -> Any:
+    """A command, or one of a group: ``dev up``."""
+    found: Any = typer.main.get_group(app)
+    for word in name.split():
+        found = found.commands[word]
+    return found
 
 
 def kind_page(kind: Kind) -> str:

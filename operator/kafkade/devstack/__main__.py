@@ -1,30 +1,22 @@
-"""``python -m kafkade.devstack``: prepare the cache, run the stack, make the lock files anew."""
+"""``python -m kafkade.devstack``: prepare the cache, build images, make the lock files anew."""
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from . import browser, gitops, helm, kafka, kind, kubernetes, lock, maven, parallel, registry
 from .errors import DevStackError
 from .images import recipes
-from .kafka import Kafka
-from .kind import Cluster
 from .node import apart as own_namespaces
 from .node import node, requirements
+from .process import end_in_order
 from .progress import console
-from .registry import Registry
-from .stack import Stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -57,32 +49,9 @@ def prepare(
         work += [helm.prepare, gitops.prepare]
         if browser.exists():
             work.append(browser.prepare)
-    _end_in_order()
+    end_in_order()
     parallel.gather(*work)
     console.print("The stack is in the cache.")
-
-
-@app.command()
-def up(
-    kafka_version: Annotated[str, typer.Option(help="The brokers' version.")] = (kafka.DEFAULT_VERSION),
-    brokers: Annotated[int, typer.Option(min=1, max=5)] = 1,
-    security: Annotated[bool, typer.Option("--security", help="Listeners with TLS and SASL too.")] = False,
-    no_registry: Annotated[bool, typer.Option("--no-registry")] = False,
-    no_kubernetes: Annotated[bool, typer.Option("--no-kubernetes")] = False,
-) -> None:
-    """Run Kafka, a schema registry and a Kubernetes API until Ctrl-C."""
-    _end_in_order()
-    stack = Stack(
-        kafka=Kafka(kafka_version, brokers, security=security),
-        registry=None if no_registry else Registry(),
-        control_plane=None if no_kubernetes else kind.choose_cluster(),
-    )
-    try:
-        with stack:
-            _show(stack)
-            threading.Event().wait()
-    except KeyboardInterrupt:
-        console.print("Stopped; nothing but the cache is left.")
 
 
 _IF_POSSIBLE = typer.Option("--if-possible", help="Say what is lacking where it cannot run, and go on without.")
@@ -91,7 +60,7 @@ _IF_POSSIBLE = typer.Option("--if-possible", help="Say what is lacking where it 
 @app.command("prepare-node")
 def prepare_node(if_possible: Annotated[bool, _IF_POSSIBLE] = False) -> None:
     """Install, download and build what a real node and its images need: as root, on Linux."""
-    _end_in_order()
+    end_in_order()
     if kind.takes_docker():
         console.print("Docker answers: a kind cluster takes the place of the node.")
         return
@@ -117,7 +86,7 @@ def apart(
 @app.command()
 def image(name: Annotated[str, typer.Argument(help="operator, kafka:VERSION or schema-registry.")]) -> None:
     """Build a container image without Docker; prints where its archive is. As root, on Linux."""
-    _end_in_order()
+    end_in_order()
     requirements.install()
     recipe = recipes.by_name(name)
     for context, folder in recipe.contexts.items():
@@ -135,51 +104,6 @@ def write_locks() -> None:
 def _prepare_kafka(versions: list[str]) -> None:
     for version in versions:
         kafka.prepare(version, metrics=True)
-
-
-def _show(stack: Stack) -> None:
-    table = Table("part", "address", box=None, header_style="bold")
-    for part, address in _addresses(stack):
-        table.add_row(part, address)
-    out = Console(soft_wrap=True, highlight=False)
-    out.print(table)
-    if stack.control_plane is not None:
-        out.print(f"\nexport KUBECONFIG={stack.control_plane.kubeconfig}")
-    console.print("Ctrl-C stops it.")
-
-
-def _addresses(stack: Stack) -> list[tuple[str, str]]:
-    rows = []
-    if (brokers := stack.kafka) is not None:
-        rows.append((f"Kafka {brokers.version}", brokers.bootstrap))
-        if brokers.security:
-            rows += [
-                ("  TLS", brokers.ssl_bootstrap),
-                ("  TLS with client certificate", brokers.mtls_bootstrap),
-                ("  SASL", brokers.sasl_plaintext_bootstrap),
-                ("  SASL over TLS", brokers.sasl_ssl_bootstrap),
-                ("  certificates", str(brokers.certificates)),
-            ]
-    if stack.registry is not None:
-        rows.append((f"Apicurio registry {registry.VERSION}", stack.registry.url))
-    if stack.control_plane is not None:
-        rows.append(("Kubernetes", _server(stack.control_plane)))
-    return rows
-
-
-def _server(cluster: Cluster) -> str:
-    path = "jsonpath={.clusters[0].cluster.server}"
-    return cluster.kubectl("config", "view", "--minify", "-o", path)
-
-
-def _end_in_order() -> None:
-    """Have the signals that end a process end this one as Ctrl-C does: the parts are stopped."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from .kafka_config import (
     write_logging,
 )
 from .part import Part
-from .ports import HOST, accepts, free_port, release
+from .ports import HOST, accepts, claim, free_port, release
 from .process import Process
 from .workdir import WorkDir
 
@@ -64,7 +64,9 @@ class Kafka(Part):
         authorizer: bool = False,
         metrics: bool = False,
         heap: str = "256m",
+        port: int | None = None,
     ) -> None:
+        """``port``: where the first broker listens, and the others behind it (PLAINTEXT); None: wherever it is free."""
         if racks is not None and len(racks) != brokers:
             raise ValueError(f"{len(racks)} racks for {brokers} brokers: there must be one each")
         self.version = version
@@ -75,6 +77,7 @@ class Kafka(Part):
         self._authorizer = authorizer
         self._metrics = metrics
         self._heap = heap
+        self._port = port
         self._work: WorkDir | None = None
         self._places: dict[int, BrokerPlace] = {}
         self._processes: dict[int, Process] = {}
@@ -244,7 +247,7 @@ class Kafka(Part):
             place = BrokerPlace(
                 id=id_,
                 rack=self._racks.get(id_),
-                ports={name: free_port() for name in names},
+                ports={name: self._choose_port(name, id_) for name in names},
                 folder=folder / f"broker-{id_}",
                 metrics_port=free_port() if self._metrics else None,
             )
@@ -270,6 +273,11 @@ class Kafka(Part):
             self._processes[place.id] = self._make_process(place, logging)
         places = self._places.values()
         parallel.gather(*(partial(self._format, place, cluster_id) for place in places))
+
+    def _choose_port(self, listener: str, id_: int) -> int:
+        if listener != "PLAINTEXT" or self._port is None:
+            return free_port()
+        return claim(self._port + id_ - self.broker_ids[0])
 
     def _write_properties(self, place: BrokerPlace, own: Mapping[str, str]) -> None:
         properties = server_properties(place, self._options) | dict(own)

@@ -32,6 +32,18 @@ def free_port() -> int:
     )
 
 
+def claim(port: int) -> int:
+    """This very port, as ours.
+
+    Raises:
+        DevStackError: somebody listens on it, or another stack of this machine has it.
+    """
+    if port in _ours or not _reserve(port):
+        raise DevStackError(f"Port {port} of {HOST} is taken. Stop what listens there, or give another port.")
+    _ours.add(port)
+    return port
+
+
 def release(*ports: int) -> None:
     """Give ports back."""
     for port in _ours.intersection(ports):

@@ -10,7 +10,7 @@ from . import cache, loopback, maven, progress
 from .errors import DevStackError
 from .java import QUICK_START, find_java
 from .part import Part
-from .ports import HOST, free_port, release
+from .ports import HOST, claim, free_port, release
 from .process import Process
 from .workdir import WorkDir
 
@@ -35,11 +35,18 @@ def _unpack(folder: Path) -> None:
 class Registry(Part):
     """A registry on loopback with its own database, or one that keeps its schemas in Kafka."""
 
-    def __init__(self, *, kafka_sql: str | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        kafka_sql: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        port: int | None = None,
+    ) -> None:
         """``kafka_sql`` is the bootstrap address of the Kafka cluster to keep schemas in.
 
-        ``environment`` says everything but addresses instead, the storage included.
+        ``environment`` says everything but addresses instead, the storage included. ``port`` None: wherever it is free.
         """
+        self._wanted_port = port
         self._kafka_sql = kafka_sql
         self._environment = environment
         self._work: WorkDir | None = None
@@ -67,8 +74,9 @@ class Registry(Part):
         """Start the registry and wait until it takes requests; after ``pause()``, go on."""
         if self._work is None:
             app = prepare()
+            self._port = free_port() if self._wanted_port is None else claim(self._wanted_port)
+            self._management_port = free_port()
             self._work = WorkDir("registry")
-            self._port, self._management_port = free_port(), free_port()
             self._process = self._make_process(app, self._work.path)
         process = self._started()
         try:
