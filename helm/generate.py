@@ -1,4 +1,5 @@
-"""Writes what the chart has from elsewhere in the repository: the CRDs from crds/, the policies from deploy/admission/.
+"""Writes what the chart has from elsewhere in the repository: the CRDs from crds/, the policies from deploy/admission/, and
+the operator's rights from deploy/rbac/.
 
 ``python helm/generate.py`` writes the templates; with ``--check`` it writes nothing and ends with 1 when one is stale.
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from kafkade.devstack.generated import main
 
@@ -37,7 +39,16 @@ def templates() -> dict[Path, str]:
         made[TEMPLATES / "admission" / file.name] = template(
             f"deploy/admission/{file.name}", text, ADMISSION_SWITCH, _LABELS
         )
+    made[TEMPLATES / "operator" / "_rules.tpl"] = rules()
     return made
+
+
+def rules() -> str:
+    """What the operator may do in a namespace that it watches, as a template that Roles include."""
+    source = "deploy/rbac/namespaced.yaml"
+    role = (ROOT / source).read_text(encoding="utf-8").split("\n---\n")[0]
+    lines = dedent(role.partition("\nrules:\n")[2])
+    return HEAD.format(source=source) + f'{{{{- define "kafkade.operator.rules" -}}}}\n{lines}\n{{{{- end -}}}}\n'
 
 
 def template(source: str, text: str, switch: str, metadata: str) -> str:

@@ -53,6 +53,31 @@ helm.sh/chart: {{ include "kafkade.chart" .context }}
 {{- end -}}
 {{- end -}}
 
+{{/* As whom and where pods run: (dict "values" .Values.kafka "pullSecrets" .Values.kafka.image.pullSecrets). */}}
+{{- define "kafkade.podSettings" -}}
+securityContext:
+  {{- toYaml .values.podSecurityContext | nindent 2 }}
+{{- with .pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "kafkade.operator.selectorLabels" -}}
 {{ include "kafkade.selectorLabels" (dict "context" . "component" "operator") }}
 {{- end -}}

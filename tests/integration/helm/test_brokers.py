@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from integration.helm.judge import Judge, pods
+from kafkade.devstack import registry
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.local.checks.run import Sources, check
@@ -110,7 +111,7 @@ def test_a_release_of_brokers_alone_has_nothing_of_the_whole_cluster() -> None:
 
 @pytest.mark.parametrize("release", [LONG, f"kafkade-{LONG}"[:53]])
 def test_the_longest_name_of_a_release_gives_valid_names(release: str, judge: Judge) -> None:
-    metrics = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "dashboard")}
+    metrics = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "dashboards")}
     values = {
         "operator": {"metrics": metrics},
         "kafka": {"controllers": {"enabled": True}, **VALUE_SETS["metrics-by-agent"]["kafka"]},
@@ -153,7 +154,10 @@ def test_the_documents_settings_are_the_values() -> None:
     assert container["resources"] == settings["kafka"]["resources"]
     assert one(objects, "Service", "kafka-headless")["spec"]["publishNotReadyAddresses"] is True
     assert one(objects, "PodDisruptionBudget", "kafka")["spec"]["maxUnavailable"] == 1
-    assert one(objects, "StatefulSet", "kafka-schema-registry")["spec"]["replicas"] == 2
+    registries = one(objects, "StatefulSet", "kafka-schema-registry")["spec"]
+    assert registries["replicas"] == 2
+    (container,) = registries["template"]["spec"]["containers"]
+    assert container["image"] == f"apicurio/apicurio-registry:{registry.VERSION}"
     cluster = one(objects, "KafkaCluster", "kafka")
     assert cluster["spec"]["bootstrapServers"] == "kafka.kafka.svc:9092"
     assert cluster["spec"]["schemaRegistry"]["urls"] == ["http://kafka-schema-registry.kafka.svc:8080/apis/ccompat/v7"]
@@ -257,6 +261,7 @@ def test_further_properties() -> None:
         ({"clusterId": "mine"}, "clusterId"),
         ({"storage": {"size": "100GB"}}, "size"),
         ({"resources": {"request": {}}}, "request"),
+        ({"networkPolicy": {"clients": [{"ipBlock": {"cdir": "10.0.0.0/8"}}]}}, "cidr"),
         ({"replicas": 5}, "kafka.controllers.replicas"),
         ({"replicationFactor": 4}, "kafka.replicationFactor is 4, but there are 3 brokers"),
         ({"config": {"minInsyncReplicas": 4}}, "kafka.config.minInsyncReplicas is 4"),

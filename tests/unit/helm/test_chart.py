@@ -87,15 +87,6 @@ def test_nothing_misspelt_passes() -> None:
     assert [path for path, schema in found.items() if schema.get("additionalProperties") is not False] == []
 
 
-def test_the_rights_are_those_of_deploy() -> None:
-    """The rules are plain YAML between two lines of template."""
-    text = (CHART / "templates" / "operator" / "_rules.tpl").read_text()
-    found = re.search(r'define "kafkade.operator.rules" -}}\n(.*?)\{\{- end', text, re.DOTALL)
-    assert found is not None
-    single = list(yaml.safe_load_all((ROOT / "deploy" / "rbac" / "namespaced.yaml").read_text()))
-    assert yaml.safe_load(found[1]) == single[0]["rules"]
-
-
 def test_the_plain_manifest_has_these_definitions_and_rights() -> None:
     """All else in it is compared with what helm renders, in tests/integration/helm."""
     found = objects((ROOT / "deploy" / "operator.yaml").read_text())

@@ -89,9 +89,17 @@ gives the same, without looking into the cluster, and volumes that an uninstalle
 {{ join "," $voters }}
 {{- end -}}
 
-{{/* The address that clients in Kubernetes begin with, of the first listener that there is: plain, TLS, SCRAM. */}}
-{{- define "kafkade.kafka.bootstrap" -}}
-{{- $listeners := .Values.kafka.listeners -}}
-{{- $port := ternary 9092 (ternary 9093 9094 $listeners.tls.enabled) $listeners.plain.enabled -}}
-{{ printf "%s.%s.svc:%d" (include "kafkade.kafka.fullname" .) .Release.Namespace $port }}
+{{/*
+The address that clients in Kubernetes begin with: (dict "context" $ "listener" "scram"); without "listener", that of the
+first one that there is: plain, TLS, SCRAM.
+*/}}
+{{- define "kafkade.kafka.address" -}}
+{{- $context := .context -}}
+{{- $found := include "kafkade.kafka.clientListeners" $context | fromJsonArray -}}
+{{- $wanted := .listener | default (get (first $found | default dict) "name") | upper -}}
+{{- range $found -}}
+{{- if eq .name $wanted -}}
+{{ printf "%s.%s.svc:%d" (include "kafkade.kafka.fullname" $context) $context.Release.Namespace (int .port) }}
+{{- end -}}
+{{- end -}}
 {{- end -}}

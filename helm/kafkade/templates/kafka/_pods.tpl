@@ -74,27 +74,7 @@ automountServiceAccountToken: false
 # variables of a Service named kafka, such as KAFKA_PORT, would be taken for properties
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ $kafka.terminationGracePeriodSeconds }}
-{{- with $kafka.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- with $kafka.image.pullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-securityContext:
-  {{- toYaml $kafka.podSecurityContext | nindent 2 }}
-{{- with $kafka.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $kafka.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $kafka.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "kafkade.podSettings" (dict "values" $kafka "pullSecrets" $kafka.image.pullSecrets) | nindent 0 }}
 topologySpreadConstraints:
   {{- range $key, $mode := dict "topology.kubernetes.io/zone" $kafka.spread.zones "kubernetes.io/hostname" $kafka.spread.nodes }}
   - maxSkew: 1

@@ -1,4 +1,4 @@
-{{/* What the operator may do in a namespace that it watches: the rules of deploy/rbac/namespaced.yaml. */}}
+{{- /* Made by helm/generate.py of deploy/rbac/namespaced.yaml; change that instead. */ -}}
 {{- define "kafkade.operator.rules" -}}
 # the resources themselves; patch for kafkade's finalizer: a spec that somebody wrote is never written
 - apiGroups: ["kafkade.io"]

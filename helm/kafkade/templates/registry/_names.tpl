@@ -4,13 +4,17 @@
 {{ include "kafkade.releaseName" . }}-schema-registry
 {{- end -}}
 
+{{- define "kafkade.registry.version" -}}
+{{ .Values.schemaRegistry.image.tag | default "3.3.3" }}
+{{- end -}}
+
 {{- define "kafkade.registry.selectorLabels" -}}
 {{ include "kafkade.selectorLabels" (dict "context" . "component" "schema-registry" "name" "schema-registry") }}
 {{- end -}}
 
 {{- define "kafkade.registry.labels" -}}
 {{ include "kafkade.labels" (dict "context" . "component" "schema-registry" "name" "schema-registry"
-  "version" (.Values.schemaRegistry.image.tag | default "3.3.3")) }}
+  "version" (include "kafkade.registry.version" .)) }}
 {{- end -}}
 
 {{- define "kafkade.registry.url" -}}
@@ -22,8 +26,7 @@
 {{- if .Values.schemaRegistry.bootstrapServers -}}
 {{ .Values.schemaRegistry.bootstrapServers }}
 {{- else if .Values.kafka.enabled -}}
-{{- $ports := dict "plain" 9092 "tls" 9093 "scram" 9094 -}}
-{{ printf "%s.%s.svc:%d" (include "kafkade.kafka.fullname" .) .Release.Namespace (get $ports (include "kafkade.registry.listener" .)) }}
+{{ include "kafkade.kafka.address" (dict "context" . "listener" (include "kafkade.registry.listener" .)) }}
 {{- else -}}
 {{- fail "schemaRegistry.bootstrapServers: the registry keeps schemas in Kafka; give its address, or set kafka.enabled" -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* How the listener of kafkade.kafka.bootstrap is spoken to, as fields of a KafkaCluster's spec. */}}
+{{/* How the first listener, that of kafkade.kafka.address, is spoken to, as fields of a KafkaCluster's spec. */}}
 {{- define "kafkade.kafka.access" -}}
 {{- $kafka := .Values.kafka -}}
 {{- $listeners := $kafka.listeners -}}
