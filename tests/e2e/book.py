@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.places import ROOT
+
 TREES = ("crds", "deploy/rbac", "deploy/admission", "deploy/examples", "helm/kafkade")
 FILES = ("deploy/operator.yaml",)
 """What commands in the documentation name by their path."""

@@ -17,9 +17,10 @@ from kafkade.devstack.stack import Stack
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
+from support.places import ROOT
 
 from . import kafka_tools
-from .book import ROOT, Reader, blocks
+from .book import Reader, blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from support.places import DEPLOY
+
 pytestmark = pytest.mark.timeout(600)
 
-DEMO = Path(__file__).parents[2] / "deploy" / "demo" / "demo.py"
+DEMO = DEPLOY / "demo" / "demo.py"
 
 LINES = (
     "6 topics and 7 schemas Ready after",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from kafkade.devstack.generated import stale
 from kafkade.dlq.alert import REASONS, WITHIN_LIMITS
 from kafkade.dlq.plan import WAITING
+from support.chart import script
+from support.places import ROOT
 
-from .book import ROOT, blocks
+from .book import blocks
 from .conftest import Shop
 
 PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md"))
@@ -70,19 +69,8 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings], target
 
 
-def generator() -> ModuleType:
-    """docs/generate.py as a module."""
-    spec = spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_reference_is_fresh() -> None:
-    assert stale(generator().pages()) == [], "run `make crds`"
+    assert stale(script("docs/generate.py").pages()) == [], "run `make crds`"
 
 
 def calls(name: str) -> Iterator[ast.Call]:
@@ -103,7 +91,7 @@ def texts(call: ast.Call, position: int, keyword: str) -> Iterator[str]:
 
 
 def test_every_reason_of_the_code_is_documented_and_no_other() -> None:
-    made = generator()
+    made = script("docs/generate.py")
     outcomes = {"Reconciled", "Paused", WAITING}  # the defaults of Outcome.done and Outcome.paused, and a constant
     for name, position in (("Outcome", 3), ("Outcome.done", 1), ("Outcome.progressing", 0)):
         for call in calls(name):

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import ConfigResource
 
-from support.kafka import until
 from support.kubernetes import condition
 from support.letters import read
+from support.places import ROOT
+from support.waiting import until
 
-from .book import ROOT, Block, blocks
+from .book import Block, blocks
 from .conftest import Shop
 
 EXAMPLES = ROOT / "deploy" / "examples"

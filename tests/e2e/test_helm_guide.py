@@ -10,8 +10,9 @@ import pytest
 
 from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import ControlPlane, kubectl_environment
+from support.places import ROOT
 
-from .book import ROOT, Reader, blocks
+from .book import Reader, blocks
 
 GUIDE = ROOT / "docs" / "guides" / "helm.md"
 

@@ -19,13 +19,13 @@ from kafkade.devstack.images import recipes
 from kafkade.devstack.node.kubelet import ZONE
 from node.conftest import Cluster
 from support.kubernetes import Kubectl, manifest
+from support.places import CHART, DOCUMENT, ROOT
 
-ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 NAMESPACE = "kafka"
 RELEASE = "kafka"
 BOOTSTRAP = "kafka.kafka.svc:9092"
-VALUES = ("-f", ROOT / "deploy/k8s/modules/messaging/kafka/values.yaml", "-f", HERE / "values.yaml")
+VALUES = ("-f", DOCUMENT, "-f", HERE / "values.yaml")
 BROKERS = [f"kafka-{number}" for number in range(3)]
 OPERATOR = "deployment/kafka-kafkade"
 REGISTRY = "statefulset/kafka-schema-registry"
@@ -54,13 +54,13 @@ def release(cluster: Cluster, helm: Helm, kafka: Kubectl) -> Helm:
     """The chart, installed."""
     for name in ("kafka:3.5.2", "schema-registry"):
         cluster.load(recipes.by_name(name))
-    helm.run("install", RELEASE, ROOT / "helm/kafkade", "--namespace", NAMESPACE, *VALUES)
+    helm.run("install", RELEASE, CHART, "--namespace", NAMESPACE, *VALUES)
     return helm
 
 
 def upgrade(helm: Helm, *values: str) -> None:
     settings = [word for value in values for word in ("--set", value)]
-    helm.run("upgrade", RELEASE, ROOT / "helm/kafkade", "--namespace", NAMESPACE, *VALUES, *settings)
+    helm.run("upgrade", RELEASE, CHART, "--namespace", NAMESPACE, *VALUES, *settings)
 
 
 def in_kafka(kafka: Kubectl, *words: str, check: bool = True) -> str:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm" / "kafkade"
+from support.places import ROOT
 
 
-def script(name: str) -> ModuleType:
-    """A script of helm/ as a module."""
-    folder = str(ROOT / "helm")
-    if folder not in sys.path:
-        sys.path.append(folder)  # they import each other
-    spec = spec_from_file_location(f"helm_{name}", ROOT / "helm" / f"{name}.py")
+def script(path: str) -> ModuleType:
+    """A script of the repository as a module."""
+    place = ROOT / path
+    if str(place.parent) not in sys.path:
+        sys.path.append(str(place.parent))  # they import each other
+    spec = spec_from_file_location(path.removesuffix(".py").replace("/", "_"), place)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)

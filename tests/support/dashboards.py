@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from support.chart import CHART
+from support.places import CHART
 
 _VALUES = re.compile(r"label_values\((?P<metric>.*), (?P<label>\w+)\)")
 

@@ -12,7 +12,8 @@ import yaml
 
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm
-from support.chart import CHART, objects
+from support.chart import objects
+from support.places import CHART
 
 Object = dict[str, Any]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -16,6 +15,8 @@ from confluent_kafka.admin import (
     NewPartitions,
     NewTopic,
 )
+
+from support.waiting import until as until
 
 
 class KafkaView:
@@ -91,11 +92,3 @@ class KafkaView:
     def add_partitions(self, name: str, total: int) -> None:
         """Add partitions by hand."""
         self.admin.create_partitions([NewPartitions(name, total)])[name].result(20)
-
-
-def until(test: Callable[[], bool], what: str, timeout: float = 30) -> None:
-    """Poll until a test holds."""
-    deadline = time.monotonic() + timeout
-    while not test():
-        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
-        time.sleep(0.1)

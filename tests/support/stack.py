@@ -12,11 +12,11 @@ from typing import Any
 from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import objects
-from support.kafka import until
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
+from support.places import DEPLOY, ROOT
+from support.waiting import until
 
-ROOT = Path(__file__).parents[2]
 OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 
 
@@ -71,7 +71,7 @@ def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
     All of deploy/operator.yaml but the definitions, which are there, and the Deployment, in whose place tests run a process.
     """
     kubectl = Kubectl(control_plane.kubeconfig)
-    found = objects((ROOT / "deploy" / "operator.yaml").read_text())
+    found = objects((DEPLOY / "operator.yaml").read_text())
     kubectl.apply(*(item for item in found if item["kind"] not in ("CustomResourceDefinition", "Deployment")))
     return kubectl, control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
 

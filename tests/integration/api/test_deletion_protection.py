@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from kafkade.api.kinds import KINDS
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
 from support.api import Api
+from support.places import DEPLOY
 
-POLICY = Path(__file__).parents[3] / "deploy" / "admission" / "deletion-protection.yaml"
+POLICY = DEPLOY / "admission" / "deletion-protection.yaml"
 PROTECTED = {ANNOTATION_DELETION_PROTECTION: "true"}
 KIND_NAMES = sorted(KINDS)
 

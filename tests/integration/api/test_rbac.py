@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API
 from kafkade.devstack.kubernetes import ControlPlane
 from support.api import Api
+from support.places import DEPLOY
 
-RBAC = Path(__file__).parents[3] / "deploy" / "rbac"
+RBAC = DEPLOY / "rbac"
 READ = ("get", "list", "watch")
 CORE = {"configmaps": "ConfigMap"}
 """Kinds whose names are not the plural with a capital."""

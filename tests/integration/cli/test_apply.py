@@ -22,9 +22,10 @@ from kafkade.cli.main import app
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.parallel import gather
 from kafkade.devstack.registry import Registry
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubernetes import manifest
 from support.snapshot import differences, of_kafka, of_registry
+from support.waiting import until
 
 
 @pytest.fixture(scope="module")

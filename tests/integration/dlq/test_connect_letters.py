@@ -34,8 +34,9 @@ from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
 from kafkade.dlq.redrive.run import redrive
 from kafkade.dlq.render import render
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.letters import START, Seen, Watch, write
+from support.waiting import until
 
 VERSIONS = ("3.5.2", "4.4.0")
 """Of the worker; the brokers are another one."""

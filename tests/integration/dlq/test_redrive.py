@@ -27,8 +27,9 @@ from kafkade.dlq.redrive.job import Guard, HeaderChanges, Job
 from kafkade.dlq.redrive.keep import keep_ledger
 from kafkade.dlq.redrive.progress import Progress
 from kafkade.dlq.redrive.run import redrive
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.letters import START, Seen, Watch, assert_each_once, letter, read, write
+from support.waiting import until
 
 VERSIONS = ("3.5.2", "4.4.0")
 """On 4.1.1 it is the operator that is killed."""

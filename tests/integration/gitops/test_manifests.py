@@ -14,10 +14,10 @@ from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.devstack import gitops
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
-from support.kafka import until
 from support.kubernetes import manifest
+from support.places import DEPLOY
+from support.waiting import until
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
 WAVE, OPTIONS = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
 PRUNE = "kustomize.toolkit.fluxcd.io/prune"
 TRIED_IN = "gitops-tried"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +15,8 @@ from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.gitops import Verdicts
 from support import records
 from support.kubernetes import condition
+from support.places import DEPLOY
 from support.records import Name, Object
-
-DEPLOY = Path(__file__).parents[3] / "deploy"
 
 # state: Argo CD's health, kstatus, Flux's healthCheckExprs, and the kinds that it is recorded of
 EVERY = tuple(KINDS)

@@ -23,12 +23,11 @@ from kafkade.clusters.rolling.plan import plan
 from kafkade.clusters.rolling.pods import Pod, StatefulSet
 from kafkade.devstack import Registry, loopback
 from kafkade.devstack.certificates import CertificateAuthority
-from support.chart import CHART, ROOT
 from support.chart_brokers import ChartBrokers
 from support.chart_pods import Addresses, ChartPod
 from support.helm import of_kind, one, render
+from support.places import CHART, DOCUMENT
 
-DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
 ZONES = ("zone-a", "zone-b", "zone-c")
 
 LEVEL_OF_3_5 = 11

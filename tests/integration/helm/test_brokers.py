@@ -16,11 +16,10 @@ from kafkade.devstack import registry
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.local.checks.run import Sources, check
-from support.chart import CHART, ROOT
 from support.helm import Object, of_kind, one, refused, render
 from support.kubernetes import Kubectl
+from support.places import CHART, DOCUMENT, ROOT
 
-DOCUMENT = ROOT / "deploy" / "k8s" / "modules" / "messaging" / "kafka" / "values.yaml"
 GUIDE = ROOT / "docs" / "guides" / "brokers.md"
 ALONE = {"operator": {"enabled": False}, "crds": {"create": False}}
 """Without what other tests look at."""

@@ -19,10 +19,10 @@ from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
-from support.chart import CHART, ROOT
-from support.kafka import until
 from support.kubernetes import Kubectl, manifest
 from support.operator import OperatorProcess
+from support.places import CHART, ROOT
+from support.waiting import until
 
 RELEASE, NAMESPACE = "kafkade", "kafkade-system"
 TOPIC = {"clusterRef": {"name": "main"}, "partitions": 3}

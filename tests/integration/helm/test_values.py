@@ -14,8 +14,9 @@ from integration.helm.value_sets import CONTRADICTIONS, OPERATOR, REFUSED, Value
 from kafkade.devstack import golang
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm, parse_promql
-from support.chart import CHART, ROOT, objects, script
+from support.chart import objects, script
 from support.dashboards import asked
+from support.places import CHART, ROOT
 
 
 def write(folder: Path, values: Values) -> Path:
@@ -94,7 +95,7 @@ def test_the_judge_finds_what_is_wrong(judge: Judge) -> None:
 
 
 def test_the_plain_manifest_is_what_the_chart_gives(judge: Judge) -> None:
-    rendered = script("render")
+    rendered = script("helm/render.py")
     text = rendered.manifest()
     assert rendered.TARGET.read_text() == text, "run `make manifests`"
     found = [item for item in objects(text) if item["metadata"]["name"] != "kafkade-system"]
@@ -148,7 +149,7 @@ def test_alerts_and_dashboards_are_promql(offline: Helm, tmp_path: Path) -> None
     rules = made["PrometheusRule", "helm-values/kafkade"]["spec"]["groups"][0]["rules"]
     files = made["ConfigMap", "helm-values/kafkade-dashboards"]["data"]
     assert {name: json.loads(text) for name, text in files.items()} == {
-        f"kafkade-{board.name}.json": board.to_json() for board in script("dashboards").DASHBOARDS
+        f"kafkade-{board.name}.json": board.to_json() for board in script("helm/dashboards.py").DASHBOARDS
     }
     assert len(rules) >= 15
     parse_promql([*(rule["expr"] for rule in rules), *(found.expr for found in asked())])

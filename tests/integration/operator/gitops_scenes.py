@@ -8,10 +8,10 @@ from typing import Any
 
 from integration.operator.conftest import World
 from kafkade.devstack.ports import HOST, free_port
-from support.kafka import until
 from support.kubernetes import condition, current, manifest
 from support.letters import letter, write
 from support.records import Name, Object
+from support.waiting import until
 
 NAMESPACE = "gitops"
 HELD = "example.org/held"

@@ -31,9 +31,10 @@ from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.registry import Registry
 from support import snapshot
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, current, manifest, ready
 from support.stack import OPERATOR
+from support.waiting import until
 
 CASES = (*TOPICS, *SCHEMAS, *CLUSTERS)
 REFUSED = [case for case in CASES if case.reason is None]

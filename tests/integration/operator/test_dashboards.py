@@ -10,12 +10,12 @@ import yaml
 
 from integration.operator.conftest import World
 from kafkade.devstack.helm import parse_promql
-from support.chart import CHART
 from support.dashboards import Asked, asked
 from support.kafka import until
 from support.kubernetes import manifest
 from support.letters import letter, write
 from support.metrics import scrape
+from support.places import CHART
 
 OF_THE_TARGET = frozenset({"job", "instance", "pod"})
 """Labels that Prometheus gives each series of what it scrapes."""

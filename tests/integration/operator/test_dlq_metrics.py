@@ -17,10 +17,10 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from integration.operator.conftest import World
 from kafkade import __version__
 from kafkade.dlq.redrive.ledger import Ledger, group_of
-from support.kafka import until
 from support.kubernetes import manifest
 from support.letters import Seen, letter, write
 from support.metrics import scrape
+from support.waiting import until
 
 Series = dict[str, float]
 

@@ -12,8 +12,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 
 from integration.operator.conftest import World
 from kafkade.dlq.redrive.ledger import Ledger, group_of
-from support.kafka import until
 from support.kubernetes import condition, manifest, ready
+from support.waiting import until
 
 Make = Callable[..., str]
 

@@ -19,10 +19,10 @@ from kafkade.api import GROUP, VERSION
 from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import kubectl_environment
 from support import records
-from support.kafka import until
 from support.kubernetes import Kubectl
+from support.places import ROOT
 from support.records import Object, shape
-from support.stack import ROOT
+from support.waiting import until
 
 OPERATOR = "kafkade"
 """The operator's name in managedFields."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from confluent_kafka import Producer
 
 from integration.operator.conftest import World
-from support.kafka import until
 from support.kubernetes import condition, manifest, ready
+from support.waiting import until
 
 
 def test_a_lost_broker_is_seen_and_so_is_its_return(world: World, topic: Callable[..., str]) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from integration.operator.conftest import World
-from support.kafka import until
 from support.kubernetes import current, manifest, ready
+from support.waiting import until
 
 TOPICS = 200
 SCHEMAS = 50

@@ -21,10 +21,11 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
 from kafkade.engine.election import Timing
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubernetes import Kubectl, manifest
 from support.operator import OperatorProcess
 from support.stack import install_crds, install_operator
+from support.waiting import until
 
 HOME = "kafkade-system"
 NAMES = ("kafkade", "second")

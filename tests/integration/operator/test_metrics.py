@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from integration.operator.conftest import World
-from support.kafka import until
 from support.kubernetes import manifest
 from support.metrics import scrape
+from support.waiting import until
 
 
 def value(world: World, name: str, **labels: str) -> float | None:

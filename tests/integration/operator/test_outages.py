@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from kafkade.api.kinds import KINDS
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.registry import Registry
-from support.kafka import KafkaView, until
-from support.kubernetes import KINDS, Kubectl, condition, manifest, ready
+from support.kafka import KafkaView
+from support.kubernetes import Kubectl, condition, manifest, ready
 from support.snapshot import of_registry
 from support.stack import Stack, own_stack, secret
+from support.waiting import until
 
 SCHEMA = json.dumps({"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}]})
 WIDER = json.dumps(

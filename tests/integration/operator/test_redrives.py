@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from integration.operator.conftest import World
 from kafkade.dlq.letter import OWN_TOPIC, REDRIVE_COUNT
-from support.kafka import until
 from support.kubernetes import Kubectl, condition, current, manifest
 from support.letters import START, Seen, assert_each_once, letter, read, write
+from support.waiting import until
 
 NOTHING = {"read": 0, "moved": 0, "skipped": 0, "quarantined": 0, "failed": 0, "lost": 0}
 FINISHED = ("Completed", "Cancelled", "Failed")

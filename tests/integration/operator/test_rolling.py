@@ -20,11 +20,13 @@ from kafkade.clients.model import Replication
 from kafkade.clusters.rolling.plan import LAG
 from kafkade.devstack.kafka import Kafka
 from support.api import Api
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubelet import Kubelet
 from support.kubernetes import Kubectl, condition, manifest
 from support.load import Load, Watch
-from support.stack import OPERATOR, ROOT
+from support.places import ROOT
+from support.stack import OPERATOR
+from support.waiting import until
 
 NAMESPACE = "rolling"
 FIRST_NODE = 1

@@ -28,9 +28,10 @@ from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.java import QUICK_START, find_java
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, CLIENT_NAME, USER
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, manifest, ready
 from support.stack import Stack, own_stack, secret
+from support.waiting import until
 
 NAMESPACE = "secure"
 WRONG = "wrong-password-of-nobody"

@@ -15,8 +15,9 @@ from integration.operator.conftest import Base
 from kafkade.devstack.kafka import Kafka
 from kafkade.dlq.headers import Dialect, of_record
 from kafkade.dlq.letter import DeadLetter, Origin
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, manifest, ready
+from support.waiting import until
 
 TOPIC_NAME = "errors.deadletterqueue.topic.name"
 COPY = "errors.deadletterqueue.copy.record.enable"

@@ -11,11 +11,11 @@ import pytest
 from integration.operator.conftest import World
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
-from support.chart import CHART
-from support.kafka import until
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
+from support.places import CHART
 from support.stack import install_crds
+from support.waiting import until
 
 REF = {"name": "shared", "namespace": "infra"}
 

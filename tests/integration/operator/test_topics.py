@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from integration.operator.conftest import World
-from support.kafka import until
 from support.kubernetes import condition, manifest, ready
-from support.stack import ROOT
+from support.places import ROOT
+from support.waiting import until
 
 Make = Callable[..., str]
 

@@ -11,8 +11,9 @@ import yaml
 
 from kafkade.api.crd import crds
 from kafkade.cli.crds import HEADER, crds_command, differences, render, write
+from support.places import ROOT
 
-COMMITTED = Path(__file__).parents[3] / "crds"
+COMMITTED = ROOT / "crds"
 
 
 def test_the_committed_files_are_up_to_date() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from kafkade.devstack import DevStackError
 from kafkade.devstack.images import rootfs
 from kafkade.devstack.images.dockerfile import parse
-
-ROOT = Path(__file__).parents[3]
+from support.places import ROOT
 
 TEXT = """\
 # a comment

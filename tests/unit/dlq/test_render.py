@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -18,8 +17,9 @@ from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.render import MAX_BYTES, render
 from kafkade.dlq.render_policy import SCHEMA_FILE, PolicyFile, json_schema, json_schema_text
+from support.places import ROOT
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+REFERENCE = ROOT / "docs" / "reference"
 
 ROUTES = [
     {"exception": "DeserializationException", "action": "DEAD_LETTER"},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import yaml
 
 from kafkade.api import GROUP
 from kafkade.api.kinds import KINDS
+from support.places import DEPLOY
 
-FOLDER = Path(__file__).parents[3] / "deploy" / "argocd"
+FOLDER = DEPLOY / "argocd"
 
 
 def test_the_settings_are_fresh_and_for_every_kind() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
@@ -16,9 +15,10 @@ from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.redrive.metrics import RedriveMetrics
 from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.handlers.metrics import registry
+from support.places import ROOT
 from unit.dlq.resources import policy
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
+PAGE = ROOT / "docs" / "reference" / "metrics.md"
 MAIN, ORDERS = Key(CLUSTER, "shop", "main"), Key(DLQ_POLICY, "shop", "orders")
 
 _ROW = re.compile(r"\| `(?P<name>kafkade_\w+)` \| (?P<type>\w+) \|[^|]*\| (?P<labels>[^|]*) \|.*\|")

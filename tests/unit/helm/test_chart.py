@@ -16,8 +16,9 @@ from kafkade.clients.kube import KubeClient
 from kafkade.devstack.generated import stale
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.metrics import LeaderMetric, registry
-from support.chart import CHART, ROOT, objects, script
+from support.chart import objects, script
 from support.dashboards import asked
+from support.places import CHART, ROOT
 
 RULES = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["rules"]
 BOARDS = [json.loads(file.read_text()) for file in sorted((CHART / "files" / "dashboards").glob("*.json"))]
@@ -39,12 +40,12 @@ def test_the_chart_is_of_this_version() -> None:
 
 
 def test_what_is_made_from_elsewhere_is_fresh() -> None:
-    generate = script("generate")
+    generate = script("helm/generate.py")
     assert stale(generate.templates(), generate.found()) == [], "run `make crds`"
 
 
 def test_what_looks_like_a_template_in_a_manifest_comes_out_as_it_is() -> None:
-    made = script("generate").template(
+    made = script("helm/generate.py").template(
         "x.yaml", "kind: X\nmetadata:\n  name: x\nspec: '{{ a }}'\n", ".Values.x", "  y: z\n"
     )
     assert "spec: '{{ \"{{\" }} a }}'" in made
@@ -61,7 +62,7 @@ def test_what_looks_like_a_template_in_a_manifest_comes_out_as_it_is() -> None:
 )
 def test_a_manifest_that_it_cannot_carry_over_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        script("generate").template("x.yaml", text, ".Values.x", "  y: z\n")
+        script("helm/generate.py").template("x.yaml", text, ".Values.x", "  y: z\n")
 
 
 def test_the_default_values_are_valid() -> None:
@@ -150,12 +151,12 @@ def test_alerts_and_dashboards_ask_for_metrics_that_there_are() -> None:
 
 
 def test_the_dashboards_are_fresh() -> None:
-    dashboards = script("dashboards")
+    dashboards = script("helm/dashboards.py")
     assert stale(dashboards.files(), dashboards.FOLDER.glob("*")) == [], "run `make crds`"
 
 
 def test_a_row_that_does_not_fill_the_width_is_refused() -> None:
-    panels = script("panels")
+    panels = script("helm/panels.py")
     row = (panels.lines("A", ("up", "")), panels.number("B", "up"))
     with pytest.raises(ValueError, match="the row of 'A' is 18 columns wide, not 24"):
         panels.Dashboard("x", "X", (), (row,)).to_json()

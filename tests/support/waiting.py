@@ -1,0 +1,14 @@
+"""Waiting until something holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def until(test: Callable[[], object], what: str, timeout: float = 30, pause: float = 0.1) -> None:
+    """Poll until a test holds; ``timeout`` and ``pause`` in seconds."""
+    deadline = time.monotonic() + timeout
+    while not test():
+        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
+        time.sleep(pause)
