@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkade.devstack.audit import AuditEvent
 from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import objects
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
 from support.places import DEPLOY, ROOT
 from support.waiting import until
-
-OPERATOR = "system:serviceaccount:kafkade-system:kafkade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +24,6 @@ class Stack:
     control_plane: ControlPlane
     kubectl: Kubectl
     operator: OperatorProcess
-
-    def writes(self, **fields: str) -> list[AuditEvent]:
-        """The operator's writes so far, in order; ``fields`` of the audit event that must be so."""
-        return [
-            event
-            for event in self.control_plane.audit_events()
-            if event.user == OPERATOR and event.is_write and all(getattr(event, k) == v for k, v in fields.items())
-        ]
 
     def namespace(self, name: str) -> Kubectl:
         """Make a namespace; a kubectl for it."""
@@ -47,18 +36,19 @@ def install_crds(control_plane: ControlPlane) -> None:
     serve_crds(control_plane, ROOT / "crds")
 
 
-def serve_crds(control_plane: ControlPlane, place: Path) -> None:
-    """Apply the CRDs of a file or folder, and wait until they are served."""
-    control_plane.kubectl("apply", "--server-side", "-f", place)
-    until(lambda: _established(control_plane, place), f"{place} is served", timeout=60)
+def serve_crds(control_plane: ControlPlane, *places: Path) -> None:
+    """Apply the CRDs of files and folders, and wait until they are served."""
+    words = [word for place in places for word in ("-f", place)]
+    control_plane.kubectl("apply", "--server-side", *words)
+    until(lambda: _established(control_plane, words), f"{words} are served", timeout=60)
 
 
-def _established(control_plane: ControlPlane, place: Path) -> bool:
-    """Whether the CRDs of a file or folder are served.
+def _established(control_plane: ControlPlane, words: Sequence[str | Path]) -> bool:
+    """Whether the CRDs that these words of kubectl name are served.
 
     Not by ``kubectl wait``: it fails over a definition that is so new that it has no conditions at all.
     """
-    listed = json.loads(control_plane.kubectl("get", "-f", place, "-o", "json"))
+    listed = json.loads(control_plane.kubectl("get", *words, "-o", "json"))
     crds = listed["items"] if listed["kind"] == "List" else [listed]
     # null, not [], when they are new
     conditions = (crd["status"].get("conditions") or [] for crd in crds)

@@ -14,9 +14,10 @@ from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.devstack import gitops
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
-from support.kubernetes import manifest
-from support.places import DEPLOY
-from support.waiting import until
+from support.gitops import documents, named, of_argo_cd, rendered
+from support.kubernetes import Kubectl, manifest
+from support.places import DEPLOY, ROOT
+from support.stack import serve_crds
 
 WAVE, OPTIONS = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
 PRUNE = "kustomize.toolkit.fluxcd.io/prune"
@@ -27,30 +28,12 @@ CONFIRM = "Prune=confirm,Delete=confirm"
 Object = dict[str, Any]
 
 
-def documents(path: Path) -> list[Object]:
-    """All YAML documents of a file."""
-    return list(yaml.safe_load_all(path.read_text()))
-
-
-def named(path: Path, name: str) -> Object:
-    """One of them."""
-    (found,) = [document for document in documents(path) if document["metadata"]["name"] == name]
-    return dict(found)
-
-
 @pytest.fixture(scope="module")
 def cluster(crds_installed: ControlPlane) -> Iterator[ControlPlane]:
     """With the CRDs of both tools, and the namespaces that their manifests name."""
     crds = gitops.crds()
     namespaces = ("argocd", "flux-system", TRIED_IN)
-    for crd in crds:
-        crds_installed.kubectl("apply", "--server-side", "-f", crd)
-    # kubectl wait stumbles over a CRD that has no conditions yet
-    established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
-    for crd in crds:
-        until(
-            lambda f=crd: crds_installed.kubectl("get", "-f", f, "-o", established) == "True", f"{crd.name} is served"
-        )
+    serve_crds(crds_installed, *crds)
     for name in namespaces:
         crds_installed.kubectl("create", "namespace", name)
     yield crds_installed
@@ -91,15 +74,6 @@ def test_the_tools_take_it(cluster: ControlPlane, path: Path) -> None:
         cluster.kubectl(*strict, stdin=yaml.safe_dump(misspelt))
 
 
-def rendered(cluster: ControlPlane, folder: Path, source: Path, patches: list[Object]) -> list[Object]:
-    """What kustomize makes of a folder with patches, as both tools have it done; in a namespace that is there."""
-    link = folder / "source"
-    link.symlink_to(source)
-    whole = {"resources": ["source"], "namespace": TRIED_IN, "patches": patches}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
-    return list(yaml.safe_load_all(cluster.kubectl("kustomize", folder)))
-
-
 def taken(cluster: ControlPlane, objects: list[Object]) -> None:
     """Dry-run them."""
     cluster.kubectl(
@@ -118,8 +92,7 @@ def annotations(objects: list[Object]) -> dict[str, dict[str, str]]:
 
 def test_argo_cd_orders_and_protects_the_resources(cluster: ControlPlane, tmp_path: Path) -> None:
     application = named(DEPLOY / "argocd" / "apps" / "resources.yaml", "kafka-resources")
-    source = application["spec"]["source"]
-    objects = rendered(cluster, tmp_path, DEPLOY.parent / source["path"], source["kustomize"]["patches"])
+    objects = of_argo_cd(Kubectl(cluster.kubeconfig, TRIED_IN), tmp_path)
     taken(cluster, objects)
     found = annotations(objects)
     assert {kind: own.get(WAVE) for kind, own in found.items()} == {
@@ -136,7 +109,7 @@ def test_argo_cd_orders_and_protects_the_resources(cluster: ControlPlane, tmp_pa
 
 def test_argo_cd_installs_the_operator_first_and_removes_it_last() -> None:
     root = named(DEPLOY / "argocd" / "root.yaml", "kafka")
-    apps = DEPLOY.parent / root["spec"]["source"]["path"]
+    apps = ROOT / root["spec"]["source"]["path"]
     found = {app["metadata"]["name"]: app for path in sorted(apps.glob("*.yaml")) for app in documents(path)}
     assert {name: app["metadata"]["annotations"][WAVE] for name, app in found.items()} == {
         "kafkade": "0",
@@ -145,7 +118,7 @@ def test_argo_cd_installs_the_operator_first_and_removes_it_last() -> None:
     for app in (root, *found.values()):
         # without it the Application goes at once, and what it brought stays
         assert app["metadata"]["finalizers"] == ["resources-finalizer.argocd.argoproj.io"]
-    chart = DEPLOY.parent / found["kafkade"]["spec"]["source"]["path"]
+    chart = ROOT / found["kafkade"]["spec"]["source"]["path"]
     assert (chart / "Chart.yaml").is_file()
 
 
@@ -155,7 +128,7 @@ def test_argo_cd_installs_the_operator_first_and_removes_it_last() -> None:
 )
 def test_flux_protects_the_resources(cluster: ControlPlane, tmp_path: Path, name: str, kept: set[str]) -> None:
     spec = named(DEPLOY / "flux" / "resources.yaml", name)["spec"]
-    objects = rendered(cluster, tmp_path, DEPLOY.parent / spec["path"], spec["patches"])
+    objects = rendered(Kubectl(cluster.kubeconfig, TRIED_IN), tmp_path, ROOT / spec["path"], spec["patches"])
     assert {kind for kind, own in annotations(objects).items() if own.get(PRUNE) == "disabled"} == kept
     checked = {check["kind"] for check in spec["healthCheckExprs"]}
     assert {found["kind"] for found in objects} - {"Namespace"} <= checked
@@ -174,7 +147,7 @@ def test_flux_orders_the_operator_the_cluster_and_the_rest() -> None:
     assert all(one["spec"]["wait"] is True for one in found), "what depends on it waits until it is Current"
     assert (operator["spec"]["prune"], operator["spec"]["deletionPolicy"]) == (False, "Orphan")
     release = named(DEPLOY / "flux" / "operator" / "release.yaml", "kafkade")
-    chart = DEPLOY.parent / release["spec"]["chart"]["spec"]["chart"]
+    chart = ROOT / release["spec"]["chart"]["spec"]["chart"]
     assert (chart / "Chart.yaml").is_file()
     assert not (chart / "crds").exists(), "CRDs are in the templates, which Helm upgrades"
 
@@ -184,7 +157,7 @@ def test_the_settings_come_beside_those_that_argo_cd_has(cluster: ControlPlane) 
     file = DEPLOY / "argocd" / "argocd-cm.yaml"
     command = file.read_text().splitlines()[1].removeprefix("#").split()
     cluster.kubectl("create", "configmap", "argocd-cm", "-n", "argocd", "--from-literal=url=https://argocd.example.org")
-    assert command[-1] == str(file.relative_to(DEPLOY.parent))
+    assert command[-1] == str(file.relative_to(ROOT))
     cluster.kubectl(*command[1:-1], file)
     data = json.loads(cluster.kubectl("get", "configmap", "argocd-cm", "-n", "argocd", "-o", "json"))["data"]
     assert data == {"url": "https://argocd.example.org", **yaml.safe_load(file.read_text())["data"]}
@@ -203,5 +176,5 @@ def test_protection_does_not_take_annotations_away(cluster: ControlPlane, tmp_pa
     for tool, patches in (("argo", argo["patches"]), ("flux", flux["patches"])):
         folder = tmp_path / tool
         folder.mkdir()
-        (found,) = rendered(cluster, folder, source, patches)
+        (found,) = rendered(Kubectl(cluster.kubeconfig, TRIED_IN), folder, source, patches)
         assert found["metadata"]["annotations"].items() > mine.items()

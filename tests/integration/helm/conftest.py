@@ -27,8 +27,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 @pytest.fixture(scope="session")
 def judge(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The API server with the kinds of the Prometheus operator and a namespace under restricted Pod Security."""
-    for file in monitoring_crds():
-        serve_crds(crds_installed, file)
+    serve_crds(crds_installed, *monitoring_crds())
     namespaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         for name, labels in (

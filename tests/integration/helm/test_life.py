@@ -20,6 +20,7 @@ from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
 from support.kubernetes import Kubectl, manifest
+from support.metrics import leads
 from support.operator import OperatorProcess
 from support.places import CHART, ROOT
 from support.waiting import until
@@ -315,8 +316,7 @@ class Replica:
 
     def acts(self) -> bool:
         """What its metrics say of the Lease."""
-        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=5) as answer:
-            return "kafkade_leader 1.0" in answer.read().decode()
+        return leads(self.metrics)
 
 
 def replica(cluster: Cluster, kubeconfig: Path, log: Path) -> Replica:

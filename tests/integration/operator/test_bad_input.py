@@ -31,9 +31,9 @@ from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.registry import Registry
 from support import snapshot
+from support.audit import writes
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, current, manifest, ready
-from support.stack import OPERATOR
 from support.waiting import until
 
 CASES = (*TOPICS, *SCHEMAS, *CLUSTERS)
@@ -268,8 +268,8 @@ def test_bad_resources_are_told_once(pit: Pit) -> None:
 def _writes(pit: Pit) -> list[str]:
     return [
         f"{e.time} {e.verb} {e.resource}/{e.subresource} {e.namespace}/{e.name}"
-        for e in pit.base.control_plane.audit_events()
-        if e.user == OPERATOR and e.is_write and e.namespace in (HOME, GUEST, STRANGER)
+        for e in writes(pit.base.control_plane)
+        if e.namespace in (HOME, GUEST, STRANGER)
     ]
 
 

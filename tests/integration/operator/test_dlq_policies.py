@@ -11,7 +11,9 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 
 from integration.operator.conftest import World
+from kafkade.devstack.audit import AuditEvent
 from kafkade.dlq.redrive.ledger import Ledger, group_of
+from support.audit import writes
 from support.kubernetes import condition, manifest, ready
 from support.waiting import until
 
@@ -198,14 +200,14 @@ def test_nothing_is_written_in_a_steady_state(world: World, topic: Make, policy:
     dead_letters(world, f"{source}.dlq", 5)
     world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: o["status"].get("depth") == 5, "counted")
 
-    def writes() -> list[tuple[str | None, str | None]]:
+    def written() -> list[AuditEvent]:
         about = {name, source, f"{source}.dlq", f"{name}-dlq"}
-        return [(e.verb, e.name) for e in world.control_plane.audit_events() if e.is_write and e.name in about]
+        return [event for event in writes(world.control_plane) if event.name in about]
 
     time.sleep(1)
-    before = writes()
+    before = written()
     time.sleep(6)  # at least two resyncs
-    assert writes() == before
+    assert written() == before
 
 
 def test_the_config_map_is_set_back(world: World, topic: Make, policy: Make) -> None:

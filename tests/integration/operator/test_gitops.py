@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from integration.operator.conftest import World
 from integration.operator.gitops_scenes import HELD, NAMESPACE, Scenes
@@ -19,8 +18,7 @@ from kafkade.api import GROUP, VERSION
 from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import kubectl_environment
 from support import records
-from support.kubernetes import Kubectl
-from support.places import ROOT
+from support.gitops import of_argo_cd
 from support.records import Object, shape
 from support.waiting import until
 
@@ -149,15 +147,6 @@ def test_what_deploy_gitops_declares_becomes_ready(world: World, tmp_path: Path)
     assert not world.view.exists("user-events")
     assert world.view.exists("user-events.dlq"), "a policy that goes leaves its dead letters"
     world.view.delete("user-events.dlq", "order-events.dlq")
-
-
-def of_argo_cd(kubectl: Kubectl, folder: Path) -> list[Object]:
-    """What Argo CD makes of deploy/gitops, in another namespace."""
-    source = yaml.safe_load((ROOT / "deploy/argocd/apps/resources.yaml").read_text())["spec"]["source"]
-    (folder / "source").symlink_to(ROOT / source["path"])
-    whole = {"resources": ["source"], "namespace": kubectl.namespace, "patches": source["kustomize"]["patches"]}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(whole))
-    return list(yaml.safe_load_all(kubectl.run("kustomize", str(folder)).stdout))
 
 
 def watch(scenes: Scenes, plural: str) -> subprocess.Popen[str]:

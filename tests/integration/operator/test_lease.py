@@ -21,8 +21,10 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
 from kafkade.engine.election import Timing
+from support.audit import writes
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, manifest
+from support.metrics import leads
 from support.operator import OperatorProcess
 from support.stack import install_crds, install_operator
 from support.waiting import until
@@ -47,8 +49,7 @@ class One:
     @property
     def leads(self) -> bool:
         """What its metric says."""
-        with urlopen(f"http://{self.metrics}/metrics", timeout=5) as answer:
-            return "kafkade_leader 1.0" in answer.read().decode()
+        return leads(self.metrics)
 
     @property
     def health(self) -> dict[str, Any]:
@@ -86,7 +87,7 @@ class Ground:
     def writes(self, name: str, since: str = "") -> list[AuditEvent]:
         """What one of them wrote to the API server, the Lease included."""
         user = f"system:serviceaccount:{HOME}:{name}"
-        return [e for e in self.control_plane.audit_events() if e.user == user and e.is_write and e.time >= since]
+        return [e for e in writes(self.control_plane, user) if e.time >= since]
 
     def holder(self) -> str:
         """Who holds the Lease, as it says."""

@@ -16,6 +16,7 @@ from kafkade.api.kinds import KINDS
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.registry import Registry
+from support.audit import writes
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, manifest, ready
 from support.snapshot import of_registry
@@ -140,7 +141,7 @@ def reasons(shop: Shop, kind: str, name: str) -> list[str]:
 
 def status_writes(ground: Ground, shop: Shop, resource: str) -> list[str]:
     """Names of the objects whose status the operator wrote, one each write."""
-    events = ground.stack.writes(resource=resource, namespace=shop.namespace, subresource="status")
+    events = writes(ground.stack.control_plane, resource=resource, namespace=shop.namespace, subresource="status")
     return [event.name for event in events]
 
 

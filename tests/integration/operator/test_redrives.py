@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from integration.operator.conftest import World
 from kafkade.dlq.letter import OWN_TOPIC, REDRIVE_COUNT
+from support.audit import writes
 from support.kubernetes import Kubectl, condition, current, manifest
 from support.letters import START, Seen, assert_each_once, letter, read, write
 from support.waiting import until
@@ -562,11 +563,7 @@ def test_status_is_written_now_and_then(world: World, redrives: Redrives) -> Non
     letters.write(range(300))
     name = redrives.apply(letters, rateLimit=30)
     redrives.phase(name, "Completed")
-    writes = [
-        event
-        for event in world.control_plane.audit_events()
-        if event.is_write and event.name == name and event.subresource == "status"
-    ]
-    assert 4 <= len(writes) <= 7, "ten seconds of work, a write every three, the beginning and the end"
+    written = writes(world.control_plane, name=name, subresource="status")
+    assert 4 <= len(written) <= 7, "ten seconds of work, a write every three, the beginning and the end"
     told = world.kubectl.events(name)
     assert [(e["type"], e["reason"], e["message"]) for e in told] == [("Normal", "Completed", "300 put back")]

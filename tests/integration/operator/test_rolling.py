@@ -20,12 +20,12 @@ from kafkade.clients.model import Replication
 from kafkade.clusters.rolling.plan import LAG
 from kafkade.devstack.kafka import Kafka
 from support.api import Api
+from support.audit import writes
 from support.kafka import KafkaView
 from support.kubelet import Kubelet
 from support.kubernetes import Kubectl, condition, manifest
 from support.load import Load, Watch
 from support.places import ROOT
-from support.stack import OPERATOR
 from support.waiting import until
 
 NAMESPACE = "rolling"
@@ -84,18 +84,11 @@ class Brokers:
 
     def status_writes(self) -> int:
         """How often the operator wrote the KafkaCluster's status so far."""
-        return sum(
-            event.user == OPERATOR and event.subresource == "status" and event.namespace == NAMESPACE
-            for event in self.base.control_plane.audit_events()
-        )
+        return len(writes(self.base.control_plane, subresource="status", namespace=NAMESPACE))
 
     def deletions(self) -> list[str]:
         """The pods that the operator deleted so far, as the API server's audit log has them."""
-        return [
-            str(event.name)
-            for event in self.base.control_plane.audit_events()
-            if event.user == OPERATOR and event.verb == "delete" and event.resource == "pods"
-        ]
+        return [event.name for event in writes(self.base.control_plane, verb="delete", resource="pods")]
 
 
 def stateful_set(environment: dict[str, str]) -> dict[str, Any]:
@@ -266,9 +259,9 @@ def test_it_stops_at_what_cannot_be_spared_and_at_a_pod_that_does_not_come_up(br
 def test_at_rest_it_writes_nothing(brokers: Brokers) -> None:
     brokers.kubectl.wait_reason("KafkaCluster", "main", "Reconciled")
     time.sleep(3)
-    before = [e for e in brokers.base.control_plane.audit_events() if e.user == OPERATOR and e.is_write]
+    before = writes(brokers.base.control_plane)
     time.sleep(5)
-    after = [e for e in brokers.base.control_plane.audit_events() if e.user == OPERATOR and e.is_write]
+    after = writes(brokers.base.control_plane)
     assert [e for e in after[len(before) :] if e.namespace == NAMESPACE] == []
 
 

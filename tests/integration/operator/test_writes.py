@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from integration.operator.conftest import World
+from support.audit import writes
 from support.kubernetes import manifest
-from support.stack import OPERATOR
 
 KAFKA_WRITES = {
     "CreateTopics",
@@ -21,13 +21,12 @@ KAFKA_WRITES = {
 KAFKA_CONNECTION = {"ApiVersions"}
 
 
-def writes(world: World, name: str | None = None) -> list[str]:
-    """The operator's writes so far, as ``verb resource/subresource``; of one object where a name is given."""
-    found = []
-    for event in world.control_plane.audit_events():
-        if event.user == OPERATOR and event.is_write and name in (None, event.name):
-            found.append(f"{event.verb} {event.resource}{'/' + event.subresource if event.subresource else ''}")
-    return found
+def written(world: World, **fields: str) -> list[str]:
+    """The operator's writes so far, as ``verb resource/subresource``; ``fields`` as in support.audit."""
+    return [
+        f"{event.verb} {event.resource}{'/' + event.subresource if event.subresource else ''}"
+        for event in writes(world.control_plane, **fields)
+    ]
 
 
 def quiet(world: World, interval: str) -> None:
@@ -48,7 +47,7 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
         ):
             name = fresh()
             requests = world.kafka.request_counts()
-            before = len(writes(world))
+            before = len(written(world))
             world.kubectl.apply(
                 manifest(
                     "KafkaTopic",
@@ -58,8 +57,8 @@ def test_a_new_topic_costs_two_writes_or_one_with_retain(world: World, fresh: Ca
             )
             world.kubectl.wait_ready("KafkaTopic", name)
             time.sleep(2)
-            assert writes(world, name) == expected
-            assert len(writes(world)) - before == len(expected), "no Event, nothing else"
+            assert written(world, name=name) == expected
+            assert len(written(world)) - before == len(expected), "no Event, nothing else"
             spent = world.kafka.request_counts() - requests
             calls = {api: count for api, count in spent.items() if api in KAFKA_WRITES or api in ("DescribeConfigs",)}
             # a broker that is not the controller forwards the one request, and both count it
@@ -84,12 +83,12 @@ def test_a_steady_state_costs_no_write_over_two_resyncs(world: World, fresh: Cal
     for name in names:
         world.kubectl.wait_ready("KafkaTopic", name)
     time.sleep(3)
-    before, requests = len(writes(world)), world.kafka.request_counts()
+    before, requests = len(written(world)), world.kafka.request_counts()
     started = time.monotonic()
     time.sleep(7)
     resyncs = (time.monotonic() - started) / 2.0
     spent: Counter[str] = world.kafka.request_counts() - requests
-    assert writes(world)[before:] == []
+    assert written(world)[before:] == []
     assert not {api: n for api, n in spent.items() if api in KAFKA_WRITES}, spent
     assert spent["DescribeConfigs"] >= 2, f"at least two resyncs looked: {spent}"
     looked = sum(
