@@ -1,4 +1,4 @@
-"""What every test against real parts shares: one Kubernetes API for the whole run, with the CRDs in it."""
+"""What every test against real parts shares: one Kubernetes API for the whole run, with the CRDs in it, and one registry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.registry import Registry
 from support.stack import install_crds
 
 
@@ -22,3 +23,10 @@ def crds_installed(control_plane: ControlPlane) -> ControlPlane:
     """The same, with the committed CRDs served."""
     install_crds(control_plane)
     return control_plane
+
+
+@pytest.fixture(scope="session")
+def apicurio() -> Iterator[Registry]:
+    """A running registry; tests keep apart by subjects of their own."""
+    with Registry() as running:
+        yield running

@@ -18,9 +18,9 @@ import yaml
 from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
 from typer.testing import CliRunner, Result
 
+from integration.cli.conftest import without_topics
 from kafkade.cli.main import app
 from kafkade.devstack.kafka import Kafka
-from kafkade.devstack.parallel import gather
 from kafkade.devstack.registry import Registry
 from support.kafka import KafkaView
 from support.kubernetes import manifest
@@ -29,28 +29,16 @@ from support.waiting import until
 
 
 @pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
-
-
-@pytest.fixture(scope="module")
-def broker(registry: Registry) -> Iterator[Kafka]:
-    """A broker that writes dead letters of share groups, started together with the registry."""
-    running = Kafka("4.4.0")
-    try:
-        gather(running.start, registry.start)
+def broker() -> Iterator[Kafka]:
+    """A broker that writes dead letters of share groups."""
+    with Kafka("4.4.0") as running:
         yield running
-    finally:
-        registry.stop()
-        running.stop()
 
 
 @pytest.fixture
 def view(broker: Kafka) -> Iterator[KafkaView]:
-    found = KafkaView(broker.bootstrap)
-    yield found
-    if found.topics():
-        found.delete(*found.topics())
+    """That one's."""
+    yield from without_topics(broker)
 
 
 def cluster(broker: Kafka, registry: Registry | None = None, **spec: Any) -> dict[str, Any]:
@@ -98,7 +86,7 @@ def test_resources_of_all_kinds_are_made_changed_and_kept(
             **ref, "topicRef": {"name": "orders"}, "schema": json.dumps(order),
             "references": [{"name": "Address", "schemaRef": {"name": "z-address"}}],
         }),
-        manifest("KafkaSchema", "z-address", {**ref, "subject": "address", "schema": json.dumps(address)}),
+        manifest("KafkaSchema", "z-address", {**ref, "subject": "applied-address", "schema": json.dumps(address)}),
         manifest("KafkaDLQPolicy", "letters", {**ref, "topics": ["orders"]}),
         manifest("KafkaDLQRedrive", "again", {**ref, "source": {"topic": "orders.dlq"}}),
     ]  # fmt: skip
@@ -117,7 +105,7 @@ def test_resources_of_all_kinds_are_made_changed_and_kept(
     assert view.config("orders.dlq")["max.message.bytes"] == "1065536", "as planned"
     registered = of_registry(registry.url)
     assert registered["subject orders-value"]["versions"][0]["references"] == [
-        {"name": "Address", "subject": "address", "version": 1}
+        {"name": "Address", "subject": "applied-address", "version": 1}
     ]
     same(tmp_path)
 

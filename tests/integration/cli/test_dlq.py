@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +66,6 @@ SHARE: Headers = [
     ("__dlq.errors.delivery.count", b"5"),
     ("__dlq.errors.message", b"Offset rejected by client."),
 ]
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[Registry]:
-    with Registry() as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -17,22 +15,6 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import USER
 from support.kafka import KafkaView
 from support.snapshot import of_kafka
-
-
-@pytest.fixture(scope="module")
-def plain() -> Iterator[Kafka]:
-    """One broker that counts requests."""
-    with Kafka(metrics=True) as running:
-        yield running
-
-
-@pytest.fixture
-def view(plain: Kafka) -> Iterator[KafkaView]:
-    """A Kafka without topics, before and after."""
-    found = KafkaView(plain.bootstrap)
-    yield found
-    if found.topics():
-        found.delete(*found.topics())
 
 
 def cluster(bootstrap: str, **spec: Any) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from kafkade.cli.main import app
 from kafkade.clients.kube import KubeClient
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
-from kafkade.devstack.parallel import gather
 from kafkade.devstack.registry import Registry
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.login import login_as_command
@@ -46,18 +45,13 @@ class Parts:
 
 
 @pytest.fixture(scope="module")
-def parts() -> Iterator[Parts]:
-    """A Kubernetes API with the CRDs and no operator, a broker and a registry."""
-    kafka, registry, plane = Kafka(), Registry(), ControlPlane()
-    try:
-        gather(kafka.start, registry.start, plane.start)
+def parts(plain: Kafka, registry: Registry) -> Iterator[Parts]:
+    """A Kubernetes API of its own with the CRDs and no operator, a broker and a registry."""
+    with ControlPlane() as plane:
         install_crds(plane)
         kubectl = Kubectl(plane.kubeconfig)
         kubectl.run("create", "namespace", "shop")
-        yield Parts(kafka, registry, kubectl)
-    finally:
-        for part in (plane, registry, kafka):
-            part.stop()
+        yield Parts(plain, registry, kubectl)
 
 
 ADDRESS = {"type": "record", "name": "Address", "namespace": "shop", "fields": [{"name": "street", "type": "string"}]}
@@ -188,9 +182,8 @@ async def _settled(engine: Engine) -> None:
 
 
 async def test_a_plan_from_files_is_what_the_operator_does_and_so_is_one_from_the_cluster_after_drift(
-    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, view: KafkaView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = KafkaView(parts.kafka.bootstrap)
     view.create("found", 3, retention_ms="1000")
     view.create("foreign", 2)
     file = tmp_path / "shop.yaml"

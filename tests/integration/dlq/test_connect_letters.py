@@ -238,12 +238,6 @@ class Done:
     expected: Counter[str]
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Kafka]:
-    with Kafka() as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=VERSIONS)
 def done(kafka: Kafka, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     ground = Ground(request.param, kafka.bootstrap, tmp_path_factory.mktemp("connect"))

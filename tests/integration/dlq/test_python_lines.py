@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,17 +35,16 @@ def settings(kind: str, **fields: Any) -> dict[str, str]:
     return {key.removeprefix(f"{kind}."): value for key, value in lines.items() if key.startswith(f"{kind}.")}
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Kafka]:
-    with Kafka() as running:
-        admin = AdminClient({"bootstrap.servers": running.bootstrap})
-        made = [
-            NewTopic("user-events", 1, 1, config={"max.message.bytes": str(LIMIT)}),
-            NewTopic("user-events.dlq", 1, 1, config={"max.message.bytes": str(LIMIT + DEFAULT_HEADROOM)}),
-        ]
-        for future in admin.create_topics(made).values():
-            future.result(20)
-        yield running
+@pytest.fixture
+def user_events(kafka: Kafka) -> None:
+    """A source topic and its dead-letter topic."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    made = [
+        NewTopic("user-events", 1, 1, config={"max.message.bytes": str(LIMIT)}),
+        NewTopic("user-events.dlq", 1, 1, config={"max.message.bytes": str(LIMIT + DEFAULT_HEADROOM)}),
+    ]
+    for future in admin.create_topics(made).values():
+        future.result(20)
 
 
 @pytest.mark.parametrize("fields", POLICIES)
@@ -91,6 +89,7 @@ def first(kafka: Kafka) -> tuple[Consumer, Message]:
     return consumer, message
 
 
+@pytest.mark.usefixtures("user_events")
 def test_the_largest_record_becomes_a_dead_letter_and_is_done_only_then(kafka: Kafka) -> None:
     largest = bytes(LIMIT - 200)
     write(producer(kafka), "user-events", largest, [])

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -44,12 +45,6 @@ KILLED = """if True:
     done = redrive(Security(bootstrap), Job(uid, topic), Control(), lambda _: True)
     print(done.counts.model_dump_json())
 """
-
-
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Kafka]:
-    with Kafka() as running:
-        yield running
 
 
 class Ground:
@@ -96,6 +91,54 @@ def moving(running: Future[Progress], control: Control) -> None:
     until(lambda: control.snapshot().counts.moved > 0 or running.done(), "it moves")
     if running.done():
         running.result()
+
+
+class Aging:
+    """A broker that forgets offsets after a minute in place of seven days: a ledger that is kept there, and one that is not."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self.kept, self.forgotten = Ground(kafka), Ground(kafka)
+        self.letters = self.kept.letters(range(50))
+        only = Filter.of(RedriveFilter(error_class="Error1"))
+        assert counts(self.kept.redrive(self.kept.job(filter=only))) == {"read": 50, "moved": 17, "skipped": 33}
+        assert counts(self.forgotten.redrive(self.forgotten.job(filter=only))) == {}
+        self.forgotten.letters(range(50))
+        self.forgotten.redrive()
+        self._began = time.monotonic()
+        self._end = threading.Event()
+        self._worker = ThreadPoolExecutor(1)
+        self._keeping = self._worker.submit(self._keep)
+
+    def _keep(self) -> list[bool]:
+        found = []
+        while not self._end.wait(15):
+            found.append(keep_ledger(Security(self.kept.bootstrap), self.kept.topic))
+        return found
+
+    def wait(self) -> None:
+        """Until it is old enough."""
+        time.sleep(max(0.0, self._began + 76 - time.monotonic()))
+        self.stop()
+        found = self._keeping.result()
+        assert found == [True] * len(found)
+        assert len(found) >= 4
+
+    def stop(self) -> None:
+        """Keep it no more."""
+        self._end.set()
+        self._worker.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aging() -> Iterator[Aging]:
+    """From the beginning, so that the time for it passes while other tests are at work."""
+    short = {"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "2000"}
+    with Kafka(config=short) as kafka:
+        made = Aging(kafka)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -404,20 +447,8 @@ def test_a_topic_that_does_not_exist(kafka: Kafka) -> None:
     assert not KafkaView(kafka.bootstrap).exists("no-such-topic")
 
 
-def test_a_ledger_is_kept_from_expiring() -> None:
-    """A minute in place of the seven days after which brokers forget offsets."""
-    short = {"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "2000"}
-    with Kafka(config=short) as kafka:
-        kept, forgotten = Ground(kafka), Ground(kafka)
-        letters = kept.letters(range(50))
-        only = Filter.of(RedriveFilter(error_class="Error1"))
-        assert counts(kept.redrive(kept.job(filter=only))) == {"read": 50, "moved": 17, "skipped": 33}
-        assert counts(forgotten.redrive(forgotten.job(filter=only))) == {}
-        forgotten.letters(range(50))
-        forgotten.redrive()
-        for _ in range(5):
-            time.sleep(15)
-            assert keep_ledger(Security(kafka.bootstrap), kept.topic)
-        assert counts(kept.redrive()) == {"read": 33, "moved": 33}
-        assert_each_once(kept.back(), letters)
-        assert forgotten.redrive().counts.moved == 50, "this is why"
+def test_a_ledger_is_kept_from_expiring(aging: Aging) -> None:
+    aging.wait()
+    assert counts(aging.kept.redrive()) == {"read": 33, "moved": 33}
+    assert_each_once(aging.kept.back(), aging.letters)
+    assert aging.forgotten.redrive().counts.moved == 50, "this is why"

@@ -57,14 +57,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def base(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+def base(crds_installed: ControlPlane, apicurio: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """An API server with an audit log, a registry, and the operator with the rights of the chart."""
     kubectl, kubeconfig = install_operator(crds_installed)
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     metrics = f"{HOST}:{free_port()}"
     args = ("--all-namespaces", "--metrics", metrics)
-    with Registry() as registry, OperatorProcess(kubeconfig, log, args) as operator:
-        yield Base(crds_installed, kubectl, registry, operator, metrics)
+    with OperatorProcess(kubeconfig, log, args) as operator:
+        yield Base(crds_installed, kubectl, apicurio, operator, metrics)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -35,12 +35,6 @@ class Watched:
             return await method(*args, **kwargs)
 
         return call
-
-
-@pytest.fixture(scope="package")
-def apicurio() -> Iterator[Registry]:
-    with Registry() as running:
-        yield running
 
 
 @pytest.fixture
