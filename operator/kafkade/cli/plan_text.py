@@ -28,6 +28,8 @@ _SUMMARY = (
     ("paused", "paused"),
     ("left", "left, in no manifest any more"),
 )
+_WORDS = {"none": "nothing to do"}
+"""Of actions that do not speak for themselves."""
 _QUIET = frozenset({"none", "waits"})
 """Actions that the summary tells of and nothing else."""
 _REASONS = "docs/reference/reasons.md"
@@ -60,7 +62,7 @@ def summary(report: PlanReport) -> str:
 def text(report: PlanReport, *, command_line: bool = False) -> Iterator[Text]:
     """The lines of a plan."""
     for entry in report.entries:
-        if entry.action in _QUIET:
+        if not _shown(entry):
             continue
         yield _heading(entry)
         yield from _body(entry, command_line=command_line)
@@ -71,6 +73,11 @@ def text(report: PlanReport, *, command_line: bool = False) -> Iterator[Text]:
     yield Text(summary(report), "bold")
 
 
+def _shown(entry: Entry) -> bool:
+    """Whether there is more to tell of it than the summary does: what goes and leaves its topic behind has a warning."""
+    return entry.action not in _QUIET or bool(entry.warnings)
+
+
 def name(key: Key) -> str:
     """``KafkaTopic shop/user-events``."""
     return printable(str(key))
@@ -79,7 +86,7 @@ def name(key: Key) -> str:
 def _heading(entry: Entry) -> Text:
     style = _STYLES.get(entry.action, "")
     line = Text.assemble((f"{_SIGNS.get(entry.action, '!')} {name(entry.key)}", f"bold {style}".strip()))
-    line.append(f": {entry.action}" + (f" {entry.title}" if entry.title else ""), style)
+    line.append(f": {_WORDS.get(entry.action, entry.action)}" + (f" {entry.title}" if entry.title else ""), style)
     if entry.reason is not None:
         line.append(f", {entry.reason}", style)
     if entry.destructive:
@@ -137,7 +144,7 @@ def markdown(report: PlanReport) -> Iterator[str]:
     for why, count in report.waiting:
         yield ""
         yield f"**{count} waiting**: {_cell(why)}"
-    rows = [entry for entry in report.entries if entry.action not in _QUIET]
+    rows = [entry for entry in report.entries if _shown(entry)]
     if not rows:
         return
     yield ""
@@ -145,7 +152,7 @@ def markdown(report: PlanReport) -> Iterator[str]:
     yield "|---|---|---|---|"
     for entry in rows:
         what = "<br>".join(_cell(line.plain.strip()) for line in _body(entry, command_line=False))
-        heading = f"**{entry.action}**" + (" ⚠️ destructive" if entry.destructive else "")
+        heading = f"**{_WORDS.get(entry.action, entry.action)}**" + (" ⚠️ destructive" if entry.destructive else "")
         title = f"{_cell(entry.title)}<br>" if entry.title else ""
         reason = f"{entry.reason}: " if entry.reason is not None else ""
         yield f"| {heading} | {_cell(name(entry.key))} | {title}{reason}{what} | {_cell(entry.place or '')} |"

@@ -147,7 +147,7 @@ class Preview:
                 return Foreseen(resource, Plan(), paused=True)
             return Foreseen(resource, Plan(), ready["reason"], ready["message"])
         events = report.events if report is not None else ()
-        told = Foreseen(resource, Plan(events=events), message="; ".join(event.message for event in events) or None)
+        told = Foreseen(resource, Plan(events=events))
         if (report is not None and report.release) or (resource.deleted and FINALIZER not in resource.finalizers):
             return told
         # the gates say nothing of an outage where the KafkaCluster's own status does

@@ -170,6 +170,18 @@ def test_what_waits_for_a_cluster_is_told_once() -> None:
     assert "**3 waiting**: ClusterNotFound: no main" in "\n".join(markdown(report(*waiting)))
 
 
+def test_nothing_to_do_is_told_where_there_is_a_warning() -> None:
+    """Of a topic that stays when its resource goes, for example."""
+    kept = Plan(events=(Event("Warning", "TopicKept", "topic orders is kept"),))
+    made = report(Foreseen(resource(), kept))
+    assert shown(made)[:2] == [
+        "! KafkaTopic shop/orders: nothing to do  a.yaml:3:1",
+        "    warning: topic orders is kept",
+    ]
+    assert shown(made)[-1] == "No changes: 1 resource as declared."
+    assert "| **nothing to do** | KafkaTopic shop/orders | warning: topic orders is kept |" in "\n".join(markdown(made))
+
+
 def test_nothing_to_do_is_one_line() -> None:
     assert shown(report(foreseen())) == ["No changes: 1 resource as declared."]
     assert summary(report()) == "No changes: 0 resources as declared."

@@ -61,6 +61,7 @@ async def test_what_a_policy_made_goes_only_with_the_policy(
     child = resource(CHILD, {}, owner=Owner(policy.key, policy.uid))
     found, kube = await foreseen(cluster(**of_cluster), policy, child)
     assert found[POLICY].goes is goes
+    assert [event.reason for event in found[POLICY].plan.events] == (["ClusterGone"] if goes else [])
     left = {r.key: r for r in kube.resources()}
     assert (POLICY in left, left[CHILD].deleted is None) == (not goes, not goes)
     assert (found[CHILD].resource.deleted is not None) is goes
