@@ -60,7 +60,7 @@ manifests: crds ## render deploy/operator.yaml from the chart
 	$(BIN)/python helm/render.py
 
 lock: ## renew requirements-dev.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --group dev --universal --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra otel --group dev --universal --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements-dev.lock
 
 bench: $(READY) ## measure against a floor in the same run; results as ratios

@@ -16,10 +16,13 @@ from typing import Any
 class OperatorProcess:
     """``kafkade run`` with a kubeconfig; its log goes to a file that ``tail`` shows when something fails."""
 
-    def __init__(self, kubeconfig: Path, log: Path, args: Sequence[str] = ("--all-namespaces",)) -> None:
+    def __init__(
+        self, kubeconfig: Path, log: Path, args: Sequence[str] = ("--all-namespaces",), **environment: str
+    ) -> None:
         self.kubeconfig = kubeconfig
         self.log = log
         self.args = tuple(args)
+        self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> OperatorProcess:
@@ -36,7 +39,7 @@ class OperatorProcess:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "kafkade.cli.main", "run", *self.args],
-                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1", **self.environment},
                 stdout=out,
                 stderr=out,
                 start_new_session=True,

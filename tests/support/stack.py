@@ -67,12 +67,12 @@ def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:
 
 
 @contextmanager
-def own_stack(log: Path, args: Sequence[str] = ("--all-namespaces",)) -> Iterator[Stack]:
+def own_stack(log: Path, args: Sequence[str] = ("--all-namespaces",), **environment: str) -> Iterator[Stack]:
     """Install kafkade as the README says on a new API server and run the operator with the chart's rights."""
     with ControlPlane(audit=True) as control_plane:
         install_crds(control_plane)
         kubectl, kubeconfig = install_operator(control_plane)
-        with OperatorProcess(kubeconfig, log, args) as operator:
+        with OperatorProcess(kubeconfig, log, args, **environment) as operator:
             yield Stack(control_plane, kubectl, operator)
 
 

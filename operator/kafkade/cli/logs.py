@@ -14,6 +14,7 @@ from io import TextIOBase
 from types import TracebackType
 from typing import Any, TextIO
 
+from kafkade.api import tracing
 from kafkade.api.objects import Key
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -58,6 +59,7 @@ class JsonLine(logging.Formatter):
             line["resource"] = resource
         for name, value in getattr(record, "fields", {}).items():
             line.setdefault(name, value)
+        line |= tracing.ids()
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = _error(record.exc_info)
         if record.stack_info:

@@ -81,6 +81,13 @@ def run(
             help="Act only while this Lease is held: of several operators with the same one, one acts and the others wait.",
         ),
     ] = None,
+    tracing: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="KAFKADE_TRACING",
+            help="Send traces by OpenTelemetry (OTLP over HTTP), where its environment variables say; by default, if they do.",
+        ),
+    ] = None,
     log_level: Annotated[
         Level,
         typer.Option(envvar="KAFKADE_LOG_LEVEL", case_sensitive=False, help="Log this and what is graver."),
@@ -96,6 +103,7 @@ def run(
     from kafkade.handlers.metrics import MetricsRefused
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
+    from kafkade.handlers.tracing import TracingRefused
 
     set_up(log_level, log_format)
 
@@ -118,8 +126,8 @@ def run(
     except ValueError as error:
         raise refuse(f"--lease {error}") from None
     try:
-        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name))
-    except (MetricsRefused, LivenessRefused) as error:
+        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name, tracing))
+    except (MetricsRefused, LivenessRefused, TracingRefused) as error:
         raise refuse(str(error)) from None
 
 

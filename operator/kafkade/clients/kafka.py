@@ -42,6 +42,7 @@ from kafkade.clients.model import (
     TopicDescription,
     topic_id,
 )
+from kafkade.clients.tracing import traced
 
 __all__ = ["KafkaAdmin", "Security"]
 
@@ -84,6 +85,7 @@ _SOURCES = {
 }
 
 
+@traced("kafka")
 class KafkaAdmin:
     """One Kafka cluster's admin API. ``timeout`` in seconds bounds each request."""
 

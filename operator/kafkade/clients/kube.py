@@ -30,6 +30,7 @@ from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API, Lease, LeaseName
 from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.clients.fence import FENCE, Fence, fenced
+from kafkade.clients.tracing import http_spans
 
 _ERRORS: dict[int, type[KubernetesError]] = {
     400: ApiInvalid,
@@ -66,7 +67,9 @@ class KubeClient:
         old = self._session
         connector = aiohttp.TCPConnector(limit=0, ssl=context if context is not None else True, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, headers={**headers, "User-Agent": "kafkade"}, trace_configs=self._traces
+            connector=connector,
+            headers={**headers, "User-Agent": "kafkade"},
+            trace_configs=[*self._traces, *http_spans("kubernetes")],
         )
         self._server = server.rstrip("/")
         self._ready.set()

@@ -15,6 +15,7 @@ from kafkade.api.errors import KafkadeError, RegistryRequestFailed, RegistryUnre
 from kafkade.clients.fence import fenced
 from kafkade.clients.registry_errors import registry_error
 from kafkade.clients.registry_model import RegistryAuth
+from kafkade.clients.tracing import http_spans
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 ACCEPT = f"{MEDIA_TYPE}, application/vnd.schemaregistry+json, application/json"
@@ -84,7 +85,7 @@ class RegistryTransport:
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True),
-                trace_configs=[fenced()],
+                trace_configs=[fenced(), *http_spans("registry")],
             )
         return self._session
 

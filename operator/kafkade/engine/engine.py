@@ -18,6 +18,7 @@ from kafkade.api.context import Context, Work
 from kafkade.api.errors import KafkadeError, KubernetesError
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, KINDS, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Report, Resource
+from kafkade.api.tracing import span
 from kafkade.clients.connection import Connection
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
@@ -30,7 +31,7 @@ from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
-from kafkade.engine.reporter import Reporter, is_outage
+from kafkade.engine.reporter import Reporter, is_outage, note
 from kafkade.engine.store import Indexer, Store, cluster_of
 from kafkade.engine.view import View
 from kafkade.schemas.reconcile import reconcile as reconcile_schemas
@@ -228,16 +229,23 @@ class Engine:
     def _lane(self, cluster: Key, kind: str) -> Lane:
         if (cluster, kind) not in self._lanes:
             if kind == CLUSTER:
-                lane = Lane(self._timed(kind, lambda keys: self._look_at_cluster(keys[0])), limit=1, linger=0.0)
+                lane = Lane(
+                    self._timed(cluster, kind, lambda keys: self._look_at_cluster(keys[0])), limit=1, linger=0.0
+                )
             else:
                 member = self._members[kind]
-                lane = Lane(self._timed(kind, lambda keys: self._work(keys, cluster, member)), limit=member.batch)
+                work = self._timed(cluster, kind, lambda keys: self._work(keys, cluster, member))
+                lane = Lane(work, limit=member.batch)
             self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
-    def _timed(self, kind: str, work: Callable[[list[Key]], Awaitable[None]]) -> Callable[[list[Key]], Awaitable[None]]:
+    def _timed(
+        self, cluster: Key, kind: str, work: Callable[[list[Key]], Awaitable[None]]
+    ) -> Callable[[list[Key]], Awaitable[None]]:
         async def measured(keys: list[Key]) -> None:
-            with self._metrics.batch(kind):
+            where = {"kafkade.kind": kind, "kafkade.cluster": f"{cluster.namespace}/{cluster.name}"}
+            size = {"kafkade.batch.size": len(keys)}
+            with self._metrics.batch(kind), span(f"batch {kind}", {**where, **size}, root=True):
                 await work(keys)
 
         return measured
@@ -281,7 +289,9 @@ class Engine:
         await self.reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
         connection = self.connections.get(cluster)
         if works and connection is not None:
-            reports = await member.reconcile(works, connection, self._view)
+            with span(f"reconcile {works[0].resource.key.kind}", {"kafkade.batch.size": len(works)}) as under_way:
+                reports = await member.reconcile(works, connection, self._view)
+                note(under_way, reports)
             await self.reporter.write(resources, reports)
             self.wake(_owners(resources, reports))
             if any(is_outage(report) for report in reports):

@@ -11,6 +11,7 @@ from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
+from kafkade.api.tracing import NOTHING, Span
 from kafkade.clients.kube_api import KubeApi
 from kafkade.engine.backoff import Backoff
 from kafkade.engine.store import Store
@@ -28,6 +29,9 @@ OUTAGE_REASONS = frozenset(
     }
 )
 """Trouble of a whole cluster: KafkaCluster's status reports it once; its resources that were as declared stay silent."""
+
+NOTED = 10
+"""Resources that a span names."""
 
 
 class Reporter:
@@ -122,6 +126,16 @@ def is_outage(report: Report) -> bool:
     """Whether a report tells of trouble that is the whole cluster's."""
     ready = condition(report.status or {}, "Ready") or {}
     return ready.get("reason") in OUTAGE_REASONS
+
+
+def note(under_way: Span, reports: Sequence[Report]) -> None:
+    """Tell a span how many resources are as declared, and which of them are not: the first, with their reasons."""
+    if under_way is NOTHING:
+        return
+    conditions = {report.key: condition(report.status or {}, "Ready") or {} for report in reports}
+    bad = [f"{key}: {ready.get('reason')}" for key, ready in conditions.items() if ready.get("status") == "False"]
+    good = sum(ready.get("status") == "True" for ready in conditions.values())
+    under_way.note({"kafkade.ready": good, "kafkade.not_ready": len(bad), "kafkade.not_ready.first": bad[:NOTED]})
 
 
 def _outage_of_neighbour(report: Report, resource: Resource) -> bool:

@@ -25,6 +25,7 @@ from kafkade.handlers.leading import Leading
 from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
 from kafkade.handlers.login import Sessions, login
 from kafkade.handlers.metrics import LeaderMetric, serving
+from kafkade.handlers.tracing import traced
 
 log = logging.getLogger("kafkade")
 
@@ -47,6 +48,8 @@ class Options:
     """Host and port that metrics are served at."""
     lease: LeaseName | None = None
     """Of several operators with the same Lease one acts. None: this one is on its own."""
+    tracing: bool | None = None
+    """Whether traces are sent. None: where OpenTelemetry's environment variables name an endpoint."""
 
 
 def run(options: Options) -> None:
@@ -54,9 +57,14 @@ def run(options: Options) -> None:
 
     Raises:
         SystemExit: with 1 when the operator could not start, lost one of its own tasks or the Lease.
-        MetricsRefused, LivenessRefused: one of them cannot be served where it should; nothing was begun.
+        MetricsRefused, LivenessRefused, TracingRefused: one of them cannot be served where it should, or traces not sent;
+            nothing was begun.
     """
-    operator = _Operator(options)
+    with traced(options.tracing):
+        _run(_Operator(options), options)
+
+
+def _run(operator: _Operator, options: Options) -> None:
     # Kopf's name for itself among peers, of which there are none; without it Kopf asks the system for the name of the
     # user that it runs as, and the numbered user of an image has none
     os.environ.setdefault("POD_ID", "kafkade")
