@@ -1,4 +1,4 @@
-"""Writes the chart's Grafana dashboards, helm/kafkade/files/dashboards/: the operator, topics, dead letters.
+"""Writes the chart's Grafana dashboards, helm/kafkade/files/dashboards/: the operator, topics and lag, dead letters.
 
 ``python helm/dashboards.py`` writes them; with ``--check`` it writes nothing and ends with 1 when one is stale. Panels are laid
 out row by row, and each query is one of Prometheus' that the tests hold against its own parser and a running operator.
@@ -19,6 +19,8 @@ FOLDER = ROOT / "helm" / "kafkade" / "files" / "dashboards"
 _NAMESPACE = Variable("namespace", "Namespace", "kafkade_resources")
 _HERE = 'namespace=~"$namespace"'
 _CLUSTER = f'{_HERE},cluster=~"$cluster"'
+_TOPIC = f'{_CLUSTER},topic=~"$topic"'
+_PAIR = f'{_TOPIC},group=~"$group"'
 _POLICY = f'{_HERE},policy=~"$policy"'
 
 OPERATOR = Dashboard(
@@ -125,8 +127,13 @@ OPERATOR = Dashboard(
 
 TOPICS = Dashboard(
     "topics",
-    "kafkade: topics",
-    (_NAMESPACE, Variable("cluster", "Cluster", f"kafkade_cluster_connected{{{_HERE}}}")),
+    "kafkade: topics and lag",
+    (
+        _NAMESPACE,
+        Variable("cluster", "Cluster", f"kafkade_cluster_connected{{{_HERE}}}"),
+        Variable("topic", "Topic", f"kafkade_topic_messages_total{{{_CLUSTER}}}"),
+        Variable("group", "Group", f"kafkade_consumer_lag_records{{{_CLUSTER}}}"),
+    ),
     (
         (
             number(
@@ -164,6 +171,77 @@ TOPICS = Dashboard(
                     "{{namespace}}/{{cluster}} under-replicated",
                 ),
                 (f"kafkade_cluster_offline_partitions{{{_CLUSTER}}}", "{{namespace}}/{{cluster}} without a leader"),
+                width=8,
+            ),
+        ),
+        (
+            number("Most behind, records", f"max(kafkade_consumer_lag_records{{{_PAIR}}})", "Of a group at a topic."),
+            number(
+                "Most behind, time",
+                f"max(kafkade_consumer_lag_seconds{{{_PAIR}}})",
+                "How long the oldest record that a group has not read has waited.",
+                unit="s",
+            ),
+            number(
+                "Messages a second",
+                f'sum(rate(kafkade_topic_messages_total{{{_TOPIC},status="written"}}[5m]))',
+                "Written to the topics chosen above.",
+                unit="ops",
+            ),
+            number(
+                "Clusters not read",
+                f"count(kafkade_cluster_metrics_read{{{_CLUSTER}}} == 0) or vector(0)",
+                "Groups and topics of these are not known: the operator's log says why.",
+                bad=True,
+            ),
+        ),
+        (
+            lines(
+                "Lag, records",
+                (f"kafkade_consumer_lag_records{{{_PAIR}}}", "{{cluster}} {{group}} {{topic}}"),
+                text="By group and topic; * stands for all that have no series of their own.",
+            ),
+            lines(
+                "Lag, time",
+                (f"kafkade_consumer_lag_seconds{{{_PAIR}}}", "{{cluster}} {{group}} {{topic}}"),
+                text="How long the oldest record that waits has waited. No line where a record's time may not be read.",
+                unit="s",
+            ),
+        ),
+        (
+            lines(
+                "Messages written a second",
+                (f'rate(kafkade_topic_messages_total{{{_TOPIC},status="written"}}[5m])', "{{cluster}} {{topic}}"),
+                text="By topic, over five minutes.",
+                unit="ops",
+            ),
+            lines(
+                "Messages kept",
+                (
+                    f'kafkade_topic_messages_total{{{_TOPIC},status="written"}}'
+                    f' - ignoring (status) kafkade_topic_messages_total{{{_TOPIC},status="expired"}}',
+                    "{{cluster}} {{topic}}",
+                ),
+                text="By topic: written, and not taken by retention.",
+            ),
+        ),
+        (
+            lines(
+                "Groups",
+                (f"kafkade_consumer_groups{{{_CLUSTER}}}", "{{namespace}}/{{cluster}} {{state}}"),
+                text="By state: Empty ones have offsets and no members.",
+                width=8,
+            ),
+            lines(
+                "Without a series of their own",
+                (f"kafkade_cluster_metrics_left_out{{{_CLUSTER}}} > 0", "{{namespace}}/{{cluster}} {{what}}"),
+                text="Beyond maxSeries, or not to be read.",
+                width=8,
+            ),
+            lines(
+                "Time of reading groups and topics",
+                (f"kafkade_cluster_metrics_read_duration_seconds{{{_CLUSTER}}}", "{{namespace}}/{{cluster}}"),
+                unit="s",
                 width=8,
             ),
         ),

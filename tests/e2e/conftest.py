@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.kubernetes import ControlPlane, kubectl_environment
+from kafkade.devstack.ports import HOST, free_port
 from kafkade.devstack.registry import Registry
 from kafkade.devstack.stack import Stack
 from support.kafka import KafkaView
@@ -52,19 +53,20 @@ def addresses(kafka: Kafka, registry: Registry) -> dict[str, str]:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The stack and the operator. Package-wide: it is gone before the tests of tests/integration start theirs."""
     control_plane, kafka, registry = ControlPlane(), Kafka(brokers=3, security=True), Registry()
-    folder = tmp_path_factory.mktemp("reader")
+    folder, metrics = tmp_path_factory.mktemp("reader"), f"{HOST}:{free_port()}"
     with Stack(kafka=kafka, registry=registry, control_plane=control_plane):
         kubectl = Kubectl(control_plane.kubeconfig)
-        reader = _reader(folder, kafka, registry, kubectl)
+        reader = _reader(folder, {**addresses(kafka, registry), "localhost:9090": metrics}, kafka, kubectl)
         for block in blocks(ROOT / "README.md"):
             if block.note == "install":
                 reader.bash(block)
         kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
-        with OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "operator.log") as operator:
+        log, args = tmp_path_factory.mktemp("operator") / "operator.log", ("--all-namespaces", "--metrics", metrics)
+        with OperatorProcess(kubeconfig, log, args) as operator:
             yield Shop(kubectl, KafkaView(kafka.bootstrap), registry.url, reader, operator)
 
 
-def _reader(folder: Path, kafka: Kafka, registry: Registry, kubectl: Kubectl) -> Reader:
+def _reader(folder: Path, addresses: Mapping[str, str], kafka: Kafka, kubectl: Kubectl) -> Reader:
     """A folder with what a person would have there, and a PATH with kafkade, kubectl and Kafka's tools."""
     tools = folder / "bin"
     tools.mkdir()
@@ -76,4 +78,4 @@ def _reader(folder: Path, kafka: Kafka, registry: Registry, kubectl: Kubectl) ->
     (folder / "client.pem").write_text(kafka.client_cert_pem)
     (folder / "client-key.pem").write_text(kafka.client_key_pem)
     (tools / "kubectl").symlink_to(kubectl.binary)
-    return Reader(folder, addresses(kafka, registry), kubectl_environment(kubectl.kubeconfig), tools)
+    return Reader(folder, addresses, kubectl_environment(kubectl.kubeconfig), tools)

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka import Producer, TopicCollection
+from confluent_kafka import Consumer, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 _TIMEOUT = 20.0
-NAMES = ("kafka-topics.sh", "kafka-configs.sh", "kafka-console-producer.sh")
+NAMES = ("kafka-topics.sh", "kafka-configs.sh", "kafka-console-producer.sh", "kafka-console-consumer.sh")
 
 
 def install(folder: Path) -> None:
@@ -66,21 +66,42 @@ def _configs(arguments: Sequence[str]) -> None:
 
 
 def _produce(arguments: Sequence[str]) -> None:
-    """One record a line: headers as name:value with commas between them, a tab, the value."""
+    """One record a line: its value; with parse.headers, headers as name:value with commas between them and a tab before it."""
     parser = argparse.ArgumentParser("kafka-console-producer.sh", allow_abbrev=False)
     parser.add_argument("--bootstrap-server", required=True)
     parser.add_argument("--topic", required=True)
-    parser.add_argument("--property", choices=["parse.headers=true"], required=True)
+    parser.add_argument("--property", choices=["parse.headers=true"])
     options = parser.parse_args(arguments)
     producer = Producer({"bootstrap.servers": options.bootstrap_server, "log_level": 0})
     for line in sys.stdin.read().splitlines():
-        headers, _, value = line.partition("\t")
-        pairs = [tuple(header.split(":", 1)) for header in headers.split(",")]
+        headers, _, value = line.partition("\t") if options.property else ("", "", line)
+        pairs = [tuple(header.split(":", 1)) for header in headers.split(",") if header]
         producer.produce(options.topic, value, headers=pairs)
     if producer.flush(_TIMEOUT):
         sys.exit("not all records were written")
 
 
+def _consume(arguments: Sequence[str]) -> None:
+    """Prints the values of so many records, and commits that they were read."""
+    parser = argparse.ArgumentParser("kafka-console-consumer.sh", allow_abbrev=False)
+    parser.add_argument("--bootstrap-server", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--group", required=True)
+    parser.add_argument("--from-beginning", action="store_true", required=True)
+    parser.add_argument("--max-messages", type=int, required=True)
+    options = parser.parse_args(arguments)
+    settings = {"group.id": options.group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 0}
+    consumer = Consumer({"bootstrap.servers": options.bootstrap_server, **settings})
+    consumer.subscribe([options.topic])
+    records = consumer.consume(options.max_messages, _TIMEOUT)
+    for record in records:
+        print((record.value() or b"").decode())  # noqa: T201 -- a command's output
+    consumer.commit(asynchronous=False)
+    consumer.close()
+    if len(records) < options.max_messages:
+        sys.exit(f"only {len(records)} records came")
+
+
 if __name__ == "__main__":
-    tools = {"kafka-topics.sh": _topics, "kafka-configs.sh": _configs, "kafka-console-producer.sh": _produce}
+    tools = dict(zip(NAMES, (_topics, _configs, _produce, _consume), strict=True))
     tools[sys.argv[1]](sys.argv[2:])

@@ -320,6 +320,31 @@ class Rolling(Model):
     )
 
 
+GroupPattern = Annotated[str, Field(min_length=1, max_length=255)]
+TopicPattern = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[a-zA-Z0-9._*?-]+$")]
+
+
+class ClusterMetrics(Model):
+    """Which consumer groups and topics Prometheus is told of. An empty object: all, within maxSeries."""
+
+    groups: Annotated[list[GroupPattern], Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Names of groups, or patterns with * and ?; default all."
+    )
+    topics: Annotated[list[TopicPattern], Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Names of topics, or patterns with * and ?; default all but internal ones."
+    )
+    interval: Duration = Field(
+        default="30s", description="How often they are read from Kafka, at least 5s; default 30s. Scrapes read nothing."
+    )
+    max_series: Int = Field(
+        default=1000,
+        ge=1,
+        le=50_000,
+        description="Pairs of group and topic, and likewise topics, that have series of their own, and groups that are read"
+        " at all; the lag of other pairs is told together. Default 1000.",
+    )
+
+
 _CLIENT_KEYS_CEL = ", ".join(f"'{key}'" for key in CLIENT_CONFIG_KEYS)
 
 
@@ -361,6 +386,10 @@ class KafkaClusterSpec(Managed):
         default=None,
         description="Broker pods to be rolled while every partition stays at or above min.insync.replicas and the"
         " controllers keep their majority; absent: kafkade deletes no pod.",
+    )
+    metrics: ClusterMetrics | None = Field(
+        default=None,
+        description="Metrics of consumers' lag and of topics, where the operator serves any; absent: neither is read.",
     )
     resync_interval: Duration = Field(
         default="2m", description="How often everything is compared with Kafka and the registry; default 2m."

@@ -34,6 +34,7 @@ from kafkade.engine.references import References
 from kafkade.engine.reporter import Reporter, is_outage, note
 from kafkade.engine.store import Indexer, Store, cluster_of
 from kafkade.engine.view import View
+from kafkade.engine.watching import Watching
 from kafkade.schemas.reconcile import reconcile as reconcile_schemas
 from kafkade.schemas.subjects import claim_of as subject_of
 from kafkade.schemas.subjects import references_of
@@ -114,9 +115,14 @@ class Health:
 
 
 class Engine:
-    """Owns the store, the lanes and the connections. One event loop, no locks: state changes only between awaits."""
+    """Owns the store, the lanes and the connections. One event loop, no locks: state changes only between awaits.
 
-    def __init__(self, kube: KubeApi, scope: Scope, access: AccessOf = access_of) -> None:
+    ``watches_groups``: whether consumers' lag is read where a KafkaCluster wants it; otherwise nobody asks for it.
+    """
+
+    def __init__(
+        self, kube: KubeApi, scope: Scope, access: AccessOf = access_of, *, watches_groups: bool = False
+    ) -> None:
         self.kube = kube
         self.scope = scope
         self.health = Health()
@@ -129,7 +135,14 @@ class Engine:
         self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
         policies, self._redrives = Policies(), Redrives()
         self._metrics = EngineMetrics(self.store.resources, self._waiting, self.connections.described)
-        self.collectors: tuple[Collector, ...] = (self._metrics, policies.metrics, self._redrives.metrics)
+        self._watching = Watching(self.connections.get)
+        self._watches_groups = watches_groups
+        self.collectors: tuple[Collector, ...] = (
+            self._metrics,
+            policies.metrics,
+            self._redrives.metrics,
+            self._watching.metrics,
+        )
         """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now, self._metrics.reported)
@@ -154,6 +167,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._watching.close()
         await self._redrives.close()
         await self.references.close()
         await self.connections.close()
@@ -316,8 +330,11 @@ class Engine:
         if look.members_affected:
             self.wake(self.store.members(key))
         self._keep_resyncing(key)
+        if self._watches_groups and self.store.get(key) is not None:
+            self._watching.follow(key)
 
     async def _close_cluster(self, key: Key) -> None:
+        self._watching.forget(key)
         running = self._resyncs.pop(key, None)
         if running is not None:
             running[1].cancel()

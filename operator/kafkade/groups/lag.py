@@ -20,9 +20,6 @@ from dataclasses import dataclass, field
 
 from kafkade.clients.group_model import LogRange, NextRecord, TopicPartition
 
-_POINTS = 120
-"""Log ends kept of a partition."""
-
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
@@ -111,10 +108,12 @@ class _Partition:
 class Known:
     """What one who looks again and again knows of the times of offsets, so that it need not be read.
 
-    ``spacing``: milliseconds that two log ends may lie apart for the time between them to be told.
+    ``spacing``: milliseconds that two log ends may lie apart for the time between them to be told. ``most``: log ends kept of
+    a partition, of some 120 bytes each.
     """
 
     spacing: int = 60_000
+    most: int = 120
     _partitions: dict[TopicPartition, _Partition] = field(default_factory=dict)
 
     def look(self, ranges: Mapping[TopicPartition, LogRange], wanted: Mapping[TopicPartition, Collection[int]]) -> None:
@@ -133,7 +132,7 @@ class Known:
                 points[-1] = (log.end, now)
             else:
                 points.append((log.end, now))
-            del points[:-_POINTS]
+            del points[: -self.most]
 
     def read(self, key: TopicPartition, offset: int, found: NextRecord) -> None:
         """Remember what stands at an offset."""

@@ -94,7 +94,8 @@ class _Operator:
     def __init__(self, options: Options) -> None:
         self.registry = kopf.OperatorRegistry()
         self._kube = KubeClient()
-        self.engine = Engine(self._kube, Scope(options.namespaces, options.selector))
+        scope = Scope(options.namespaces, options.selector)
+        self.engine = Engine(self._kube, scope, watches_groups=options.metrics is not None)
         self.stop = asyncio.Event()
         self.liveness = Liveness(lambda: self.engine.health.failed is not None)
         self._options = options

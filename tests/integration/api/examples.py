@@ -54,6 +54,7 @@ _CLUSTER_WITH_PASSWORDS: Spec = {
     },
     "reassignment": {"throttleBytesPerSecond": 50_000_000},
     "rolling": {"statefulSets": [{"name": "kafka", "firstNodeId": 100}]},
+    "metrics": {"groups": ["invoices", "reports-*"], "topics": ["orders.*"], "interval": "30s", "maxSeries": 500},
     "resyncInterval": "1h30m",
     "finalizerReleaseAfter": "24h",
 }

@@ -160,6 +160,8 @@ def test_the_documents_settings_are_the_values() -> None:
     cluster = one(objects, "KafkaCluster", "kafka")
     assert cluster["spec"]["bootstrapServers"] == "kafka.kafka.svc:9092"
     assert cluster["spec"]["schemaRegistry"]["urls"] == ["http://kafka-schema-registry.kafka.svc:8080/apis/ccompat/v7"]
+    assert cluster["spec"]["metrics"] == {}
+    assert "metrics" not in one(render({"kafka": {"enabled": True}}), "KafkaCluster", "kafka")["spec"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import yaml
+from confluent_kafka import Consumer, TopicPartition
 
 from integration.operator.conftest import World
 from kafkade.devstack.helm import parse_promql
@@ -60,9 +61,19 @@ def busy(world: World, topic: Callable[..., str]) -> Iterator[World]:
     spec = {**cluster, "source": {"policyRef": {"name": "boards"}}, "filter": {"errorClass": "Error1"}}
     world.kubectl.apply(manifest("KafkaDLQRedrive", "boards", spec, here))
     world.kubectl.wait_ready("KafkaDLQRedrive", "boards", timeout=60)
+    read_by_a_group(world.kafka.bootstrap, source)
+    metrics = {"bootstrapServers": world.kafka.bootstrap, "metrics": {"topics": [source]}}
+    world.kubectl.apply(manifest("KafkaCluster", "boards", metrics, here))
     yield world
-    for kind in ("KafkaDLQRedrive", "KafkaDLQPolicy"):
+    for kind in ("KafkaDLQRedrive", "KafkaDLQPolicy", "KafkaCluster"):
         world.kubectl.delete(kind, "boards")
+
+
+def read_by_a_group(bootstrap: str, topic: str) -> None:
+    """A group has committed that it has read nothing yet."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "boards"})
+    consumer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
+    consumer.close()
 
 
 def test_each_query_asks_for_what_is_served(busy: World) -> None:

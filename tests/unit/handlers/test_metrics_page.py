@@ -14,6 +14,8 @@ from kafkade.dlq.depth import Depth
 from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.redrive.metrics import RedriveMetrics
 from kafkade.engine.metrics import EngineMetrics, Waiting
+from kafkade.groups.metrics import GroupMetrics
+from kafkade.groups.series import Lag, Messages, Told
 from kafkade.handlers.metrics import registry
 from support.places import ROOT
 from unit.dlq.resources import policy
@@ -33,12 +35,13 @@ def collected() -> Iterable[Metric]:
     engine.reported(Report(ORDERS, {"conditions": [{"type": "Ready", "status": "True", "reason": "Reconciled"}]}))
     with engine.batch(DLQ_POLICY):
         pass
-    policies, redrives = PolicyMetrics(), RedriveMetrics()
+    policies, redrives, groups = PolicyMetrics(), RedriveMetrics(), GroupMetrics()
+    groups.tell(MAIN, Told({("g", "t"): Lag(1, 1.0)}, {"t": Messages(1, 0)}, {"Stable": 1}, {"pairs": 0}))
     policies.tell(ORDERS, Counted("main", {"a.dlq": Depth(1, 1, 1)}, {"a.dlq": 1.0}, alert=False))
     redrives.tell(ORDERS, {"moved": 1})
-    for collector in (engine, policies, redrives):
+    for collector in (engine, policies, redrives, groups):
         assert [f.name for f in collector.describe()] == [f.name for f in collector.collect()]
-    return registry([engine, policies, redrives]).collect()
+    return registry([engine, policies, redrives, groups]).collect()
 
 
 def name_and_labels(family: Metric) -> tuple[str, set[str]]:

@@ -28,8 +28,8 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGE = ROOT / "docs" / "reference" / "metrics.md"
 
 _WORDS = frozenset(
-    "absent and by changes cluster count histogram_quantile instance job kind le max min_over_time namespace on or policy"
-    " rate reason sum topic vector version".split()
+    "absent and by changes cluster count histogram_quantile ignoring instance job kind le max min_over_time namespace on"
+    " or policy rate reason status sum topic vector version".split()
 )
 """What is in the expressions beside metrics: functions, operators, labels."""
 
