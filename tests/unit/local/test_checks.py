@@ -39,6 +39,11 @@ def redrive(**spec: Any) -> Body:
     return manifest("KafkaDLQRedrive", "again", {**MAIN, **spec}, namespace="shop")
 
 
+def secret(name: str, **data: str) -> Body:
+    meta = {"name": name, "namespace": "shop"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data}
+
+
 def config_map(name: str, **data: str) -> Body:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": data}
 
@@ -69,6 +74,7 @@ class Case(NamedTuple):
 
 SELECTED = cluster(allowedNamespaces={"from": "Selected", "namespaces": [{"selector": {"matchLabels": {"a": "b"}}}]})
 PREFIXED = cluster(allowedNamespaces={"from": "All", "topicPrefixes": ["team-"], "subjectPrefixes": ["team-"]})
+SECURE = cluster(sasl={"mechanism": "PLAIN", "credentialsSecretRef": {"name": "user"}})
 NAMED = {"pattern": "[a-z]+-[a-z]+", "message": "say whose it is"}
 
 CASES = [
@@ -95,6 +101,15 @@ CASES = [
         Rule.REFERENCE,
         "name: address",
         "belongs to another KafkaCluster",
+    ),
+    Case("a Secret that is in no file", [SECURE]),
+    Case("a Secret with its keys", [SECURE, secret("user", username="a", password="hunter2")]),
+    Case(
+        "a Secret without its keys",
+        [SECURE, secret("user", username="a", pasword="hunter2")],
+        Rule.REFERENCE,
+        "credentialsSecretRef:",
+        "has no key password; it has pasword, username",
     ),
     Case(
         "no ConfigMap",
@@ -340,13 +355,14 @@ def test_what_is_found(tmp_path: Path, case: Case) -> None:
         assert lines[problem.place.line - 1].strip().startswith(case.line)
         assert lines[problem.place.line - 1][problem.place.column - 1] != " "
         assert case.message in problem.message
+        assert "hunter2" not in problem.message
         assert problem.warning is case.warning
         assert problem.key is not None
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.rule is Rule.REFERENCE], ids=lambda case: case.id)
 def test_with_partial_what_is_not_there_may_be_elsewhere(tmp_path: Path, case: Case) -> None:
-    here = case.id in ("no such key", "a schema of another registry")
+    here = case.id in ("no such key", "a schema of another registry", "a Secret without its keys")
     assert bool(checked(tmp_path, case.files, partial=True).problems) is here
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
+from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.dlq import KafkaDLQPolicySpec
+from kafkade.api.errors import SecretNotFound
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, SCHEMA, TOPIC
 from kafkade.api.objects import Key
 from kafkade.api.redrive import KafkaDLQRedriveSpec
 from kafkade.api.schema import KafkaSchemaSpec
+from kafkade.clusters.connect import access_of, secrets_of
 from kafkade.dlq.match import is_pattern
 from kafkade.local.admission import Path
 from kafkade.local.checks.world import World
@@ -17,12 +21,17 @@ from kafkade.local.problems import Problem, Rule
 from kafkade.local.words import nearest
 from kafkade.topics.desired import topic_name
 
+_FIELD = re.compile(r"which (spec\.[\w.]+) names")
+"""The field that an error of a Secret speaks of."""
+
 
 def check(world: World) -> Iterator[Problem]:
     """References of all resources."""
     for key in world.resources:
         if key.kind != CLUSTER:
             yield from _named(world, key, ("spec", "clusterRef"), world.cluster_of(key))
+    for key in world.of_kind(CLUSTER):
+        yield from _secrets(world, key)
     for key in world.of_kind(SCHEMA):
         yield from _schema(world, key)
     for key in world.of_kind(DLQ_POLICY):
@@ -44,6 +53,21 @@ def _missing(world: World, key: Key, path: Path, what: str, name: str, others: I
     where = ".".join(str(step) for step in path)
     message = f"{where}: {what} is in none of the files{nearest(name, others)}"
     return world.problem(key, (*path, "name") if path[-1] != "topics" else path, message, Rule.REFERENCE)
+
+
+def _secrets(world: World, key: Key) -> Iterator[Problem]:
+    """Keys of Secrets that are among the files. Others come from elsewhere, as they should: a Secret is nothing for git."""
+    spec = world.spec(key, KafkaClusterSpec)
+    names = secrets_of(spec)
+    here = {n: s for (namespace, n), s in world.manifests.secrets.items() if namespace == key.namespace}
+    if not names or not names <= here.keys():
+        return
+    try:
+        access_of(spec, here, key)
+    except SecretNotFound as error:
+        field = _FIELD.search(error.message)
+        path: Path = tuple(field[1].split(".")) if field is not None else ("spec",)
+        yield world.problem(key, path, error.message, Rule.REFERENCE, of_key=True)
 
 
 def _schema(world: World, key: Key) -> Iterator[Problem]:

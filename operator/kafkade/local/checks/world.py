@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TypeVar
 
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import Model
 from kafkade.api.errors import NotAllowed
-from kafkade.api.kinds import CLUSTER, KINDS
+from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant, grant_for, needs_labels
 from kafkade.engine.store import cluster_of
@@ -94,11 +93,6 @@ class World:
     ) -> Problem:
         """Something that is wrong with a resource."""
         return Problem(self.place(key, path, of_key=of_key), message, rule, key, warning)
-
-    @cached_property
-    def clusters(self) -> tuple[Key, ...]:
-        """The KafkaClusters that are declared."""
-        return tuple(key for key in self.manifests.documents if key.kind == CLUSTER)
 
 
 def _resource(manifest: Manifest) -> Resource:
