@@ -93,7 +93,10 @@ def pages() -> dict[Path, str]:
     return {FOLDER / name: text for name, text in result.items()}
 
 
-COMMANDS = ("validate", "plan", "apply", "export", "ui", "dev up", "dev run")
+COMMANDS = (
+    *("validate", "plan", "apply", "export", "ui", "dev up", "dev run"),
+    *("diagnose consumer", "diagnose producer", "diagnose topic", "diagnose cluster"),
+)
 """Commands that have a section in commands.md."""
 
 
@@ -104,7 +107,8 @@ def commands_page() -> str:
         "# Commands",
         "",
         "Guides: [validate](../guides/validate.md), [plan and apply](../guides/plan-and-apply.md),"
-        " [export and import](../guides/export-and-import.md), [web pages](../guides/ui.md). `kafkade --help` lists all.",
+        " [export and import](../guides/export-and-import.md), [web pages](../guides/ui.md),"
+        " [what is wrong?](../guides/diagnose.md). `kafkade --help` lists all.",
     ]
     for name in COMMANDS:
         command = _command(name)

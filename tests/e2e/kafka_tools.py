@@ -10,11 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicCollection
+from confluent_kafka import Consumer, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 _TIMEOUT = 20.0
-NAMES = ("kafka-topics.sh", "kafka-configs.sh", "kafka-console-producer.sh", "kafka-console-consumer.sh")
+NAMES = (
+    *("kafka-topics.sh", "kafka-configs.sh", "kafka-console-producer.sh", "kafka-console-consumer.sh"),
+    "kafka-consumer-groups.sh",
+)
 
 
 def install(folder: Path) -> None:
@@ -102,6 +105,30 @@ def _consume(arguments: Sequence[str]) -> None:
         sys.exit(f"only {len(records)} records came")
 
 
+def _groups(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("kafka-consumer-groups.sh", allow_abbrev=False)
+    parser.add_argument("--bootstrap-server", required=True)
+    parser.add_argument("--group", required=True)
+    parser.add_argument("--topic")
+    parser.add_argument("--reset-offsets", action="store_true")
+    parser.add_argument("--to-earliest", action="store_true")
+    parser.add_argument("--execute", action="store_true")
+    parser.add_argument("--delete", action="store_true")
+    options = parser.parse_args(arguments)
+    brokers = {"bootstrap.servers": options.bootstrap_server, "log_level": 0}
+    admin = AdminClient(brokers)
+    if options.delete:
+        admin.delete_consumer_groups([options.group])[options.group].result(_TIMEOUT)
+        return
+    if not (options.reset_offsets and options.to_earliest and options.execute and options.topic):
+        parser.error("only --reset-offsets --to-earliest --topic TOPIC --execute, and --delete")
+    consumer = Consumer({**brokers, "group.id": options.group})
+    partitions = admin.list_topics(options.topic, timeout=_TIMEOUT).topics[options.topic].partitions
+    starts = [(n, consumer.get_watermark_offsets(TopicPartition(options.topic, n), _TIMEOUT)[0]) for n in partitions]
+    consumer.commit(offsets=[TopicPartition(options.topic, n, start) for n, start in starts], asynchronous=False)
+    consumer.close()
+
+
 if __name__ == "__main__":
-    tools = dict(zip(NAMES, (_topics, _configs, _produce, _consume), strict=True))
+    tools = dict(zip(NAMES, (_topics, _configs, _produce, _consume, _groups), strict=True))
     tools[sys.argv[1]](sys.argv[2:])

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kafkade import __version__
-from kafkade.cli import dev, dlq
+from kafkade.cli import dev, diagnose, dlq
 from kafkade.cli.apply import apply
 from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(dlq.app, name="dlq")
 app.command()(validate)
 app.add_typer(dev.app, name="dev")
+app.add_typer(diagnose.app, name="diagnose")
 app.command()(plan)
 app.command()(apply)
 app.command()(export)

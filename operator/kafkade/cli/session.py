@@ -57,6 +57,11 @@ class Session:
         return self._runner.run(work)
 
     @property
+    def kafka(self) -> KafkaAdmin:
+        """The admin API, whose answers ``run`` awaits."""
+        return self._admin
+
+    @property
     def reader(self) -> RecordReader:
         """Reads records; connects when it is first used."""
         if self._reader is None:

@@ -22,7 +22,9 @@ from confluent_kafka.admin import AdminClient
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, NotSupportedByCluster
 from kafkade.clients.fence import FENCE
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, NextRecord
+from kafkade.clients.kafka_batches import Batch
 from kafkade.clients.kafka_config import Security
+from kafkade.clients.kafka_disks import LogDir
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
 from kafkade.clients.kafka_link import DOWN_GRACE, Link
@@ -242,6 +244,40 @@ class KafkaAdmin:
         partition is missing where it cannot be read, its offset is not there, or the rounds were too few.
         """
         return await self._python.next_records(offsets, rounds) if offsets else {}
+
+    async def offsets_at(self, times: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """The first offset of each partition whose record is not older than a time (milliseconds since 1970).
+
+        A partition is missing where there is no such record. One request to each leader.
+        """
+        return await self._python.offsets_at(times) if times else {}
+
+    async def batches(
+        self, ranges: Mapping[tuple[str, int], LogRange], *, partition_bytes: int
+    ) -> dict[tuple[str, int], list[Batch]]:
+        """Headers of the batches in ranges of offsets, at most about ``partition_bytes`` of each partition."""
+        return await self._python.batches(ranges, partition_bytes) if ranges else {}
+
+    async def arrivals(
+        self, offsets: Mapping[tuple[str, int], int], seconds: float
+    ) -> list[tuple[tuple[str, int], Batch, float]]:
+        """Batches that come within some seconds, from these offsets on: partition, header, and when it was received.
+
+        Other requests that kafka-python answers wait meanwhile.
+        """
+        return await self._python.arrivals(offsets, seconds) if offsets else []
+
+    async def log_dirs(self) -> list[LogDir]:
+        """The brokers' disks and what lies on them. One request to each broker.
+
+        Raises:
+            AuthorizationFailed: it takes Describe on the cluster. Other KafkadeErrors as everywhere.
+        """
+        return await self._python.log_dirs()
+
+    async def versions(self) -> dict[int, str]:
+        """The release that each broker is of at least, by its node id."""
+        return await self._python.versions()
 
     async def delete_groups(self, groups: Collection[str]) -> dict[str, KafkadeError | None]:
         """Delete consumer groups with their offsets; by group, what kept it from being deleted.

@@ -7,6 +7,7 @@ which a Fetch brings as they are. Blocking: called in :class:`kafkade.clients.ka
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from kafka import errors as foreign
 from kafka.protocol.consumer import FetchRequest
 
-from kafkade.clients.group_model import NextRecord, TopicPartition
+from kafkade.clients.group_model import LogRange, NextRecord, TopicPartition
 from kafkade.clients.kafka_groups import by_topic, leaders_of
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -49,6 +50,8 @@ class Batch:
     control: bool
     producer_id: int
     """-1 where the producer is not idempotent."""
+    aborts: bool = False
+    """A control batch that ends a transaction whose records do not count."""
 
 
 def batches(data: bytes | memoryview | None) -> Iterator[tuple[Batch, memoryview]]:
@@ -64,6 +67,7 @@ def batches(data: bytes | memoryview | None) -> Iterator[tuple[Batch, memoryview
             fields = _HEADER.unpack_from(view, at)
             attributes, last_delta, first, latest, producer = fields[5:10]
             codec = attributes & _CODEC
+            payload = view[at + _HEADER.size : end]
             yield (
                 Batch(
                     base,
@@ -77,10 +81,17 @@ def batches(data: bytes | memoryview | None) -> Iterator[tuple[Batch, memoryview
                     bool(attributes & _TRANSACTIONAL),
                     bool(attributes & _CONTROL),
                     producer,
+                    bool(attributes & _CONTROL) and _aborts(payload),
                 ),
-                view[at + _HEADER.size : end],
+                payload,
             )
         at = end
+
+
+def _aborts(payload: memoryview) -> bool:
+    """A control record's key is a version and a type: 0 for an abort. Lengths in these small records take a byte each."""
+    key_at = 5  # length, attributes, timestamp's delta, offset's delta, length of the key
+    return len(payload) >= key_at + 4 and bytes(payload[key_at + 2 : key_at + 4]) == b"\0\0"
 
 
 def next_record(data: bytes | memoryview | None, offset: int) -> NextRecord:
@@ -137,6 +148,82 @@ async def _next_records(
     return found
 
 
+def read_batches(
+    client: Any, ranges: Mapping[TopicPartition, LogRange], partition_bytes: int
+) -> dict[TopicPartition, list[Batch]]:
+    """The batches from each range's start to its end, as far as ``partition_bytes`` of each partition go."""
+    return dict(client._manager.run(_read_batches, client._manager, ranges, partition_bytes))
+
+
+async def _read_batches(
+    manager: Any, ranges: Mapping[TopicPartition, LogRange], partition_bytes: int
+) -> dict[TopicPartition, list[Batch]]:
+    found: dict[TopicPartition, list[Batch]] = {key: [] for key in ranges}
+    left = {key: log.start for key, log in ranges.items() if log.start < log.end}
+    taken: dict[TopicPartition, int] = dict.fromkeys(ranges, 0)
+    fruitless = 0
+    while left and fruitless <= len(ranges):
+        answers = await fetch(manager, left, partition_bytes=ANSWER_BYTES // 4, answer_bytes=ANSWER_BYTES)
+        came = False
+        for key, data in answers.items():
+            if data is None:
+                del left[key]
+                continue
+            for batch, _ in batches(data):
+                if batch.last_offset >= left[key]:
+                    found[key].append(batch)
+                    taken[key] += batch.size
+                    left[key] = batch.last_offset + 1
+                    came = True
+            if left[key] >= ranges[key].end or taken[key] >= partition_bytes:
+                del left[key]
+        left = dict(sorted(left.items(), key=lambda item: taken[item[0]]))
+        fruitless = 0 if came else fruitless + 1
+    return found
+
+
+def arrivals(
+    client: Any, offsets: Mapping[TopicPartition, int], seconds: float
+) -> list[tuple[TopicPartition, Batch, float]]:
+    """Batches that come to partitions from these offsets on, each with the time (as time.time) at which it was received."""
+    return list(client._manager.run(_arrivals, client._manager, offsets, seconds))
+
+
+async def _arrivals(
+    manager: Any, offsets: Mapping[TopicPartition, int], seconds: float
+) -> list[tuple[TopicPartition, Batch, float]]:
+    leaders, _ = await leaders_of(manager, offsets)
+    until = time.monotonic() + seconds
+    futures = [
+        manager.call_soon(_arrivals_at, manager, leader, {key: offsets[key] for key in keys}, until)
+        for leader, keys in leaders.items()
+    ]
+    return [arrived for future in futures for arrived in await future]
+
+
+async def _arrivals_at(
+    manager: Any, leader: int, offsets: dict[TopicPartition, int], until: float
+) -> list[tuple[TopicPartition, Batch, float]]:
+    """Of one leader, which answers as soon as something is there."""
+    found: list[tuple[TopicPartition, Batch, float]] = []
+    while (rest := until - time.monotonic()) > 0:
+        wait = max(1, round(rest * 1000))
+        response = await manager.send(
+            _fetch(list(offsets), offsets, PARTITION_BYTES, ANSWER_BYTES, wait), node_id=leader
+        )
+        at = time.time()
+        for topic in response.responses:
+            for partition in topic.partitions:
+                key = (topic.topic, partition.partition_index)
+                for batch, _ in batches(partition.records if partition.error_code == 0 else None):
+                    if batch.last_offset >= offsets[key]:
+                        found.append((key, batch, at))
+                        offsets[key] = batch.last_offset + 1
+        if response.error_code != 0 or any(p.error_code != 0 for t in response.responses for p in t.partitions):
+            break
+    return found
+
+
 async def fetch(
     manager: Any, offsets: Mapping[TopicPartition, int], *, partition_bytes: int, answer_bytes: int
 ) -> dict[TopicPartition, bytes | None]:
@@ -158,11 +245,14 @@ async def fetch(
     return answers
 
 
-def _fetch(partitions: list[TopicPartition], offsets: Mapping[TopicPartition, int], each: int, most: int) -> Any:
+def _fetch(
+    partitions: list[TopicPartition], offsets: Mapping[TopicPartition, int], each: int, most: int, wait: int = 0
+) -> Any:
+    """``wait``: milliseconds that the broker may wait for a record to come."""
     topic = FetchRequest.FetchTopic
     return FetchRequest(
-        max_wait_ms=0,
-        min_bytes=0,
+        max_wait_ms=wait,
+        min_bytes=min(wait, 1),
         max_bytes=most,
         isolation_level=0,
         topics=[

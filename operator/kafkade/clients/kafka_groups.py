@@ -284,7 +284,7 @@ def log_ranges(client: Any, partitions: Collection[TopicPartition]) -> dict[Topi
 async def _log_ranges(manager: Any, partitions: Collection[TopicPartition]) -> dict[TopicPartition, LogRange | int]:
     leaders, answers = await leaders_of(manager, partitions)
     asked = [
-        (spec, manager.send(_list_offsets(of_leader, spec), node_id=leader))
+        (spec, manager.send(_list_offsets(dict.fromkeys(of_leader, spec)), node_id=leader))
         for leader, of_leader in leaders.items()
         for spec in (_EARLIEST, _LATEST)
     ]
@@ -304,15 +304,39 @@ async def _log_ranges(manager: Any, partitions: Collection[TopicPartition]) -> d
     return ranges | answers | codes
 
 
-def _list_offsets(partitions: Iterable[TopicPartition], timestamp: int) -> Any:
+def offsets_at(client: Any, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """ListOffsets by time, in milliseconds since 1970: the first offset whose record is not older.
+
+    A partition is missing where there is no such record, or no leader.
+    """
+    return dict(client._manager.run(_offsets_at, client._manager, times))
+
+
+async def _offsets_at(manager: Any, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    leaders, _ = await leaders_of(manager, times)
+    asked = [
+        manager.send(_list_offsets({key: times[key] for key in of_leader}), node_id=leader)
+        for leader, of_leader in leaders.items()
+    ]
+    found: dict[TopicPartition, int] = {}
+    for future in asked:
+        for topic in (await future).topics:
+            for partition in topic.partitions:
+                if partition.error_code == 0 and partition.offset >= 0:
+                    found[topic.name, partition.partition_index] = partition.offset
+    return found
+
+
+def _list_offsets(times: Mapping[TopicPartition, int]) -> Any:
     topic = ListOffsetsRequest.ListOffsetsTopic
     return ListOffsetsRequest(
         isolation_level=0,
         topics=[
             topic(
-                name=name, partitions=[topic.ListOffsetsPartition(partition_index=n, timestamp=timestamp) for n in ns]
+                name=name,
+                partitions=[topic.ListOffsetsPartition(partition_index=n, timestamp=times[name, n]) for n in numbers],
             )
-            for name, ns in by_topic(partitions).items()
+            for name, numbers in by_topic(times).items()
         ],
         min_version=1,
     )

@@ -20,7 +20,7 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
-from kafkade.clients import kafka_batches, kafka_groups
+from kafkade.clients import kafka_batches, kafka_disks, kafka_groups
 from kafkade.clients.fence import FENCE
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, NextRecord
 from kafkade.clients.kafka_config import SaslOAuth, Security, python_config
@@ -85,6 +85,7 @@ _LIST_GROUPS = Action("list the groups of", "the cluster", "Describe")
 _DESCRIBE_GROUP = Action("describe", "group", "Describe")
 _GROUP_OFFSETS = Action("read the committed offsets of", "group", "Describe")
 _LOG = Action("list the offsets of", "topic", "Describe")
+_DISKS = Action("see the disks of", "the cluster", "Describe")
 _NEXT = Action("read", "topics", "Read")
 
 
@@ -193,6 +194,30 @@ class KafkaPython:
     ) -> dict[tuple[str, int], NextRecord]:
         """Fetch of each leader."""
         return await self._run(_NEXT, lambda client: kafka_batches.next_records(client, offsets, rounds))
+
+    async def offsets_at(self, times: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """ListOffsets of each leader, by time."""
+        return await self._run(_LOG, lambda client: kafka_groups.offsets_at(client, times))
+
+    async def batches(
+        self, ranges: Mapping[tuple[str, int], LogRange], partition_bytes: int
+    ) -> dict[tuple[str, int], list[kafka_batches.Batch]]:
+        """Fetch of each leader, until the ranges' ends."""
+        return await self._run(_NEXT, lambda client: kafka_batches.read_batches(client, ranges, partition_bytes))
+
+    async def arrivals(
+        self, offsets: Mapping[tuple[str, int], int], seconds: float
+    ) -> list[tuple[tuple[str, int], kafka_batches.Batch, float]]:
+        """Fetches that wait, of each leader."""
+        return await self._run(_NEXT, lambda client: kafka_batches.arrivals(client, offsets, seconds))
+
+    async def log_dirs(self) -> list[kafka_disks.LogDir]:
+        """DescribeLogDirs of each broker."""
+        return await self._run(_DISKS, kafka_disks.log_dirs)
+
+    async def versions(self) -> dict[int, str]:
+        """ApiVersions of each broker."""
+        return await self._run(_DESCRIBE, kafka_disks.versions)
 
     def _unless_code(self, action: Action, name: str, answer: R | int) -> R | KafkadeError:
         """The answer, or the error for the protocol's code that stands in its place."""

@@ -1,0 +1,197 @@
+"""What a producer says of itself: librdkafka's statistics, or the metrics of Java's client by their names. Pure.
+
+librdkafka hands its statistics to ``stats_cb`` as JSON (statistics.interval.ms; https://github.com/confluentinc/librdkafka,
+STATISTICS.md). Java's metrics are those of ``kafka.producer:type=producer-metrics`` (Kafka's documentation, Monitoring): as
+JSON, nested in any way, as ``name=value`` or ``name value`` lines, or as Prometheus has them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafkade.api.errors import InvalidSpec
+
+_JAVA = (
+    "record-send-rate",
+    "record-send-total",
+    "record-error-rate",
+    "record-error-total",
+    "record-retry-rate",
+    "record-retry-total",
+    "request-latency-avg",
+    "request-latency-max",
+    "record-queue-time-avg",
+    "record-queue-time-max",
+    "batch-size-avg",
+    "records-per-request-avg",
+    "compression-rate-avg",
+    "produce-throttle-time-avg",
+    "bufferpool-wait-ratio",
+)
+_LINE = re.compile(r"^\s*([A-Za-z_][\w.:-]*)(?:\{[^}]*\})?\s*[=\s:]\s*([-+\w.]+)\s*(?:\d+)?\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMetrics:
+    """A producer by its own figures; None where it does not say.
+
+    ``failed`` and ``retried``: share of what was sent. ``latency`` and ``latency_high``: seconds from sending a request to
+    its answer, the mean, and the 99th percentile (librdkafka) or the longest (Java). ``queued``: seconds that a record waits
+    in the client. ``batch_bytes``, ``batch_records``: mean. ``compressed``: bytes after compression of those before it.
+    ``throttled``: seconds that brokers held it back (quotas). ``full``: how full its queue is, or the share of time that it
+    waited for memory.
+    """
+
+    client: str
+    failed: float | None = None
+    retried: float | None = None
+    latency: float | None = None
+    latency_high: float | None = None
+    queued: float | None = None
+    batch_bytes: float | None = None
+    batch_records: float | None = None
+    compressed: float | None = None
+    throttled: float | None = None
+    full: float | None = None
+
+
+def read(text: str, name: str) -> ClientMetrics:
+    """The metrics in a file called ``name``; of several statistics, one a line, the last.
+
+    Raises:
+        InvalidSpec: there are none in it.
+    """
+    data = _json(text)
+    if isinstance(data, Mapping) and isinstance(data.get("brokers"), Mapping) and "msg_cnt" in data:
+        return _librdkafka(data)
+    found = dict(_java(data) if data is not None else _lines(text))
+    if not found:
+        raise InvalidSpec(
+            f"--client-metrics {name} has no metrics of a producer: it takes librdkafka's statistics (JSON of stats_cb), or"
+            " metrics of Java's producer by name, such as record-error-rate=0.0, as JSON, lines or Prometheus' text"
+        )
+    return _of_java(found)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    for line in reversed(text.splitlines()):
+        if line.strip().startswith("{"):
+            try:
+                return json.loads(line)
+            except ValueError:
+                return None
+    return None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _librdkafka(data: Mapping[str, Any]) -> ClientMetrics:
+    brokers = [b for b in data["brokers"].values() if isinstance(b, Mapping) and _number(b.get("tx"))]
+    sent = sum(_number(b.get("tx")) or 0 for b in brokers)
+    topics = [t for t in (data.get("topics") or {}).values() if isinstance(t, Mapping)]
+    most = _number(data.get("msg_max"))
+    return ClientMetrics(
+        f"librdkafka {data.get('client_id') or data.get('name') or ''}".strip(),
+        failed=_share(sum((_number(b.get(k)) or 0) for b in brokers for k in ("txerrs", "req_timeouts")), sent),
+        retried=_share(sum(_number(b.get("txretries")) or 0 for b in brokers), sent),
+        latency=_window(brokers, "rtt", "avg", 1e-6),
+        latency_high=_window(brokers, "rtt", "p99", 1e-6),
+        queued=_window(brokers, "int_latency", "avg", 1e-6),
+        batch_bytes=_window(topics, "batchsize", "avg", 1.0),
+        batch_records=_window(topics, "batchcnt", "avg", 1.0),
+        throttled=_window(brokers, "throttle", "avg", 1e-3),
+        full=None if not most else (_number(data.get("msg_cnt")) or 0.0) / most,
+    )
+
+
+def _share(part: float, of: float) -> float | None:
+    return part / of if of else None
+
+
+def _window(items: list[Mapping[str, Any]], key: str, figure: str, unit: float) -> float | None:
+    """The highest of those that have a value; a window in which nothing happened has zeros."""
+    values = [
+        value
+        for item in items
+        if isinstance(item.get(key), Mapping)
+        and (value := _number(item[key].get(figure)))
+        and _number(item[key].get("cnt"))
+    ]
+    return max(values) * unit if values else None
+
+
+def _java(data: Any, depth: int = 0) -> Iterator[tuple[str, float]]:
+    if isinstance(data, Mapping) and depth < 20:
+        for key, value in data.items():
+            name = _java_name(str(key))
+            number = _number(value.get("value") if isinstance(value, Mapping) else value)
+            if name and number is not None:
+                yield name, number
+            else:
+                yield from _java(value, depth + 1)
+    elif isinstance(data, list) and depth < 20:
+        for item in data:
+            named = item.get("name") if isinstance(item, Mapping) else None
+            number = _number(item.get("value")) if isinstance(item, Mapping) else None
+            name = _java_name(str(named)) if named else None
+            if name and number is not None:
+                yield name, number
+            else:
+                yield from _java(item, depth + 1)
+
+
+def _lines(text: str) -> Iterator[tuple[str, float]]:
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        if match and (name := _java_name(match[1])) and (number := _number(match[2])) is not None:
+            yield name, number
+
+
+def _java_name(text: str) -> str | None:
+    """The metric that a name ends in, with dashes in place of what exporters put there."""
+    plain = text.replace("_", "-").replace(".", "-").lower()
+    return next((name for name in _JAVA if plain == name or plain.endswith(f"-{name}")), None)
+
+
+def _of_java(found: Mapping[str, float]) -> ClientMetrics:
+    def share(what: str) -> float | None:
+        for kind in ("total", "rate"):
+            part, sent = found.get(f"record-{what}-{kind}"), found.get(f"record-send-{kind}")
+            if part is not None and sent is not None and sent + part > 0:
+                return part / (sent + part)
+        part = found.get(f"record-{what}-total", found.get(f"record-{what}-rate"))
+        return 0.0 if part == 0 else None
+
+    def milliseconds(name: str) -> float | None:
+        return None if name not in found else found[name] / 1000
+
+    return ClientMetrics(
+        "Java",
+        failed=share("error"),
+        retried=share("retry"),
+        latency=milliseconds("request-latency-avg"),
+        latency_high=milliseconds("request-latency-max"),
+        queued=milliseconds("record-queue-time-avg"),
+        batch_bytes=found.get("batch-size-avg"),
+        batch_records=found.get("records-per-request-avg"),
+        compressed=found.get("compression-rate-avg"),
+        throttled=milliseconds("produce-throttle-time-avg"),
+        full=found.get("bufferpool-wait-ratio"),
+    )

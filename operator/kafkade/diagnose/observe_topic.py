@@ -1,0 +1,93 @@
+"""Facts about a topic: replicas, settings, sizes, and the groups that consume it."""
+
+from __future__ import annotations
+
+import difflib
+import time
+
+from kafkade.api.errors import KafkadeError, UnknownTopic
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.kafka_disks import LogDir
+from kafkade.clients.model import TopicDescription
+from kafkade.diagnose.topic import ConsumerOf, TopicFacts
+from kafkade.groups.observe import lags
+
+
+async def described(kafka: KafkaAdmin, name: str) -> TopicDescription:
+    """The topic.
+
+    Raises:
+        UnknownTopic: there is none; names those that are called almost so. Other KafkadeErrors as everywhere.
+    """
+    found = (await kafka.describe_topics([name]))[name]
+    if isinstance(found, UnknownTopic):
+        near = difflib.get_close_matches(name, await kafka.topics(), 3, 0.6)
+        hint = f"; there is {', '.join(near)}" if near else ""
+        raise UnknownTopic(f"topic {name} does not exist, or may not be described{hint}")
+    if isinstance(found, KafkadeError):
+        raise found
+    return found
+
+
+async def observe(kafka: KafkaAdmin, name: str) -> TopicFacts:
+    """Look at a topic.
+
+    Raises:
+        UnknownTopic: there is none. Other KafkaErrors as everywhere.
+    """
+    topic = await described(kafka, name)
+    unread: dict[str, KafkadeError] = {}
+    cluster = await kafka.describe_cluster()
+    configs = (await kafka.topic_configs([name]))[name]
+    if isinstance(configs, KafkadeError):
+        unread["settings"] = configs
+        configs = {}
+    disks: list[LogDir] = []
+    try:
+        disks = await kafka.log_dirs()
+    except KafkadeError as error:
+        unread["sizes of partitions"] = error
+    sizes: dict[int, int] = {}
+    for disk in disks:
+        for (other, number), has in disk.replicas.items():
+            if other == name:
+                sizes[number] = max(has, sizes.get(number, 0))
+    led = [n for n, p in enumerate(topic.partitions) if p.leader is not None]
+    offsets = await kafka.offsets({name: led}) if led else {}
+    consumers: tuple[ConsumerOf, ...] | None = None
+    try:
+        consumers = await _consumers(kafka, name)
+    except KafkadeError as error:
+        unread["groups"] = error
+    return TopicFacts(
+        topic,
+        frozenset(broker.id for broker in cluster.brokers),
+        configs,
+        sizes,
+        {number: found.end - found.start for (_, number), found in offsets.items()},
+        {n: found.first_timestamp for (_, n), found in offsets.items() if found.first_timestamp is not None},
+        round(time.time() * 1000),
+        consumers,
+        unread,
+    )
+
+
+async def _consumers(kafka: KafkaAdmin, name: str) -> tuple[ConsumerOf, ...]:
+    """Groups with offsets of the topic, by name; which they are is seen by what they have committed."""
+    listed = await kafka.list_groups()
+    committed = await kafka.group_offsets(listed)
+    groups = [
+        group
+        for group, offsets in committed.items()
+        if not isinstance(offsets, KafkadeError) and any(topic == name for topic, _ in offsets)
+    ]
+    found = await lags(kafka, groups)
+    return tuple(
+        ConsumerOf(
+            group,
+            listed[group].kind.value,
+            listed[group].state,
+            tuple(p for p in found.groups[group].partitions if p.topic == name),
+        )
+        for group in sorted(found.groups)
+    )
