@@ -120,9 +120,9 @@ def commands_page() -> str:
             names = ", ".join(f"`{n}`" for n in sorted(option.opts, key=len))
             value = f" `{option.metavar}`" if option.metavar else ""
             default = "" if option.default in (None, False) else f"`{option.default}`"
-            names = f"{names}{value}".replace("|", "\\|")
+            names = _cell(f"{names}{value}")
             variable = f"`{option.envvar}`" if option.envvar else ""
-            lines.append(f"| {names} | {default} | {variable} | {option.help or ''} |")
+            lines.append(f"| {names} | {default} | {variable} | {_cell(option.help or '')} |")
     return "\n".join((*lines, ""))
 
 

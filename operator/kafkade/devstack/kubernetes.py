@@ -7,7 +7,6 @@ cluster; pods stay pending, since nothing runs them.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from .errors import DevStackError
 from .kubernetes_config import NodeNetwork, Settings
 from .part import Part
 from .ports import accepts, free_port, release
-from .process import Process
+from .process import Process, output
 from .workdir import WorkDir
 
 _START_TIMEOUT = 120
@@ -201,16 +200,10 @@ def kubectl_environment(kubeconfig: Path) -> dict[str, str]:
 
 def run_kubectl(program: Path, kubeconfig: Path, arguments: Sequence[str | Path], stdin: str | None = None) -> str:
     """Run a kubectl; what it complains about becomes the error."""
-    words = [str(word) for word in arguments]
-    done = subprocess.run(
-        [program, *words],
-        env=os.environ | kubectl_environment(kubeconfig),
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        text=True,
+    return output(
+        [program, *arguments],
+        called=f"kubectl {' '.join(map(str, arguments))}",
+        stdin=stdin,
+        environment=os.environ | kubectl_environment(kubeconfig),
         timeout=_KUBECTL_TIMEOUT,
     )
-    if done.returncode != 0:
-        raise DevStackError(f"`kubectl {' '.join(words)}` failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout

@@ -79,22 +79,55 @@ def group(
         process.wait()
 
 
-def complete(name: str, command: Sequence[str | Path], timeout: float) -> None:
-    """Run a program to its end; ``name`` is what an error calls it.
+def output(
+    command: Sequence[str | Path],
+    *,
+    called: str | None = None,
+    stdin: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> str:
+    """Run a program that takes no time to speak of, and return what it printed; ``called`` is the command in an error.
+
+    Raises:
+        DevStackError: it failed, or took more than ``timeout`` seconds; with what it complained about.
+    """
+    name = called or " ".join(map(str, command))
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DevStackError(f"`{name}` was not done after {timeout:.0f} s.") from error
+    if done.returncode != 0:
+        raise DevStackError(f"`{name}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def complete(
+    name: str, command: Sequence[str | Path], timeout: float, environment: Mapping[str, str] | None = None
+) -> None:
+    """Run a program that may take minutes to its end; ``name`` is what an error calls it.
 
     Raises:
         DevStackError: it failed, or took more than ``timeout`` seconds; with the end of what it printed.
     """
-    with tempfile.NamedTemporaryFile(prefix="kafkade-output-") as output:
+    with tempfile.NamedTemporaryFile(prefix="kafkade-output-") as log:
         deadline = time.monotonic() + timeout
-        with group(command, output, output) as process:
+        with group(command, log, log, environment=environment) as process:
             while process.poll() is None:
                 parallel.check()
                 if time.monotonic() > deadline:
-                    raise DevStackError(_told(name, f"was not done after {timeout:.0f} s", Path(output.name)))
+                    raise DevStackError(_told(name, f"was not done after {timeout:.0f} s", Path(log.name)))
                 time.sleep(_POLL)
         if process.returncode != 0:
-            raise DevStackError(_told(name, f"ended with code {process.returncode}", Path(output.name)))
+            raise DevStackError(_told(name, f"ended with code {process.returncode}", Path(log.name)))
 
 
 def _told(name: str, what: str, log: Path) -> str:

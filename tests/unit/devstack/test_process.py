@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kafkade.devstack import DevStackError, parallel
-from kafkade.devstack.process import Process, complete
+from kafkade.devstack.process import Process, complete, output
 from kafkade.devstack.workdir import WorkDir
 
 
@@ -80,7 +80,7 @@ def test_it_ends_when_its_parent_is_ended(tmp_path: Path, number: signal.Signals
     script = f"""
 import time
 from pathlib import Path
-from kafkade.devstack.process import Process, complete
+from kafkade.devstack.process import Process, complete, output
 process = Process("sleeper", ["/bin/sleep", "60"], Path({str(tmp_path / "log")!r}))
 process.start()
 time.sleep(0.5)
@@ -198,3 +198,14 @@ def test_one_that_nobody_waits_for_any_more_is_ended_with_what_it_started(tmp_pa
     with pytest.raises(DevStackError, match="the first error"):
         parallel.gather(lambda: complete("`long`", parent(told), 60), fail)
     assert gone(child(told))
+
+
+def test_what_a_program_printed_or_complained_about() -> None:
+    assert output(["/bin/cat"], stdin="given") == "given"
+    assert output(["/bin/sh", "-c", "echo $A"], environment={"A": "b"}) == "b\n"
+    with pytest.raises(DevStackError, match=r"`/bin/sh -c echo why >&2; false` failed: why$"):
+        output(["/bin/sh", "-c", "echo why >&2; false"])
+    with pytest.raises(DevStackError, match=r"`tool ls` failed: told$"):
+        output(["/bin/sh", "-c", "echo told; false"], called="tool ls")
+    with pytest.raises(DevStackError, match="`/bin/sleep 60` was not done after 1 s"):
+        output(["/bin/sleep", "60"], timeout=1)

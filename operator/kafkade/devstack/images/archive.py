@@ -6,14 +6,13 @@ import hashlib
 import io
 import json
 import platform
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DevStackError
+from ..process import output
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -35,13 +34,7 @@ def pack(root: Path, settings: Settings, name: str, file: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="kafkade-image-", dir=file.parent) as folder:
         layer = Path(folder, "layer.tar")
         # tar, not tarfile: it keeps owners, links and special files, and is several times as fast
-        done = subprocess.run(
-            ["tar", "--create", "--numeric-owner", f"--file={layer}", f"--directory={root}", "."],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != 0:
-            raise DevStackError(f"{root} cannot be packed: {done.stderr.strip()}")
+        output(["tar", "--create", "--numeric-owner", f"--file={layer}", f"--directory={root}", "."])
         with layer.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         config = json.dumps(_config(settings, digest)).encode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from .. import parallel
 from ..errors import DevStackError
+from ..process import output
 from . import archive, chroot, rootfs
 from .dockerfile import Instruction, Stage, parse
 
@@ -32,9 +32,7 @@ class _Made:
 
     @property
     def settings(self) -> archive.Settings:
-        return archive.Settings(
-            self.environment, self.entrypoint, self.command, self.user, self.folder, self.labels
-        )  # fmt: skip
+        return archive.Settings(self.environment, self.entrypoint, self.command, self.user, self.folder, self.labels)
 
     def inside(self, path: str) -> Path:
         """Where a path of the image lies; relative to its working directory."""
@@ -117,15 +115,15 @@ def _copy(
         found = done[origin] / source.lstrip("/") if origin is not None else context / source
         if not found.exists():
             raise DevStackError(f"COPY {instruction.text}: there is no {found}.")
+        # of a folder, its content is copied
+        aim = place / found.name if into_folder and not found.is_dir() else place
         if found.is_dir():
-            _copy_folder(found, place, ignored if origin is None else ())
+            _copy_folder(found, aim, ignored if origin is None else ())
         else:
-            aim = place / found.name if into_folder else place
             aim.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(found, aim)
         if mode := instruction.flags.get("chmod"):
-            aim = place if found.is_dir() or not into_folder else place / found.name
-            subprocess.run(["chmod", "-R", mode, str(aim)], check=True)
+            output(["chmod", "--recursive", mode, aim])
 
 
 def _copy_folder(source: Path, target: Path, ignored: tuple[str, ...]) -> None:

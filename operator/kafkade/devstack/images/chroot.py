@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import process
+from ..process import complete
 
 _TIMEOUT = 900
 
@@ -48,7 +48,7 @@ def run(root: Path, script: str, environment: Mapping[str, str], folder: str = "
     with tempfile.TemporaryDirectory(prefix="kafkade-chroot-") as copies:
         _copy_trust(Path(copies))
         command = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", str(root), copies, *pairs]
-        process.complete(f"`{script}`", command, _TIMEOUT)
+        complete(f"`{script}`", command, _TIMEOUT)
 
 
 def _copy_trust(folder: Path) -> None:

@@ -62,7 +62,7 @@ def operator() -> Image:
     )
 
 
-def kafka_image(version: str = "3.5.2") -> Image:
+def kafka_image(version: str) -> Image:
     """Kafka of a version that there is a lock file for."""
     jars = maven.fetch("kafka", version)
     folder = jars[0].parent

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from .. import cache, process, progress
+from .. import cache, progress
 from ..errors import DevStackError
 from ..java import find_java, release
+from ..process import complete, output
 from . import chroot
 
 _SUITE = "bookworm"
@@ -73,11 +73,7 @@ def _digest(text: str) -> str:
 def copy(source: Path, target: Path) -> None:
     """Copy a tree into a folder as it is: owners, modes, links."""
     target.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["cp", "--archive", "--reflink=auto", f"{source}/.", str(target)], capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise DevStackError(f"{source} cannot be copied: {done.stderr.strip()}")
+    output(["cp", "--archive", "--reflink=auto", f"{source}/.", target])
 
 
 def _add_java(system: Base, made: Path) -> None:
@@ -85,13 +81,13 @@ def _add_java(system: Base, made: Path) -> None:
     target = made / _JAVA_HOME.lstrip("/")
     copy(find_java().resolve().parent.parent, target)
     # the machine's Python environment may be its owner's alone
-    subprocess.run(["chmod", "--recursive", "a+rX", str(target)], check=True)
+    output(["chmod", "--recursive", "a+rX", target])
 
 
 def _debootstrap(made: Path) -> None:
     command = ["debootstrap", "--variant=minbase", _SUITE, str(made)]
     with progress.task(f"making a root file system of Debian {_SUITE}"):
-        process.complete(f"`{' '.join(command)}`", command, _TIMEOUT)
+        complete(f"`{' '.join(command)}`", command, _TIMEOUT)
     _slim(made)
 
 

@@ -8,10 +8,9 @@ import subprocess
 from pathlib import Path
 
 from .. import golang
-from ..errors import DevStackError
 from ..images import archive
 from ..kubernetes_config import NodeNetwork
-from ..process import Process
+from ..process import Process, output
 from . import requirements
 
 SOCKET = Path("/run/containerd/containerd.sock")
@@ -72,10 +71,7 @@ class Containerd:
         return file
 
     def _ctr(self, *words: str) -> str:
-        done = subprocess.run(self._command(*words), capture_output=True, text=True, timeout=_CTR_TIMEOUT)
-        if done.returncode != 0:
-            raise DevStackError(f"`ctr {' '.join(words)}` failed: {done.stderr.strip()}")
-        return done.stdout
+        return output(self._command(*words), called=f"ctr {' '.join(words)}", timeout=_CTR_TIMEOUT)
 
     def _command(self, *words: str) -> list[str]:
         return ["ctr", f"--address={SOCKET}", f"--namespace={_NAMESPACE}", *words]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from ..errors import DevStackError
 from ..kubernetes_config import NodeNetwork
+from ..process import output
 
 CLUSTER_DOMAIN = "cluster.local"
 
@@ -41,6 +40,4 @@ def set_up(network: NodeNetwork, folder: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise DevStackError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    output(command)

@@ -30,11 +30,11 @@ def prepare() -> None:
 
 
 class Node(Part):
-    """A control plane and the one node it has; ``audit`` keeps a log of the requests that the API took."""
+    """A control plane and the one node it has."""
 
-    def __init__(self, *, audit: bool = False) -> None:
+    def __init__(self) -> None:
         self._network = NodeNetwork()
-        self._control_plane = ControlPlane(audit=audit, nodes=self._network)
+        self._control_plane = ControlPlane(nodes=self._network)
         self._work: WorkDir | None = None
         self._containerd: Containerd | None = None
         self._processes: list[Process] = []

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from .. import progress
-from ..errors import DevStackError, last_lines
-from ..workdir import WorkDir
+from ..errors import DevStackError
+from ..process import complete
 from . import cgroups
 
 CNI_PLUGINS = Path("/usr/lib/cni")
@@ -80,31 +80,18 @@ def install() -> None:
     packages = missing_programs()
     if not packages or missing_rights() or shutil.which("apt-get") is None:
         return check()
-    work = WorkDir("apt")
-    log = work.path / "apt.log"
-    try:
-        with progress.task(f"installing the Debian packages {', '.join(packages)}"):
-            # the list of packages may be older than what the mirrors still have
-            _apt_get(log, "update")
-            _apt_get(log, "install", "--yes", "--no-install-recommends", *packages)
-    finally:
-        work.remove()
+    with progress.task(f"installing the Debian packages {', '.join(packages)}"):
+        # the list of packages may be older than what the mirrors still have
+        _apt_get("update")
+        _apt_get("install", "--yes", "--no-install-recommends", *packages)
     return check()
 
 
-def _apt_get(log: Path, *words: str) -> None:
-    with log.open("ab") as output:
-        done = subprocess.run(
-            ["apt-get", "--quiet", "--option=Acquire::Retries=3", *words],
-            # RUNLEVEL: packages are not to start their services
-            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=_APT_TIMEOUT,
-        )
-    if done.returncode != 0:
-        raise DevStackError(f"`apt-get {' '.join(words)}` failed; it ends with:\n{last_lines(log)}")
+def _apt_get(*words: str) -> None:
+    # RUNLEVEL: packages are not to start their services
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    command = ["apt-get", "--quiet", "--option=Acquire::Retries=3", *words]
+    complete(f"`apt-get {' '.join(words)}`", command, _APT_TIMEOUT, environment)
 
 
 def _may_unshare() -> bool:
