@@ -7,6 +7,7 @@ import http.client
 import itertools
 import json
 import ssl
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ Object = dict[str, Any]
 IDLE = 30.0
 """Seconds after which a connection is made anew: the API server closes those that were idle for long."""
 
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _numbers = itertools.count(1)
 
 
@@ -56,6 +58,22 @@ class Answer:
         return [Cause(cause.get("field", ""), cause.get("message", "")) for cause in found]
 
 
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What the API server tells of a kind that it serves."""
+
+    kind: str
+    api_version: str
+    plural: str
+    namespaced: bool
+
+    def path(self, namespace: str, name: str | None = None) -> str:
+        """Of a collection, or of one object in it."""
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        collection = f"{root}/namespaces/{namespace}/{self.plural}" if self.namespaced else f"{root}/{self.plural}"
+        return collection if name is None else f"{collection}/{name}"
+
+
 class Api:
     """Calls in one namespace as the user of a kubeconfig."""
 
@@ -66,7 +84,12 @@ class Api:
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         context = ssl.create_default_context(cadata=authority)
         self._connection = http.client.HTTPSConnection(str(server.hostname), server.port, timeout=30, context=context)
-        self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+        user = config["users"][0]["user"]
+        if "token" in user:
+            self._headers = {"Authorization": f"Bearer {user['token']}"}
+        else:
+            self._headers = {}
+            _log_in(context, user)
         self._used = time.monotonic()
         self.namespace = namespace
 
@@ -74,15 +97,40 @@ class Api:
         """End the connection."""
         self._connection.close()
 
+    def resources(self) -> dict[str, Resource]:
+        """All that is served now, by each word that kubectl has for it: ``pod``, ``pods``, ``po``; the first one counts."""
+        found: dict[str, Resource] = {}
+        for root in ("/api", "/apis"):
+            for group in self.call("GET", root, accept=_DISCOVERY).body["items"]:
+                of = group["metadata"].get("name")
+                for version in group["versions"][:1]:
+                    for one in version["resources"]:
+                        made = Resource(
+                            one["responseKind"]["kind"],
+                            f"{of}/{version['version']}" if of else version["version"],
+                            one["resource"],
+                            one["scope"] == "Namespaced",
+                        )
+                        words = {one["resource"], one.get("singularResource", ""), made.kind, made.kind.lower()}
+                        for word in words.union(one.get("shortNames", ())):
+                            found.setdefault(word, made)
+        return found
+
     def call(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        **query: str,
     ) -> Answer:
         """One request; an answer of any status is an answer."""
         data = None if body is None else json.dumps(body)
         url = f"{path}?{urlencode(query)}" if query else path
         if time.monotonic() - self._used > IDLE:
             self._connection.close()
-        self._connection.request(method, url, data, {**self._headers, "Content-Type": content_type})
+        self._connection.request(method, url, data, {**self._headers, "Content-Type": content_type, "Accept": accept})
         response = self._connection.getresponse()
         text = response.read()
         self._used = time.monotonic()
@@ -133,3 +181,11 @@ class Api:
 
 def _options(dry_run: bool) -> dict[str, str]:
     return {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+
+
+def _log_in(context: ssl.SSLContext, user: Object) -> None:
+    """By the client's certificate, as kind has it."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key")))
+        file.flush()
+        context.load_cert_chain(file.name)

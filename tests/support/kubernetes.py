@@ -1,4 +1,4 @@
-"""kubectl for tests: apply, read, wait for what a condition says."""
+"""kubectl for tests: apply, read, wait for what a condition says. What is only read is read without starting a program."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,14 +16,7 @@ import yaml
 
 from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import kubectl_environment
-
-KINDS = {
-    "KafkaCluster": "kafkaclusters",
-    "KafkaTopic": "kafkatopics",
-    "KafkaSchema": "kafkaschemas",
-    "KafkaDLQPolicy": "kafkadlqpolicies",
-    "KafkaDLQRedrive": "kafkadlqredrives",
-}
+from support.api import Api, Resource
 
 
 def manifest(kind: str, name: str, spec: Mapping[str, Any], namespace: str = "shop", **meta: Any) -> dict[str, Any]:
@@ -42,6 +36,7 @@ class Kubectl:
         self.binary = golang.binaries(golang.KUBERNETES) / "kubectl"
         self.kubeconfig = kubeconfig
         self.namespace = namespace
+        self._resources: dict[str, Resource] = {}
 
     def at(self, namespace: str) -> Kubectl:
         """The same, in another namespace."""
@@ -84,16 +79,28 @@ class Kubectl:
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """An object, or None."""
-        done = self.run(
-            "-n", namespace or self.namespace, "get", KINDS.get(kind, kind), name, "-o", "json", "--ignore-not-found"
-        )
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return self._read(kind, name, namespace)
 
     def list(self, kind: str, namespace: str | None = None) -> Iterable[dict[str, Any]]:
         """All objects of a kind in a namespace."""
-        return json.loads(
-            self.run("-n", namespace or self.namespace, "get", KINDS.get(kind, kind), "-o", "json").stdout
-        )["items"]  # type: ignore[no-any-return]
+        found = self._read(kind, None, namespace)
+        assert found is not None, f"{kind} cannot be listed"
+        # as in a kubectl's list, each says what it is
+        about = {"apiVersion": found["apiVersion"], "kind": found["kind"].removesuffix("List")}
+        return [{**about, **item} for item in found["items"]]
+
+    def _read(self, kind: str, name: str | None, namespace: str | None) -> dict[str, Any] | None:
+        with closing(Api(self.kubeconfig, self.namespace)) as api:
+            if kind not in self._resources:
+                self._resources = api.resources()
+            assert kind in self._resources, f"the API server does not serve {kind}"
+            answer = api.call("GET", self._resources[kind].path(namespace or self.namespace, name))
+        if answer.status == 404:
+            return None
+        assert answer.status == 200, f"{kind} {name or ''}: {answer.message}"
+        for found in answer.body.get("items", [answer.body]):
+            found["metadata"].pop("managedFields", None)  # kubectl shows them only when it is asked to
+        return answer.body
 
     def delete(self, kind: str, name: str, namespace: str | None = None, wait: bool = True) -> None:
         """Delete an object; by default wait until it is gone."""
@@ -101,7 +108,7 @@ class Kubectl:
             "-n",
             namespace or self.namespace,
             "delete",
-            KINDS.get(kind, kind),
+            kind,
             name,
             f"--wait={str(wait).lower()}",
             "--timeout=60s",
@@ -115,8 +122,7 @@ class Kubectl:
 
     def events(self, name: str, namespace: str | None = None) -> list[dict[str, Any]]:
         """Events about an object."""
-        items = json.loads(self.run("-n", namespace or self.namespace, "get", "events", "-o", "json").stdout)["items"]
-        return [e for e in items if e["involvedObject"]["name"] == name]
+        return [e for e in self.list("events", namespace) if e["involvedObject"]["name"] == name]
 
     def wait_for(
         self,
@@ -134,7 +140,7 @@ class Kubectl:
             last = self.get(kind, name, namespace)
             if last is not None and test(last):
                 return last
-            time.sleep(0.1)
+            time.sleep(0.05)
         status = json.dumps((last or {}).get("status"), indent=1)
         raise AssertionError(
             f"{kind} {namespace or self.namespace}/{name}: not {what} within {timeout} s; status: {status}"
