@@ -12,7 +12,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from kafka.admin import KafkaAdminClient
 
@@ -27,6 +27,7 @@ from support.chart_brokers import ChartBrokers
 from support.chart_pods import Addresses, ChartPod
 from support.helm import of_kind, one, render
 from support.places import CHART, DOCUMENT
+from support.waiting import until
 
 ZONES = ("zone-a", "zone-b", "zone-c")
 
@@ -112,19 +113,14 @@ def create(bootstrap: str, name: str) -> None:
 
 def replicas(bootstrap: str, topic: str) -> list[int]:
     """How many replicas each partition has; a broker may learn of a new topic a moment later."""
-    client, deadline = admin(bootstrap), time.monotonic() + 20
-    while not (partitions := client.list_topics(topic, timeout=20).topics[topic].partitions):
-        assert time.monotonic() < deadline, f"no topic {topic}"
-        time.sleep(0.1)
-    return [len(p.replicas) for p in partitions.values()]
+    client = admin(bootstrap)
+    until(lambda: client.list_topics(topic, timeout=20).topics[topic].partitions, f"topic {topic} is known")
+    return [len(p.replicas) for p in client.list_topics(topic, timeout=20).topics[topic].partitions.values()]
 
 
 def are_there(bootstrap: str, ids: set[int]) -> None:
     """All brokers are let in by the controller; those of 3.5 are ready a moment before."""
-    deadline = time.monotonic() + 30
-    while (seen := set(admin(bootstrap).list_topics(timeout=20).brokers)) != ids:
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.2)
+    until(lambda: set(admin(bootstrap).list_topics(timeout=20).brokers) == ids, f"brokers {ids} are there", pause=0.2)
 
 
 def holds_what_is_promised(brokers: ChartBrokers, ids: set[int]) -> None:
@@ -294,9 +290,15 @@ def scram(password: str) -> dict[str, str]:
 
 
 def connects(bootstrap: str, authority: CertificateAuthority, settings: dict[str, str]) -> bool:
-    """Whether a client with these settings is let in."""
-    given = {"bootstrap.servers": bootstrap, "log_level": 0, "ssl.ca.pem": authority.pem, **settings}
-    try:
-        return bool(AdminClient(given).list_topics(timeout=5).brokers)
-    except KafkaException:
-        return False
+    """Whether a client with these settings is let in: librdkafka, once it is refused, would try on until time is up."""
+    refusals: list[KafkaError] = []
+    given = {"bootstrap.servers": bootstrap, "log_level": 0, "ssl.ca.pem": authority.pem, "error_cb": refusals.append}
+    client = AdminClient({**given, **settings})
+    for _ in range(10):
+        try:
+            return bool(client.list_topics(timeout=0.5).brokers)
+        except KafkaException:
+            client.poll(0)
+            if any(error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL) for error in refusals):
+                break
+    return False
