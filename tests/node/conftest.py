@@ -11,6 +11,15 @@ from kafkade.devstack.images import recipes
 from kafkade.devstack.node import Node, apart, requirements
 from support.kubernetes import Kubectl
 
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""A container's securityContext where Pod Security is restricted."""
+
 
 class Cluster:
     """A cluster that runs pods, and a way to give it the project's images."""

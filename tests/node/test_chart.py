@@ -17,7 +17,7 @@ from kafkade import __version__
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.images import recipes
 from kafkade.devstack.node.kubelet import ZONE
-from node.conftest import Cluster
+from node.conftest import RESTRICTED, Cluster
 from support.kubernetes import Kubectl, manifest
 from support.places import CHART, DOCUMENT, ROOT
 
@@ -121,13 +121,7 @@ def load(kafka: Kubectl, name: str) -> Iterator[dict[str, Any]]:
         "name": "load",
         "image": f"kafkade/kafkade:{__version__}",
         "command": ["python", "/load/load_pod.py", BOOTSTRAP, "orders"],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": RESTRICTED,
         "volumeMounts": [{"name": "load", "mountPath": "/load"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
     pod = {

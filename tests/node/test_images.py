@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kafkade.devstack.images import recipes
-from node.conftest import Cluster
+from node.conftest import RESTRICTED, Cluster
 from support.kubernetes import Kubectl
 
 NAMESPACE = "images"
@@ -38,13 +38,7 @@ def pod(version: str) -> dict[str, Any]:
         "image": f"kafkade/kafka:{version}",
         "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
         "readinessProbe": {"tcpSocket": {"port": 9092}, "periodSeconds": 1},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": RESTRICTED,
         "volumeMounts": [{"name": name, "mountPath": place} for name, place in places.items()],
     }
     return {

@@ -9,19 +9,11 @@ import pytest
 import yaml
 
 from kafkade import __version__
+from node.conftest import RESTRICTED
 from support.kubernetes import Kubectl
 
 IMAGE = f"kafkade/kafkade:{__version__}"
 NAMESPACE = "node"
-
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-    "runAsUser": 65532,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def pod(name: str, command: list[str], **spec: Any) -> dict[str, Any]:
@@ -30,7 +22,7 @@ def pod(name: str, command: list[str], **spec: Any) -> dict[str, Any]:
         "name": "main",
         "image": IMAGE,
         "command": command,
-        "securityContext": RESTRICTED,
+        "securityContext": {**RESTRICTED, "runAsUser": 65532},
         "readinessProbe": {"httpGet": {"port": 8000}, "periodSeconds": 1},
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }

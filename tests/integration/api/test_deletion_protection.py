@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,17 +14,11 @@ from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
 from support.api import Api
 from support.places import DEPLOY
+from support.waiting import until
 
 POLICY = DEPLOY / "admission" / "deletion-protection.yaml"
 PROTECTED = {ANNOTATION_DELETION_PROTECTION: "true"}
 KIND_NAMES = sorted(KINDS)
-
-
-def wait_until(holds: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +26,8 @@ def protected_api(crds_installed: ControlPlane, api: Api) -> Api:
     """With the policy in force: the API server takes a moment to see a new one."""
     crds_installed.kubectl("apply", "--server-side", "-f", POLICY)
     with api.stored("KafkaTopic", MINIMAL["KafkaTopic"], annotations=PROTECTED) as stored:
-        wait_until(lambda: api.delete("KafkaTopic", stored["metadata"]["name"], dry_run=True).status == 403, 30)
+        name = stored["metadata"]["name"]
+        until(lambda: api.delete("KafkaTopic", name, dry_run=True).status == 403, "the policy is in force")
     return api
 
 
@@ -125,7 +118,7 @@ def test_a_namespace_stays_until_its_protected_resources_are_let_go(
         found = [c for c in status.get("conditions", ()) if c["type"] == "NamespaceDeletionContentFailure"]
         return found[0]["message"] if found and found[0]["status"] == "True" else ""
 
-    wait_until(failure, 30)
+    until(failure, "the namespace tells why it stays")
     assert f"KafkaTopic {namespace}/kept is protected" in failure()
     assert protected_api.call("GET", f"{path}/kept").status == 200
 

@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ from kafkade.cli.main import app
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, USER
 from support.cli import secure
+from support.waiting import until
 
 Headers = list[tuple[str, bytes | None]]
 START = 1_700_000_000_000
@@ -73,13 +74,6 @@ def pointer(topic: str, offset: int) -> Headers:
     ]
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.2)
-
-
 class Place:
     """Topics of one test: ``dlq`` for dead letters, ``origin`` and ``other`` for where they came from."""
 
@@ -96,7 +90,7 @@ class Place:
         new = NewTopic(topic, 2, 1, config={"retention.ms": "-1", **config})
         self.admin.create_topics([new])[topic].result(30)
         # the broker may learn of it a moment later
-        wait_until(lambda: topic in self.admin.list_topics(timeout=30).topics)
+        until(lambda: topic in self.admin.list_topics(timeout=30).topics, f"{topic} is known", 60)
         return topic
 
     def write(self, letters: list[Letter], topic: str | None = None) -> list[Letter]:
@@ -114,11 +108,13 @@ class Place:
         ``settled``: once no transaction is open there; brokers mark its end a moment after a producer hears of it.
         """
         if settled:
-            wait_until(
+            until(
                 lambda: (
                     self._ends(topic, IsolationLevel.READ_COMMITTED)
                     == self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
-                )
+                ),
+                f"no transaction is open in {topic}",
+                60,
             )
         consumer = Consumer(
             {
@@ -170,7 +166,7 @@ class Place:
 
 def under_way(place: Place) -> None:
     """Wait until something was put back."""
-    wait_until(lambda: bool(place.read(place.origin, settled=False)))
+    until(lambda: place.read(place.origin, settled=False), "some are put back", 60)
 
 
 @pytest.fixture

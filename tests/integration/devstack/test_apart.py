@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kafkade.devstack.node import cgroups, requirements
+from support.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +39,6 @@ def runs(mark: str) -> bool:
     return False
 
 
-def eventually(test: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not test():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def left_cgroups(outer: subprocess.Popen[str]) -> list[Path]:
     return [place for root in cgroups.hierarchies() for place in root.glob(f"kafkade-node-{outer.pid}-*")]
 
@@ -71,10 +63,10 @@ def test_everything_in_there_ends_with_it(number: signal.Signals) -> None:
     # one that leaves its session behind, as container runtimes' processes do
     orphan = f"{sys.executable} -c 'import time; time.sleep(300)' {mark}"
     with start(f"setsid {orphan} & exec {orphan}") as outer:
-        eventually(lambda: runs(mark))
+        until(lambda: runs(mark), "it runs")
         os.kill(outer.pid, number)
         outer.wait(timeout=30)
-        eventually(lambda: not runs(mark))
+        until(lambda: not runs(mark), "it has ended")
         if number == signal.SIGTERM:
             assert left_cgroups(outer) == []
     if number == signal.SIGKILL:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkade.devstack import DevStackError, Kafka
+from support.waiting import until
 
 SCRAM_AND_PLAIN = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -29,13 +29,6 @@ def admin(bootstrap: str, **settings: str) -> AdminClient:
 
 def create(client: AdminClient, name: str, partitions: int = 1, replicas: int = 1) -> None:
     client.create_topics([NewTopic(name, partitions, replicas)])[name].result(20)
-
-
-def until(client: AdminClient, holds: Callable[[ClusterMetadata], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds(metadata := client.list_topics(timeout=10)):
-        assert time.monotonic() < deadline, metadata.topics
-        time.sleep(0.1)
 
 
 def test_a_topic_is_created(kafka: Kafka) -> None:
@@ -109,6 +102,12 @@ def test_requests_are_counted(kafka: Kafka) -> None:
     assert kafka.request_counts(internal=True)["BrokerHeartbeat"] > 0
 
 
+def in_sync(client: AdminClient, topic: str) -> set[tuple[int, ...]]:
+    """The in-sync replicas that its partitions have."""
+    partitions = client.list_topics(timeout=10).topics[topic].partitions.values()
+    return {tuple(sorted(partition.isrs)) for partition in partitions}
+
+
 def test_three_brokers_survive_the_loss_of_one() -> None:
     with Kafka(brokers=3, racks=["a", "b", "c"]) as cluster:
         client = admin(cluster.bootstrap)
@@ -116,16 +115,10 @@ def test_three_brokers_survive_the_loss_of_one() -> None:
 
         cluster.kill_broker(2)
         assert set(cluster.pids()) == {1, 3}
-        until(
-            client,
-            lambda seen: all(set(partition.isrs) == {1, 3} for partition in seen.topics["kept"].partitions.values()),
-        )
+        until(lambda: in_sync(client, "kept") == {(1, 3)}, "one is missing")
 
         cluster.start_broker(2)
-        until(
-            client,
-            lambda seen: all(set(partition.isrs) == {1, 2, 3} for partition in seen.topics["kept"].partitions.values()),
-        )
+        until(lambda: in_sync(client, "kept") == {(1, 2, 3)}, "all are in sync")
 
         pids = cluster.pids()
         assert set(pids) == {1, 2, 3}

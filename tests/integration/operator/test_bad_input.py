@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -32,6 +31,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.registry import Registry
 from support import snapshot
 from support.audit import writes
+from support.http import served
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, current, manifest, ready
 from support.waiting import until
@@ -112,12 +112,8 @@ class _NotFound(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def web_server() -> Iterator[str]:
     """A web server that is no schema registry."""
-    with HTTPServer(("127.0.0.1", 0), _NotFound) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(_NotFound) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

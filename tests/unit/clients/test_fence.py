@@ -20,6 +20,7 @@ from kafkade.clients.kafka_mover import KafkaMover
 from kafkade.clients.kube import KubeClient
 from kafkade.clients.model import Committed, NewTopic
 from kafkade.clients.registry import RegistryClient, SchemaBody
+from support.http import serving
 
 KEY = Key("KafkaTopic", "shop", "orders")
 RESOURCE = Resource.from_body(
@@ -56,13 +57,8 @@ async def recording() -> AsyncIterator[tuple[str, list[str]]]:
         seen.append(f"{request.method} {request.path}")
         return web.json_response({"metadata": {"name": "kafkade", "namespace": "n"}, "id": 1})
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    finally:
-        await runner.cleanup()
+    async with serving(handle) as url:
+        yield url, seen
 
 
 def test_it_is_open_for_a_time() -> None:

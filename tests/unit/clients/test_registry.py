@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,10 @@ from aiohttp import web
 from kafkade.api import errors
 from kafkade.api.errors import RegistryNotFound, RegistryRequestFailed, RegistryUnreachable
 from kafkade.clients.registry import Reference, RegistryAuth, RegistryClient, SchemaBody
+from support.http import Handler, serving
 
 CASES = yaml.safe_load(Path(__file__).with_name("registry_cases.yaml").read_text(encoding="utf-8"))
 BODY = SchemaBody('"string"')
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    """A server on loopback that gives every request to ``handler``; its base URL."""
-    server = web.Server(handler)
-    runner = web.ServerRunner(server)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from kafkade.api.errors import RegistryAuthenticationFailed, RegistryError, RegistryUnreachable
 from kafkade.clients.registry import RegistryClient
+from support.http import serving
 
 CONFLUENT = {
     "/v1/metadata/id": {"id": "", "scope": {"path": [], "clusters": {"kafka-cluster": "x"}}},
@@ -57,15 +58,12 @@ async def registry(answers: dict[str, Any], path: str) -> AsyncIterator[Registry
             return web.Response(status=answer)
         return web.json_response(answer)
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = RegistryClient([f"http://127.0.0.1:{runner.addresses[0][1]}{path}"], timeout=2)
-    try:
-        yield client
-    finally:
-        await client.close()
-        await runner.cleanup()
+    async with serving(handle) as url:
+        client = RegistryClient([f"{url}{path}"], timeout=2)
+        try:
+            yield client
+        finally:
+            await client.close()
 
 
 @pytest.mark.parametrize(("answers", "path", "flavour", "reachable", "told"), PROBES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from kafkade.devstack import DevStackError, maven, progress
 from kafkade.devstack.maven import Artifact, Locked
+from support.http import served
 
 CONTENT = b"a jar, more or less" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -49,13 +49,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str 
     file.write_bytes(CONTENT)
     handler: type[_Handler] = type("Handler", (_Handler,), {"asked": []})
     # its own list of what it was asked
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv(maven.REPOSITORY_VARIABLE, f"http://127.0.0.1:{server.server_port}/")
+    with served(functools.partial(handler, directory=str(folder))) as url:
+        monkeypatch.setenv(maven.REPOSITORY_VARIABLE, f"{url}/")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setattr(maven, "LOCKS", tmp_path)
         yield handler.asked
-        server.shutdown()
 
 
 def write_lock(folder: Path, sha256: str = SHA256) -> None:

@@ -16,6 +16,7 @@ from kafkade.clients.fence import Fence
 from kafkade.clients.kube import KubeClient
 from kafkade.engine.election import Timing
 from kafkade.engine.leadership import Leadership
+from support.http import serving
 
 NAME = LeaseName("kafkade-system", "kafkade")
 TIMING = Timing(duration=2, deadline=1.2, retry=0.1)
@@ -71,12 +72,9 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
-    runner = web.ServerRunner(web.Server(made.handle), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with serving(made.handle) as url:
+        made.url = url
+        yield made
 
 
 Join = Callable[[str], Awaitable[Leadership]]

@@ -24,6 +24,7 @@ from kafkade.handlers.liveness import (
     LivenessRefused,
     answering,
 )
+from support.http import serving
 
 
 class Clock:
@@ -140,16 +141,12 @@ async def test_requests_are_signs_of_life(namespaces: list[str], path: str, watc
     async def handle(_: web.BaseRequest) -> web.Response:
         return web.Response(status=503)
 
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    clock.now += 100
     async with aiohttp.ClientSession(trace_configs=[liveness.trace()]) as session:
-        base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        for each in (path, f"{path}/orders", "/api/v1/namespaces/shop/secrets"):
-            async with session.get(base + each, params={"watch": "true"}) as response:
-                assert response.status == 503
-        await runner.cleanup()
+        async with serving(handle) as base:
+            clock.now += 100
+            for each in (path, f"{path}/orders", "/api/v1/namespaces/shop/secrets"):
+                async with session.get(base + each, params={"watch": "true"}) as response:
+                    assert response.status == 503
         ages = liveness.report()["watches"]
         assert {name for name, age in ages.items() if age == 0} == {watch}
         clock.now += 100
