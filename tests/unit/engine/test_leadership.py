@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -69,23 +70,16 @@ class Server:
         return "" if self.lease is None else str(self.lease["spec"]["holderIdentity"])
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    made = Server()
-    async with serving(made.handle) as url:
-        made.url = url
-        yield made
-
-
 Join = Callable[[str], Awaitable[Leadership]]
+"""An operator that wants the Lease, by its identity."""
 
 
-@pytest.fixture
-async def join(server: Server) -> AsyncIterator[Join]:
-    """An operator that wants the Lease."""
-    clients = []
+@asynccontextmanager
+async def beginning() -> AsyncIterator[tuple[Server, Join]]:
+    """A server without a Lease, and operators for it."""
+    server, clients = Server(), []
 
-    async def make(identity: str) -> Leadership:
+    async def join(identity: str) -> Leadership:
         kube = KubeClient(fence=None)
         clients.append(kube)
 
@@ -95,9 +89,26 @@ async def join(server: Server) -> AsyncIterator[Join]:
         await kube.login(server.url, {"Authorization": "old"}, None)
         return Leadership(kube, NAME, login, identity, TIMING, Fence())
 
-    yield make
-    for kube in clients:
-        await kube.close()
+    async with serving(server.handle) as server.url:
+        yield server, join
+        for kube in clients:
+            await kube.close()
+
+
+@pytest.fixture
+async def ground() -> AsyncIterator[tuple[Server, Join]]:
+    async with beginning() as made:
+        yield made
+
+
+@pytest.fixture
+def server(ground: tuple[Server, Join]) -> Server:
+    return ground[0]
+
+
+@pytest.fixture
+def join(ground: tuple[Server, Join]) -> Join:
+    return ground[1]
 
 
 async def test_one_leads_and_another_one_follows_when_it_is_told(server: Server, join: Join) -> None:
@@ -145,17 +156,19 @@ def forbid(server: Server) -> None:
     server.status = 403
 
 
-@pytest.mark.parametrize("trouble", [hang, fail, forbid])
-async def test_what_cannot_be_renewed_is_lost_at_the_deadline(
-    server: Server, join: Join, trouble: Callable[[Server], None]
-) -> None:
-    leader = await join("leader")
-    began = time.monotonic()
-    await leader.acquire()
-    trouble(server)
-    await asyncio.wait_for(leader.keep(), 2)
-    assert TIMING.deadline - 0.01 <= time.monotonic() - began < TIMING.deadline + 0.5
-    assert not leader.fence.is_open
+async def test_what_cannot_be_renewed_is_lost_at_the_deadline() -> None:
+    async def lost(trouble: Callable[[Server], None]) -> None:
+        async with beginning() as (server, join):
+            leader = await join("leader")
+            began = time.monotonic()
+            await leader.acquire()
+            trouble(server)
+            await asyncio.wait_for(leader.keep(), 2)
+            assert TIMING.deadline - 0.01 <= time.monotonic() - began < TIMING.deadline + 0.5, trouble
+            assert not leader.fence.is_open
+
+    # side by side, as each is waited for
+    await asyncio.gather(*(lost(trouble) for trouble in (hang, fail, forbid)))
 
 
 def take(server: Server) -> None:
@@ -221,20 +234,21 @@ async def test_without_the_namespace_nobody_waits(server: Server, join: Join) ->
         await (await join("me")).acquire()
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_standby_outlives_an_api_server_that_has_just_been_started(
-    server: Server, join: Join, status: int
-) -> None:
-    leader, standby = await join("leader"), await join("standby")
-    await leader.acquire()
-    waiting = asyncio.create_task(standby.acquire())
-    await asyncio.sleep(0.2)
-    server.status = status
-    await asyncio.sleep(0.3)
-    assert not waiting.done()
-    server.status = None
-    await asyncio.wait_for(waiting, TIMING.duration + 1)
-    assert standby.fence.is_open
+async def test_a_standby_outlives_an_api_server_that_has_just_been_started() -> None:
+    async def outlived(status: int) -> None:
+        async with beginning() as (server, join):
+            leader, standby = await join("leader"), await join("standby")
+            await leader.acquire()
+            waiting = asyncio.create_task(standby.acquire())
+            await asyncio.sleep(0.2)
+            server.status = status
+            await asyncio.sleep(0.3)
+            assert not waiting.done(), status
+            server.status = None
+            await asyncio.wait_for(waiting, TIMING.duration + 1)
+            assert standby.fence.is_open
+
+    await asyncio.gather(*(outlived(status) for status in (401, 403, 404)))
 
 
 async def test_a_standby_waits_for_the_api_server(server: Server, join: Join) -> None:
