@@ -43,6 +43,21 @@ def export(
             " --topics or --exclude is given, else all.",
         ),
     ] = None,
+    dead_letters: Annotated[
+        bool,
+        typer.Option(
+            "--dead-letters/--no-dead-letters",
+            help="Guess KafkaDLQPolicies from the names of topics: orders.dlq beside orders, orders.retry.1.",
+        ),
+    ] = True,
+    dlq_suffix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SUFFIX",
+            help="What names of dead-letter topics end in; may be given several times; default: .dlq -dlq _dlq -dlt .dlt _dlt, and"
+            " these in upper case.",
+        ),
+    ] = None,
     internal: Annotated[
         bool,
         typer.Option(
@@ -83,6 +98,8 @@ def export(
             tuple(exclude or ()),
             registry,
             tuple(subjects or ()),
+            dead_letters,
+            tuple(dlq_suffix or ()),
             internal,
             namespace,
             cluster_name,

@@ -22,11 +22,13 @@ from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.connect import Access
 from kafkade.exports import read
 from kafkade.exports.cluster import cluster_draft
+from kafkade.exports.dead_letters import SUFFIXES, Guessed, guess
 from kafkade.exports.model import Exported, Target
 from kafkade.exports.schemas import chosen, of_topics, schema_drafts
 from kafkade.exports.select import Selection, internal
 from kafkade.exports.topics import topic_drafts
 
+_SUFFIX = re.compile(r"[._-][a-zA-Z0-9._-]{1,63}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -40,6 +42,8 @@ class Export:
     exclude: tuple[str, ...]
     registry: str | None
     subjects: tuple[str, ...]
+    dead_letters: bool
+    dlq_suffixes: tuple[str, ...]
     internal: bool
     namespace: str
     cluster: str
@@ -53,9 +57,14 @@ class Export:
             InvalidSpec: one of the names is none that Kubernetes takes.
         """
         for option, name in (("--namespace", self.namespace), ("--cluster-name", self.cluster)):
-            if not _NAME.fullmatch(name):
-                raise InvalidSpec(f"{option} {name}: only lowercase letters, digits and '-'")
+            check_name(option, name)
         return Target(self.namespace, self.cluster, self.with_cluster)
+
+
+def check_name(option: str, name: str) -> None:
+    """Raises InvalidSpec unless Kubernetes takes the name that an option gives."""
+    if not _NAME.fullmatch(name):
+        raise InvalidSpec(f"{option} {name}: only lowercase letters, digits and '-'")
 
 
 def export_command(export: Export, out: Path | None, force: bool, output: Manifest) -> None:
@@ -91,7 +100,10 @@ async def _exported(
         facts = await read.topic_facts(kafka, names, _telling(line, "topics"))
         if target.with_cluster:
             found.add(cluster_draft(access.kafka, access.registry, await read.settings(kafka, found), target))
-        found.add(topic_drafts(facts, target, frozenset()))
+        guessed = guess(facts, _suffixes(export), target) if export.dead_letters else Guessed()
+        found.add(guessed.exported)
+        others = {name: known for name, known in facts.items() if name not in guessed.kept}
+        found.add(topic_drafts(others, target, frozenset(guessed.names)))
         if registry is not None:
             wanted = subjects if subjects is not None else (names if export.topics or export.exclude else None)
             found.add(await _schemas(registry, wanted, there, target, _telling(line, "subjects")))
@@ -125,6 +137,18 @@ async def _schemas(
         held = await read.with_references(client, held, registry.subjects, told)
     found.add(schema_drafts(held, registry, target))
     return found
+
+
+def _suffixes(export: Export) -> tuple[str, ...]:
+    """What names of dead-letter topics end in.
+
+    Raises:
+        InvalidSpec: one is none that a policy can have.
+    """
+    for suffix in export.dlq_suffixes:
+        if not _SUFFIX.fullmatch(suffix):
+            raise InvalidSpec(f"--dlq-suffix {suffix}: begins with '.', '-' or '_', as in .dlq")
+    return export.dlq_suffixes or SUFFIXES
 
 
 def _chosen(there: dict[str, int], selection: Selection, export: Export, found: Exported) -> list[str]:

@@ -97,6 +97,7 @@ def _sasl(sasl: SaslPassword | SaslOAuth, secrets: _Secrets) -> dict[str, Any]:
     oauth: dict[str, Any] = {"tokenEndpointUrl": sasl.token_endpoint_url}
     if sasl.scope is not None:
         oauth["scope"] = sasl.scope
+    arguments = "--from-literal=username=CLIENT-ID --from-literal=password=CLIENT-SECRET"
     oauth["clientSecretRef"] = secrets.generic("oauth-client", arguments)
     return {"mechanism": sasl.mechanism, "oauthBearer": oauth}
 

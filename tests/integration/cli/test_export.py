@@ -24,21 +24,14 @@ TOPICS = 500
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[Kafka]:
-    """One broker that is full of topics."""
-    with Kafka() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def view(plain: Kafka) -> KafkaView:
-    """The same, with 500 topics of all kinds."""
+def view(plain: Kafka) -> Iterator[KafkaView]:
+    """500 topics of all kinds, for the time of this module."""
     found = KafkaView(plain.bootstrap)
-    wanted = list(many(TOPICS))
-    for future in found.admin.create_topics(wanted, request_timeout=60).values():
+    for future in found.admin.create_topics(list(many(TOPICS)), request_timeout=60).values():
         future.result(60)
     until(lambda: len(found.topics()) == TOPICS, f"{TOPICS} topics", timeout=60)
-    return found
+    yield found
+    found.delete(*found.topics())
 
 
 def many(count: int) -> Iterator[NewTopic]:
@@ -84,6 +77,8 @@ def test_five_hundred_topics_plan_as_no_change(plain: Kafka, view: KafkaView, tm
     summary = json.loads(planned.stdout)["summary"]
     assert {action: count for action, count in summary.items() if count} == {"adopt": TOPICS, "none": 1}
     assert run("plan", "-f", tmp_path / "out").exit_code == 0, "the KafkaCluster that was written says where Kafka is"
+    checked = run("validate", "-f", tmp_path / "out", "--strict")
+    assert checked.exit_code == 0, checked.stdout
     assert of_kafka(view) == before
 
     again = run("export", "-b", plain.bootstrap, "--out", tmp_path / "out")
@@ -114,6 +109,51 @@ def test_only_what_was_asked_for(plain: Kafka, view: KafkaView) -> None:
     nothing = run("export", "-b", plain.bootstrap, "-t", "shup.*")
     assert nothing.exit_code == 1
     assert "--topics shup.*: no topic fits" in nothing.stderr
+
+
+def test_dead_letter_topics_become_policies_that_change_none(plain: Kafka, view: KafkaView, tmp_path: Path) -> None:
+    made = {
+        "d-orders": (3, {}),
+        "d-orders.dlq": (3, {}),
+        "d-carts": (1, {"max_message_bytes": "3000000"}),
+        "d-carts.dlq": (1, {}),
+        "d-clicks": (2, {"retention_ms": "1000"}),
+        "d-clicks-dlq": (1, {"retention_ms": "-1", "cleanup_policy": "compact", "segment_bytes": "1048576"}),
+        "d-Pays": (2, {}),
+        "d-Pays.retry.1": (2, {"retention_ms": "86400000"}),
+        "d-Pays.retry.2": (2, {"retention_ms": "3600000"}),
+        "d-Pays.dlq": (2, {"retention_ms": "86400000"}),
+        "d-alone.dlq": (1, {}),
+    }
+    for name, (partitions, config) in made.items():
+        view.create(name, partitions, **config)
+    try:
+        before = of_kafka(view)
+        done = run("export", "-b", plain.bootstrap, "-t", "d-*", "-n", "shop", "-d", tmp_path / "out")
+        assert done.exit_code == 0, done.stderr
+        assert (
+            "5 topics are taken for dead-letter and retry topics by their names, and kept by 4 KafkaDLQPolicies"
+            in done.stderr
+        )
+        topics = {p.stem for p in (tmp_path / "out/topics").iterdir()}
+        assert topics == {"d-orders", "d-carts", "d-clicks", "d-pays", "d-pays.retry.2", "d-alone.dlq"}, (
+            "what fits no policy"
+        )
+        planned = run("plan", "-f", tmp_path / "out", "-o", "json")
+        assert planned.exit_code == 0, planned.stdout
+        checked = run("validate", "-f", tmp_path / "out", "--strict")
+        assert checked.exit_code == 0, checked.stdout
+        applied = run("apply", "-f", tmp_path / "out", "--state", tmp_path / "state", "--yes")
+        assert applied.exit_code == 0, applied.stdout + applied.stderr
+        assert of_kafka(view) == before
+        assert run("plan", "-f", tmp_path / "out", "--state", tmp_path / "state").exit_code == 0
+
+        without = run("export", "-b", plain.bootstrap, "-t", "d-*", "--no-dead-letters")
+        assert "1 KafkaCluster, 11 KafkaTopics" in without.stderr
+        other = bodies(run("export", "-b", plain.bootstrap, "-t", "d-*", "--dlq-suffix", "-dlq"))
+        assert other["dead-letters"]["spec"]["topics"] == ["d-clicks"]
+    finally:
+        view.delete(*made)
 
 
 def test_files_that_say_something_else_are_not_overwritten(plain: Kafka, view: KafkaView, tmp_path: Path) -> None:
