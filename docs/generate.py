@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperOption
+from typer.core import TyperGroup, TyperOption
 
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
@@ -94,7 +94,7 @@ def pages() -> dict[Path, str]:
 
 
 COMMANDS = (
-    *("validate", "plan", "apply", "export", "ui", "dev up", "dev run"),
+    *("validate", "plan", "apply", "export", "import", "ui", "dev up", "dev run"),
     *("diagnose consumer", "diagnose producer", "diagnose topic", "diagnose cluster"),
 )
 """Commands that have a section in commands.md."""
@@ -113,6 +113,11 @@ def commands_page() -> str:
     for name in COMMANDS:
         command = _command(name)
         lines += ["", f"## kafkade {name}", "", *(command.help or "").strip().splitlines(), ""]
+        if isinstance(command, TyperGroup):
+            for inner, found in command.commands.items():
+                lines += [f"### kafkade {name} {inner}", "", *(found.help or "").strip().splitlines(), ""]
+            # they have the same options
+            command = next(iter(command.commands.values()))
         lines += ["| option | default | environment | what it is |", "|---|---|---|---|"]
         for option in command.params:
             if not isinstance(option, TyperOption):

@@ -1,0 +1,172 @@
+"""What an import comes to: resources with the places that they came from, warnings, and what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from kafkade.api.kinds import KINDS, TOPIC
+from kafkade.api.objects import Key
+from kafkade.api.policy import INTERNAL_TOPICS
+from kafkade.local.admission import refusals
+from kafkade.local.documents import Document
+from kafkade.local.object_names import likeness, object_names
+from kafkade.local.problems import Place
+from kafkade.local.writing import Draft
+
+DEFAULT_NAMESPACE, DEFAULT_CLUSTER = "default", "main"
+
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_MAX_LABEL = 63
+
+Include = Callable[[str, str], str | None]
+"""The text of a file that a manifest names: by the manifest's file and the name in it; None where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the resources are to be called. None: as the files say, else by the defaults."""
+
+    namespace: str | None = None
+    cluster: str | None = None
+
+    def namespace_for(self, said: str | None) -> str:
+        """``said``: what a file says."""
+        return self.namespace or (likeness(said) if said else DEFAULT_NAMESPACE)
+
+    def cluster_for(self, said: str | None) -> str:
+        """``said``: what a file says."""
+        return self.cluster or (likeness(said) if said else DEFAULT_CLUSTER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A resource that a file describes. ``own_name``: its topic or subject; ``object_name``: given by the file, or made of that."""
+
+    kind: str
+    own_name: str
+    document: Document
+    path: tuple[str | int, ...]
+    namespace: str
+    spec: Mapping[str, Any]
+    object_name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.document.place(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to say of a place in a file."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(slots=True)
+class Imported:
+    """What was found in the files of one format."""
+
+    found: list[Found] = field(default_factory=list)
+    warnings: list[Remark] = field(default_factory=list)
+    """What has no counterpart, or means something else than it did."""
+    problems: list[Remark] = field(default_factory=list)
+
+    def warn(self, place: Place, message: str) -> None:
+        """Say what is left out and why."""
+        self.warnings.append(Remark(place, message))
+
+    def refuse(self, place: Place, message: str) -> None:
+        """Say what is wrong in a file."""
+        self.problems.append(Remark(place, message))
+
+    def take(self, found: Found) -> None:
+        """Keep a resource; Kafka's own topics are left out."""
+        if found.kind == TOPIC and (found.own_name in INTERNAL_TOPICS or found.own_name.startswith("__")):
+            self.warn(found.place, f"topic {found.own_name} is left out: it is internal, and never managed")
+        else:
+            self.found.append(found)
+
+    def drafts(self) -> list[Draft]:
+        """All of them as resources with names; what would be none that kafkade takes is among the problems."""
+        names = self._names()
+        drafts: dict[Key, tuple[Draft, Place]] = {}
+        for item in self.found:
+            key = Key(item.kind, item.namespace, item.object_name or names[item.kind, item.namespace][item.own_name])
+            if key in drafts:
+                self.refuse(item.place, f"{key} is described in {drafts[key][1]} already")
+                continue
+            spec = dict(item.spec)
+            if item.kind == TOPIC and key.name != item.own_name:
+                spec = {"clusterRef": spec.pop("clusterRef"), "topicName": item.own_name, **spec}
+            self._check(item, key.name, spec)
+            drafts[key] = Draft(key, spec, item.labels, item.annotations), item.place
+        return [draft for draft, _ in drafts.values()]
+
+    def _names(self) -> dict[tuple[str, str], dict[str, str]]:
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for item in self.found:
+            if item.object_name is None:
+                wanted.setdefault((item.kind, item.namespace), []).append(item.own_name)
+        return {group: object_names(sorted(names)) for group, names in wanted.items()}
+
+    def _check(self, item: Found, name: str, spec: Mapping[str, Any]) -> None:
+        try:
+            KINDS[item.kind].spec.model_validate(spec)
+        except ValidationError as error:
+            for entry in error.errors(include_url=False, include_input=False):
+                where = ".".join(("spec", *map(str, entry["loc"])))
+                self.refuse(item.place, f"{item.own_name}: {where} of the {item.kind}: {entry['msg']}")
+            return
+        for refusal in refusals(item.kind, name, spec):
+            self.refuse(item.place, f"{item.own_name}: {refusal}")
+
+
+def labels(given: Mapping[str, str], imported: Imported, place: Place) -> dict[str, str]:
+    """Labels that Kubernetes takes; others are left out with a warning."""
+    kept = {}
+    for key, value in given.items():
+        if _LABEL_KEY.fullmatch(key) and _LABEL.fullmatch(value) and len(value) <= _MAX_LABEL:
+            kept[key] = value
+        else:
+            imported.warn(place, f"label {key} is left out: Kubernetes takes no such label")
+    return kept
+
+
+def spec_of_topic(
+    cluster: str, partitions: int | None, factor: int | None, config: Mapping[str, Any], **more: Any
+) -> dict[str, Any]:
+    """A KafkaTopic's spec; what is None or empty is left out."""
+    given = {"partitions": partitions, "replicationFactor": factor, "config": dict(config), **more}
+    return {
+        "clusterRef": {"name": cluster},
+        **{name: value for name, value in given.items() if value not in (None, {})},
+    }
+
+
+def spec_of_schema(cluster: str, subject: str, text: str, **more: Any) -> dict[str, Any]:
+    """A KafkaSchema's spec; what is None or empty is left out."""
+    given = {name: value for name, value in more.items() if value not in (None, [])}
+    return {"clusterRef": {"name": cluster}, "subject": subject, **given, "schema": text}
+
+
+def unset(missing: Sequence[str], tool: str) -> str:
+    """What to say where a number is left to a default, which is another one here."""
+    named = " and ".join(missing)
+    verb = "is" if len(missing) == 1 else "are"
+    return (
+        f"{named} {verb} not set: {tool} leaves it to the brokers, kafkade to the KafkaCluster's topicDefaults (3, where they say"
+        " nothing) when it makes the topic"
+    )
