@@ -12,7 +12,12 @@ import typer
 from rich.table import Table
 
 from kafkade.api.errors import UnknownTopic
-from kafkade.cli.dead_letters import (
+from kafkade.cli.options import Output
+from kafkade.cli.output import add_row, errors_reported, new_table, print_data, printable, warn, with_progress
+from kafkade.cli.session import Session
+from kafkade.clients.kafka_mover_model import Record
+from kafkade.dlq.dialects import READERS
+from kafkade.dlq.shown import (
     Ranges,
     Shown,
     as_data,
@@ -24,11 +29,6 @@ from kafkade.cli.dead_letters import (
     rounds,
     shown,
 )
-from kafkade.cli.options import Output
-from kafkade.cli.output import add_row, errors_reported, new_table, print_data, printable, warn, with_progress
-from kafkade.cli.session import Session
-from kafkade.clients.kafka_mover_model import Record
-from kafkade.dlq.dialects import READERS
 
 _KNOWN_HEADERS = frozenset(name for names, _ in READERS for name in names)
 _VALUE_WIDTH, _ERROR_WIDTH = 80, 80

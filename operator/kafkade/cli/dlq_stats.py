@@ -10,12 +10,12 @@ from typing import Any
 
 from rich.table import Table
 
-from kafkade.cli.dead_letters import moment, waiting
 from kafkade.cli.options import Output
 from kafkade.cli.output import add_row, errors_reported, new_table, print_data, with_progress
 from kafkade.cli.session import Session
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.dlq.redrive.progress import bucket_of
+from kafkade.dlq.shown import moment, waiting
 
 
 class Stats:

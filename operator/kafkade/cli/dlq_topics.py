@@ -11,13 +11,13 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from kafkade.cli.dead_letters import ago, moment, waiting
 from kafkade.cli.options import Output
 from kafkade.cli.output import add_row, errors_reported, new_table, print_data, with_progress
 from kafkade.cli.session import Session
 from kafkade.clients.model import PartitionOffsets
 from kafkade.dlq.headers import read
 from kafkade.dlq.redrive.ledger import Ledger
+from kafkade.dlq.shown import ago, moment, waiting
 
 _SAMPLE = 20
 """Records of a partition that are looked at for source topics."""

@@ -32,6 +32,7 @@ from kafkade.clients.registry_model import (
     Verdict,
 )
 from kafkade.clients.registry_probe import probe
+from kafkade.clients.registry_schemas import RegistrySchemas
 
 __all__ = [
     "Flavour",
@@ -94,6 +95,11 @@ class RegistryClient:
             await self._http.call("GET", "/schemas/types", "GET /schemas/types")
             raise RegistryRequestFailed(found.message or "the schema registry cannot be used")
         return found.flavour
+
+    @property
+    def schemas(self) -> RegistrySchemas:
+        """The same registry, asked by the ids that records carry."""
+        return RegistrySchemas(self._http)
 
     # schemas
 

@@ -18,6 +18,9 @@ STATIC = "/static/"
 _PAGES = (
     ("overview", "Overview"),
     ("topics", "Topics"),
+    ("schemas", "Schemas"),
+    ("groups", "Groups"),
+    ("dead-letters", "Dead letters"),
 )
 _PART_OF = {"topic": "topics", "schema": "schemas", "group": "groups", "peek": "dead-letters"}
 
@@ -122,7 +125,7 @@ class Sorting:
         """From a parameter such as ``-partitions``; what is not ``allowed`` counts as ``default``."""
         by = (text or default).removeprefix("-")
         if by not in allowed:
-            text = by = default
+            text, by = default, default.removeprefix("-")
         return cls(path, by, (text or default).startswith("-"), query)
 
     @property

@@ -79,3 +79,11 @@ def address(path: str, query: Query | None = None) -> str:
 def number(value: int | None) -> str:
     """A number for people: thousands apart; a dash where it is not known."""
     return "–" if value is None else f"{value:,}" if abs(value) >= 10_000 else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 0.4 s, 12 s, 3 min, 2 h, 4 d."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 or seconds == 0 else f"{seconds:.1f} s"

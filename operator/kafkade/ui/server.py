@@ -25,7 +25,10 @@ from kafkade.ui.clusters import Clusters
 from kafkade.ui.layout import STATIC, Column, Place, asset, badge, content_of, notice, page, table
 from kafkade.ui.markup import Content, el, link
 from kafkade.ui.pages.asking import Page, Show
+from kafkade.ui.pages.dead_letters import dead_letters, peek
+from kafkade.ui.pages.groups import group, groups
 from kafkade.ui.pages.overview import overview
+from kafkade.ui.pages.schemas import schema, schemas
 from kafkade.ui.pages.topics import topic, topics
 
 log = logging.getLogger("kafkade.ui")
@@ -42,6 +45,12 @@ _SHOWN: Mapping[str, tuple[str, Show]] = MappingProxyType(
         "overview": ("overview", overview),
         "topics": ("topics", topics),
         "topics/{topic}": ("topic", topic),
+        "schemas": ("schemas", schemas),
+        "schema": ("schema", schema),
+        "groups": ("groups", groups),
+        "group": ("group", group),
+        "dead-letters": ("dead-letters", dead_letters),
+        "peek": ("peek", peek),
     }
 )
 """Pages of a cluster by their paths: their names, and what makes them."""

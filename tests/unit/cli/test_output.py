@@ -11,12 +11,12 @@ import yaml
 from rich.table import Table
 
 from kafkade.api.errors import ClusterUnreachable, InvalidSpec, KafkadeError
-from kafkade.cli.dead_letters import Ranges, ago, moment, rounds
 from kafkade.cli.options import Output
 from kafkade.cli.output import add_row, errors_reported, new_table, print_data, printable
 from kafkade.cli.words import cli_words
 from kafkade.clients.kafka_config import SaslPassword, Security, TlsFiles
 from kafkade.clients.kafka_way import _CAUSES, CLOSED_BY_PEER, Cause, way_error
+from kafkade.dlq.shown import Ranges, ago, moment, rounds
 
 NASTY = "a\x1b[31m\x07\u202e\x9b2J\nü\U0001f600"
 DATA = [{"text": NASTY, "markup": "[bold]x[/bold]", "number": 7, "none": None}]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from kafkade.api.errors import KafkadeError, UnknownTopic
+from kafkade.api.errors import KafkadeError
+from kafkade.clients.group_model import LogRange
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.model import ConfigEntry, ConfigSource, PartitionOffsets, TopicDescription
+from kafkade.clients.model import ConfigEntry, ConfigSource, TopicDescription
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, facts, notice, search, section, table
 from kafkade.ui.markup import Content, Html, el, link
 from kafkade.ui.pages.asking import Page, Query, kafka_of
+from kafkade.ui.pages.groups import Behind, far_behind, readers
+from kafkade.ui.paths import group_link, topic_path
 
 _AT_ONCE = 100
 """Topics on a page."""
@@ -57,11 +59,6 @@ _KEYS: Mapping[str, Callable[[_Row], Any]] = {
     "replicas": lambda row: row.replicas,
     "behind": lambda row: (row.offline, row.behind),
 }
-
-
-def topic_path(cluster: Cluster, name: str) -> str:
-    """Where the page of a topic is."""
-    return cluster.page(f"topics/{quote(name, safe='')}")
 
 
 async def topics(cluster: Cluster, query: Query) -> Page:
@@ -136,13 +133,15 @@ async def topic(cluster: Cluster, query: Query) -> Page:
     if isinstance(found, KafkadeError):
         raise found
     configs = (await kafka.topic_configs([name]))[name]
-    offsets, trouble = await _offsets(kafka, found)
+    offsets = await _offsets(kafka, found)
+    known = {number: answer for number, answer in offsets.items() if isinstance(answer, LogRange)}
+    trouble = next((answer.message for answer in offsets.values() if isinstance(answer, KafkadeError)), None)
     row = _Row.of(found)
-    kept = sum(o.end - o.start for o in offsets.values()) if offsets else None
+    kept = sum(log.end - log.start for log in known.values()) if known else None
     return Page(
         name,
         (
-            notice(f"Offsets are not known: {trouble}") if trouble else None,
+            notice(f"Not all offsets are known: {trouble}") if trouble else None,
             facts(
                 ("State", _state(row.offline, row.behind)),
                 ("Partitions", row.partitions),
@@ -151,7 +150,8 @@ async def topic(cluster: Cluster, query: Query) -> Page:
                 ("Topic id", el("code", found.topic_id)),
             ),
             _dead_letters(cluster, name),
-            section("Partitions", _partitions(cluster, found, offsets, query)),
+            section("Partitions", _partitions(cluster, found, known, query)),
+            section("Groups", _readers(cluster, *await readers(kafka, name))),
             section("Settings", _settings(configs)),
         ),
         link(cluster.page("topics"), "Topics"),
@@ -164,20 +164,21 @@ def _dead_letters(cluster: Cluster, name: str) -> Html | None:
     return el("p", link(cluster.page("peek"), "Look into its dead letters", {"topic": name}))
 
 
-async def _offsets(kafka: KafkaAdmin, found: TopicDescription) -> tuple[Mapping[int, PartitionOffsets], str | None]:
-    """By partition; or why they cannot be had: a partition without a leader has nobody to ask."""
-    try:
-        answer = await kafka.offsets({found.name: range(len(found.partitions))})
-    except UnknownTopic:
-        raise
-    except KafkadeError as error:
-        return {}, error.message
-    return {partition: offsets for (_, partition), offsets in answer.items()}, None
+async def _offsets(kafka: KafkaAdmin, found: TopicDescription) -> Mapping[int, LogRange | KafkadeError]:
+    """Where each partition begins and ends; an error in place of one that has no leader, or whose leader does not answer."""
+    answer = await kafka.log_ranges([(found.name, number) for number in range(len(found.partitions))])
+    return {partition: offsets for (_, partition), offsets in answer.items()}
 
 
-def _partitions(
-    cluster: Cluster, found: TopicDescription, offsets: Mapping[int, PartitionOffsets], query: Query
-) -> Content:
+def _readers(cluster: Cluster, found: Mapping[str, Behind], trouble: str | None) -> Content:
+    if trouble is not None:
+        return notice(f"Groups are not known: {trouble}")
+    rows = ((group_link(cluster, name), far_behind(far.records)) for name, far in sorted(found.items()))
+    columns = (Column("Group"), Column("Records behind", numbers=True))
+    return table("Groups that have committed offsets", columns, rows, empty="No group has committed offsets for it.")
+
+
+def _partitions(cluster: Cluster, found: TopicDescription, offsets: Mapping[int, LogRange], query: Query) -> Content:
     part = Part.parse(query.get("page"), len(found.partitions), _PARTITIONS_AT_ONCE)
     columns = (
         Column("Partition"),

@@ -1,4 +1,4 @@
-"""Dead letters for people: what a command reads of a topic, and how it shows a record."""
+"""Dead letters for people: what is read of a topic, and how a record is shown. Pure."""
 
 from __future__ import annotations
 
