@@ -95,7 +95,8 @@ class OperatorProcess:
 
     def records(self) -> list[dict[str, Any]]:
         """Its log as ``--log-format json`` gives it: each line an object that has the parts that all have."""
-        records = [json.loads(line) for line in self.log.read_text().splitlines()]
+        complete, _, _ = self.log.read_text().rpartition("\n")
+        records = [json.loads(line) for line in complete.splitlines()]
         for record in records:
             assert list(record)[:4] == ["time", "level", "logger", "message"], record
         return records

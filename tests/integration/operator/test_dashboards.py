@@ -82,9 +82,9 @@ def test_each_query_asks_for_what_is_served(busy: World) -> None:
     until(lambda: not problems(questions, served(busy.metrics)), "all that is asked for is there", timeout=40)
 
 
-def test_what_is_asked_for_in_vain_is_found(busy: World) -> None:
+def test_what_is_asked_for_in_vain_is_found(world: World) -> None:
     """What the test above relies on."""
-    there = served(busy.metrics)
+    there = served(world.metrics)
     questions = [
         Asked("a name", "sum(kafkade_resource)", frozenset()),
         Asked("a matcher", 'kafkade_resources{topic="a"}', frozenset()),

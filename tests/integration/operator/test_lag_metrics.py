@@ -86,7 +86,8 @@ def produce(kafka: Kafka, topics: tuple[str, ...], stop: threading.Event) -> Non
 
 
 def consume(kafka: Kafka, topics: tuple[str, ...], group: str, pause: float, stop: threading.Event) -> None:
-    """Slower than they come."""
+    """All partitions at first, and then slower than they come."""
+    seen: set[tuple[str | None, int | None]] = set()
     consumer = Consumer(
         {
             "bootstrap.servers": kafka.bootstrap,
@@ -96,9 +97,10 @@ def consume(kafka: Kafka, topics: tuple[str, ...], group: str, pause: float, sto
         }
     )
     consumer.subscribe(list(topics))
-    while not stop.wait(pause):
+    while not stop.wait(pause if len(seen) == 3 * len(topics) else 0):
         if records := consumer.consume(20, 0.2):
             assert [r.error() for r in records if r.error()] == []
+            seen |= {(r.topic(), r.partition()) for r in records}
             consumer.commit(asynchronous=False)
     consumer.close()
 

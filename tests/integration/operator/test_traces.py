@@ -64,7 +64,12 @@ def test_batches_reconciles_and_requests(operator: Traced) -> None:
     names = tuple(f"traced-{n}" for n in range(3))
     kubectl.apply(
         *(manifest("KafkaTopic", name, cluster, NAMESPACE) for name in names),
-        manifest("KafkaSchema", names[0], {**cluster, "subject": "traced-value", "schema": avro()}, NAMESPACE),
+        manifest(
+            "KafkaSchema",
+            names[0],
+            {**cluster, "subject": "traced-value", "schema": avro(), "deletionPolicy": "HardDelete"},
+            NAMESPACE,
+        ),
     )
     for name in names:
         kubectl.wait_ready("KafkaTopic", name)
@@ -94,8 +99,10 @@ def test_batches_reconciles_and_requests(operator: Traced) -> None:
     registered = receiver.wait("registry POST", lambda s: "/subjects/traced-value/versions" in s.attributes["url.full"])
     assert _root(receiver, registered).name == "batch KafkaSchema"
 
-    ended = [r for r in operator.stack.operator.records() if r.get("resource", {}).get("name") == names[0]]
-    assert {r["trace_id"] for r in ended} <= {span.trace.hex() for span in receiver.spans}, "the log leads to traces"
+    lines = [r for r in operator.stack.operator.records() if r.get("resource", {}).get("name") == names[0]]
+    ids = {line["trace_id"] for line in lines}
+    assert ids
+    until(lambda: ids <= {span.trace.hex() for span in receiver.spans}, "the log leads to traces")
     assert all(span.name.startswith("batch ") for span in receiver.spans if not span.parent), "polls are no traces"
     for name in names:
         kubectl.delete("KafkaTopic", name)
