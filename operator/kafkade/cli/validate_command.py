@@ -13,7 +13,7 @@ from rich.text import Text
 
 from kafkade.cli.junit import junit
 from kafkade.cli.options import Output
-from kafkade.cli.output import add_row, new_table, print_data, printable, warn, with_progress
+from kafkade.cli.output import new_table, print_data, printable, warn, with_progress
 from kafkade.cli.sarif import sarif
 from kafkade.cli.validate import ValidateOutput
 from kafkade.local.checks.run import Checked, Sources, check
@@ -115,6 +115,8 @@ def _lines(checked: Checked) -> Iterator[RenderableType]:
         table.show_header = False
         for problem in problems:
             place = f"  {problem.place.line}:{problem.place.column}" if problem.place.line else "  -"
-            add_row(table, place, severity(problem), problem.rule.value, problem.message)
+            style = "yellow" if problem.warning else "bold red"
+            words = (place, "dim"), (severity(problem), style), (problem.rule.value, ""), (problem.message, "")
+            table.add_row(*(Text(printable(text), style) for text, style in words))
         yield table
         yield Text()
