@@ -8,18 +8,17 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client.registry import Collector
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
 from kafkade.api.conditions import Outcome, next_status
-from kafkade.api.context import Context, Work
+from kafkade.api.context import Work
 from kafkade.api.errors import KafkadeError, KubernetesError
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, KINDS, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.tracing import span
-from kafkade.clients.connection import Connection
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
@@ -27,19 +26,15 @@ from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import AccessOf, Connections
 from kafkade.engine.gates import Gates
 from kafkade.engine.lane import Lane
+from kafkade.engine.members import Member, indexers, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
 from kafkade.engine.reporter import Reporter, is_outage, note
-from kafkade.engine.store import Indexer, Store, cluster_of
+from kafkade.engine.store import Store, cluster_of
 from kafkade.engine.view import View
 from kafkade.engine.watching import Watching
-from kafkade.schemas.reconcile import reconcile as reconcile_schemas
-from kafkade.schemas.subjects import claim_of as subject_of
-from kafkade.schemas.subjects import references_of
-from kafkade.topics.desired import claim_of as topic_of
-from kafkade.topics.reconcile import reconcile as reconcile_topics
 
 log = logging.getLogger("kafkade.engine")
 
@@ -48,48 +43,6 @@ RELIST = 300.0
 
 SETTLED = 10.0
 """Seconds until the second list: what goes after the first one and before the watches begin is told by no event."""
-
-
-class Reconcile(Protocol):
-    """A kind's reconcile over a batch of one cluster."""
-
-    def __call__(
-        self, batch: Sequence[Work[Any]], connection: Connection, context: Context
-    ) -> Coroutine[Any, Any, list[Report]]: ...
-
-
-def _nothing_to_do(_: Key) -> None:
-    """For kinds of which nothing is at work or known between two reconciles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """How resources of one kind that belong to a cluster are worked on."""
-
-    reconcile: Reconcile
-    batch: int
-    let_go: Callable[[Key], None] = _nothing_to_do
-    """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
-    gone: Callable[[Key], None] = _nothing_to_do
-    """Called after that for a resource that is gone: nothing is to be known of it any more."""
-
-
-def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
-    """How kinds are indexed. ``context``: asked for when it is there."""
-    return {
-        TOPIC: Indexer(topic_of, lambda _: ()),
-        SCHEMA: Indexer(lambda r: subject_of(r, context()), references_of),
-    }
-
-
-def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
-    """The kinds that belong to a cluster."""
-    return {
-        TOPIC: Member(reconcile_topics, 1000),
-        SCHEMA: Member(reconcile_schemas, 200),
-        DLQ_POLICY: Member(policies.reconcile, 20, policies.let_go, policies.gone),
-        DLQ_REDRIVE: Member(redrives.reconcile, 50, redrives.let_go, redrives.gone),
-    }
 
 
 @dataclass(frozen=True, slots=True)

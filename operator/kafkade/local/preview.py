@@ -26,8 +26,9 @@ from kafkade.dlq.foresee import Expected
 from kafkade.dlq.foresee import plans as plan_policies
 from kafkade.dlq.observe import MAX_MESSAGE_BYTES
 from kafkade.engine.connections import AccessOf, Connections
-from kafkade.engine.engine import Engine, indexers
+from kafkade.engine.engine import Engine
 from kafkade.engine.gates import Gates
+from kafkade.engine.members import indexers
 from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References

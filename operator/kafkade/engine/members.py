@@ -1,0 +1,62 @@
+"""The kinds whose resources belong to a KafkaCluster: how each is indexed, and how a batch of it is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kafkade.api.context import Context, Work
+from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, SCHEMA, TOPIC
+from kafkade.api.objects import Key, Report
+from kafkade.clients.connection import Connection
+from kafkade.dlq.reconcile import Policies
+from kafkade.dlq.redrive.reconcile import Redrives
+from kafkade.engine.store import Indexer
+from kafkade.schemas.reconcile import reconcile as reconcile_schemas
+from kafkade.schemas.subjects import claim_of as subject_of
+from kafkade.schemas.subjects import references_of
+from kafkade.topics.desired import claim_of as topic_of
+from kafkade.topics.reconcile import reconcile as reconcile_topics
+
+
+class Reconcile(Protocol):
+    """A kind's reconcile over a batch of one cluster."""
+
+    def __call__(
+        self, batch: Sequence[Work[Any]], connection: Connection, context: Context
+    ) -> Coroutine[Any, Any, list[Report]]: ...
+
+
+def _nothing_to_do(_: Key) -> None:
+    """For kinds of which nothing is at work or known between two reconciles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """How resources of one kind that belong to a cluster are worked on."""
+
+    reconcile: Reconcile
+    batch: int
+    let_go: Callable[[Key], None] = _nothing_to_do
+    """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
+    gone: Callable[[Key], None] = _nothing_to_do
+    """Called after that for a resource that is gone: nothing is to be known of it any more."""
+
+
+def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
+    """How kinds are indexed. ``context``: asked for when it is there."""
+    return {
+        TOPIC: Indexer(topic_of, lambda _: ()),
+        SCHEMA: Indexer(lambda r: subject_of(r, context()), references_of),
+    }
+
+
+def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
+    """The kinds that belong to a cluster."""
+    return {
+        TOPIC: Member(reconcile_topics, 1000),
+        SCHEMA: Member(reconcile_schemas, 200),
+        DLQ_POLICY: Member(policies.reconcile, 20, policies.let_go, policies.gone),
+        DLQ_REDRIVE: Member(redrives.reconcile, 50, redrives.let_go, redrives.gone),
+    }
