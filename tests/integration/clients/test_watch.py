@@ -1,0 +1,68 @@
+"""A look at groups and topics for Prometheus: what it costs, and that brokers of each version can be asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from kafkade.clients.kafka import KafkaAdmin, Security
+from kafkade.devstack.kafka import Kafka
+from kafkade.groups.series import Bounds, Lag, Messages, Told
+from kafkade.groups.watch import Watch
+from support.kafka import KafkaView
+
+PARTITIONS = 3
+
+
+def fill(kafka: Kafka, topics: Sequence[str], group: str) -> None:
+    """Topics with a record in each partition, of which the group has read all but that of partition 2."""
+    made = KafkaView(kafka.bootstrap).admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics])
+    for future in made.values():
+        future.result(60)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    everywhere = [(topic, number) for topic in topics for number in range(PARTITIONS)]
+    for topic, number in everywhere:
+        producer.produce(topic, b"x", partition=number)
+    assert producer.flush(30) == 0
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(t, n, int(n < 2)) for t, n in everywhere], asynchronous=False)
+    consumer.close()
+
+
+async def test_a_look_costs_as_much_for_many_topics_as_for_few(three: Kafka, admin: KafkaAdmin, name: str) -> None:
+    spent: dict[int, Counter[str]] = {}
+    for number in (5, 200):
+        topics = [f"{name}-{number}-{n}" for n in range(number)]
+        await asyncio.to_thread(fill, three, topics, f"{name}-{number}")
+        watch = Watch(Bounds((f"{name}-{number}",), (f"{name}-{number}-*",), 1000), 30)
+        await watch.look(admin)
+        before = three.request_counts()
+        told = await watch.look(admin)
+        spent[number] = three.request_counts() - before
+        assert told.messages == dict.fromkeys(topics, Messages(3, 0))
+        assert {pair: lag.records for pair, lag in told.lag.items()} == {(f"{name}-{number}", t): 1 for t in topics}
+        assert all(lag.seconds is not None for lag in told.lag.values())
+    asked = {api: (spent[5][api], spent[200][api]) for api in ("ListGroups", "OffsetFetch", "ListOffsets", "Fetch")}
+    assert asked == {"ListGroups": (3, 3), "OffsetFetch": (1, 1), "ListOffsets": (6, 6), "Fetch": (0, 0)}
+
+
+@pytest.mark.parametrize("version", ["3.5.2", "3.9.1", "4.4.0"])
+async def test_brokers_of_other_versions(version: str, name: str) -> None:
+    with Kafka(version) as kafka:
+        await asyncio.to_thread(fill, kafka, [name], "invoices")
+        admin = KafkaAdmin(Security(kafka.bootstrap))
+        told = await Watch(Bounds(None, None, 10), 30).look(admin)
+        await admin.close()
+    assert told == Told(
+        {("invoices", name): Lag(1, told.lag["invoices", name].seconds)},
+        {name: Messages(3, 0)},
+        {"Empty": 1},
+        dict.fromkeys(("groups", "pairs", "topics", "unknown"), 0),
+        told.duration,
+    )
+    assert 0 <= (told.lag["invoices", name].seconds or -1) < 60
