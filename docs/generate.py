@@ -94,7 +94,7 @@ def pages() -> dict[Path, str]:
 
 
 COMMANDS = (
-    *("validate", "plan", "apply", "export", "import", "ui", "dev up", "dev run"),
+    *("run", "validate", "plan", "apply", "export", "import", "ui", "dev up", "dev run"),
     *("diagnose consumer", "diagnose producer", "diagnose topic", "diagnose cluster"),
 )
 """Commands that have a section in commands.md."""
@@ -107,7 +107,7 @@ def commands_page() -> str:
         "# Commands",
         "",
         "Guides: [validate](../guides/validate.md), [plan and apply](../guides/plan-and-apply.md),"
-        " [export and import](../guides/export-and-import.md), [web pages](../guides/ui.md),"
+        " [export and import](../guides/export-and-import.md), [monitoring](../guides/monitoring.md), [web pages](../guides/ui.md),"
         " [what is wrong?](../guides/diagnose.md). `kafkade --help` lists all.",
     ]
     for name in COMMANDS:

@@ -87,16 +87,20 @@ def run(
         bool | None,
         typer.Option(
             envvar="KAFKADE_TRACING",
-            help="Send traces by OpenTelemetry (OTLP over HTTP), where its environment variables say; by default, if they do.",
+            help="Send traces over OTLP with HTTP, where OTEL_EXPORTER_OTLP_ENDPOINT says; by default, if that is set.",
         ),
     ] = None,
     log_level: Annotated[
         Level,
-        typer.Option(envvar="KAFKADE_LOG_LEVEL", case_sensitive=False, help="Log this and what is graver."),
+        typer.Option(
+            envvar="KAFKADE_LOG_LEVEL",
+            case_sensitive=False,
+            help="DEBUG, INFO, WARNING or ERROR: log this and what is graver.",
+        ),
     ] = Level.INFO,
     log_format: Annotated[
         LogFormat,
-        typer.Option(envvar="KAFKADE_LOG_FORMAT", help="Lines for people, or one JSON object a line."),
+        typer.Option(envvar="KAFKADE_LOG_FORMAT", help="text: lines for people; json: one JSON object a line."),
     ] = LogFormat.TEXT,
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
