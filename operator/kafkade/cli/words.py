@@ -46,7 +46,7 @@ _HINTS: tuple[tuple[type[KafkadeError], str], ...] = (
         AuthorizationFailed,
         "kafka-acls.sh --add --allow-principal … grants rights; reading dead letters takes Read and Describe",
     ),
-    (UnknownTopic, "kafkade dlq ls lists the dead-letter topics"),
+    (UnknownTopic, "kafkade dlq ls lists the dead-letter topics, kafka-topics.sh --list all"),
     (RegistryUnreachable, "--registry URL names the registry; for Apicurio with its path /apis/ccompat/v7"),
     (RegistryAuthenticationFailed, "basic.auth.user.info or bearer.auth.token goes into the file of --command-config"),
 )

@@ -254,8 +254,11 @@ class KafkaAdmin:
 
     async def batches(
         self, ranges: Mapping[tuple[str, int], LogRange], *, partition_bytes: int
-    ) -> dict[tuple[str, int], list[Batch]]:
-        """Headers of the batches in ranges of offsets, at most about ``partition_bytes`` of each partition."""
+    ) -> dict[tuple[str, int], list[Batch] | KafkadeError]:
+        """Headers of the batches in ranges of offsets, at most about ``partition_bytes`` of each partition.
+
+        An error in place of those of a partition that cannot be read.
+        """
         return await self._python.batches(ranges, partition_bytes) if ranges else {}
 
     async def arrivals(

@@ -132,10 +132,11 @@ async def _next_records(
         each = min(ANSWER_BYTES, PARTITION_BYTES * 4**turn)
         answers = await fetch(manager, left, partition_bytes=each, answer_bytes=ANSWER_BYTES)
         for key, data in answers.items():
-            answer = next_record(data, left[key])
-            if data is None:
+            if isinstance(data, int):
                 del left[key]
-            elif answer.timestamp is not None:
+                continue
+            answer = next_record(data, left[key])
+            if answer.timestamp is not None:
                 found[key] = answer
                 del left[key]
             elif answer.seen > left[key]:
@@ -150,23 +151,28 @@ async def _next_records(
 
 def read_batches(
     client: Any, ranges: Mapping[TopicPartition, LogRange], partition_bytes: int
-) -> dict[TopicPartition, list[Batch]]:
-    """The batches from each range's start to its end, as far as ``partition_bytes`` of each partition go."""
+) -> dict[TopicPartition, list[Batch] | int]:
+    """The batches from each range's start to its end, as far as ``partition_bytes`` of each partition go.
+
+    The protocol's error code in place of those of a partition that cannot be read.
+    """
     return dict(client._manager.run(_read_batches, client._manager, ranges, partition_bytes))
 
 
 async def _read_batches(
     manager: Any, ranges: Mapping[TopicPartition, LogRange], partition_bytes: int
-) -> dict[TopicPartition, list[Batch]]:
+) -> dict[TopicPartition, list[Batch] | int]:
     found: dict[TopicPartition, list[Batch]] = {key: [] for key in ranges}
     left = {key: log.start for key, log in ranges.items() if log.start < log.end}
     taken: dict[TopicPartition, int] = dict.fromkeys(ranges, 0)
+    errors: dict[TopicPartition, int] = {}
     fruitless = 0
     while left and fruitless <= len(ranges):
         answers = await fetch(manager, left, partition_bytes=ANSWER_BYTES // 4, answer_bytes=ANSWER_BYTES)
         came = False
         for key, data in answers.items():
-            if data is None:
+            if isinstance(data, int):
+                errors[key] = data
                 del left[key]
                 continue
             for batch, _ in batches(data):
@@ -179,7 +185,7 @@ async def _read_batches(
                 del left[key]
         left = dict(sorted(left.items(), key=lambda item: taken[item[0]]))
         fruitless = 0 if came else fruitless + 1
-    return found
+    return {**found, **errors}
 
 
 def arrivals(
@@ -220,27 +226,29 @@ async def _arrivals_at(
                         found.append((key, batch, at))
                         offsets[key] = batch.last_offset + 1
         if response.error_code != 0 or any(p.error_code != 0 for t in response.responses for p in t.partitions):
-            break
+            await manager._net.sleep(
+                max(0.0, until - time.monotonic())
+            )  # it would be answered at once, again and again
     return found
 
 
 async def fetch(
     manager: Any, offsets: Mapping[TopicPartition, int], *, partition_bytes: int, answer_bytes: int
-) -> dict[TopicPartition, bytes | None]:
-    """One Fetch of each leader, without waiting for more; None for a partition that cannot be read there."""
-    leaders, _ = await leaders_of(manager, offsets)
+) -> dict[TopicPartition, bytes | int]:
+    """One Fetch of each leader, without waiting for more; the error code of a partition that cannot be read there."""
+    leaders, errors = await leaders_of(manager, offsets)
     futures = [
         manager.send(_fetch(leader_of, offsets, partition_bytes, answer_bytes), node_id=leader)
         for leader, leader_of in leaders.items()
     ]
-    answers: dict[TopicPartition, bytes | None] = dict.fromkeys(offsets)
+    answers: dict[TopicPartition, bytes | int] = dict(errors)
     for future in futures:
         response = await future
         if response.error_code != 0:
             raise foreign.for_code(response.error_code)()
         for topic in response.responses:
             for partition in topic.partitions:
-                records = None if partition.error_code != 0 else bytes(partition.records or b"")
+                records = partition.error_code or bytes(partition.records or b"")
                 answers[topic.topic, partition.partition_index] = records
     return answers
 

@@ -86,6 +86,7 @@ _DESCRIBE_GROUP = Action("describe", "group", "Describe")
 _GROUP_OFFSETS = Action("read the committed offsets of", "group", "Describe")
 _LOG = Action("list the offsets of", "topic", "Describe")
 _DISKS = Action("see the disks of", "the cluster", "Describe")
+_READ = Action("read", "topic", "Read")
 _NEXT = Action("read", "topics", "Read")
 
 
@@ -201,9 +202,10 @@ class KafkaPython:
 
     async def batches(
         self, ranges: Mapping[tuple[str, int], LogRange], partition_bytes: int
-    ) -> dict[tuple[str, int], list[kafka_batches.Batch]]:
+    ) -> dict[tuple[str, int], list[kafka_batches.Batch] | KafkadeError]:
         """Fetch of each leader, until the ranges' ends."""
-        return await self._run(_NEXT, lambda client: kafka_batches.read_batches(client, ranges, partition_bytes))
+        answers = await self._run(_READ, lambda client: kafka_batches.read_batches(client, ranges, partition_bytes))
+        return {key: self._unless_code(_READ, key[0], answer) for key, answer in answers.items()}
 
     async def arrivals(
         self, offsets: Mapping[tuple[str, int], int], seconds: float

@@ -108,8 +108,8 @@ def _missing(facts: ConsumerFacts) -> Finding:
         "there is no such group",
         (),
         "the name is another (group.id of the application), no consumer ever connected, or it was away for longer than"
-        " the brokers keep offsets (offsets.retention.minutes, seven days by default)",
-        f"look at group.id in the application's settings.{near}",
+        " the brokers keep offsets (offsets.retention.minutes, seven days by default); or this user may not describe it",
+        f"look at group.id in the application's settings, and at the right Describe on the group.{near}",
     )
 
 

@@ -57,7 +57,12 @@ async def observe(
         else:
             ranges[key] = log
     newest = {key: LogRange(max(log.start, log.end - records), log.end) for key, log in ranges.items()}
-    found = {n: batches for (_, n), batches in (await kafka.batches(newest, partition_bytes=_PARTITION_BYTES)).items()}
+    found: dict[int, list[Batch]] = {}
+    for (_, number), batches in (await kafka.batches(newest, partition_bytes=_PARTITION_BYTES)).items():
+        if isinstance(batches, KafkadeError):
+            unread["records"] = batches
+        else:
+            found[number] = batches
     since = await kafka.offsets_at(dict.fromkeys(ranges, round(time.time() * 1000) - _HOUR))
     settings = (await kafka.topic_configs([name]))[name]
     if isinstance(settings, KafkadeError):

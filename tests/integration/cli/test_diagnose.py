@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, ShareConsumer, TopicPartition
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 from typer.testing import CliRunner, Result
 
 from kafkade.cli.diagnose import app
@@ -22,7 +23,8 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import USER
 from support.cli import secure
 from support.group_tool import describe
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
+from support.waiting import until
 
 
 @pytest.fixture
@@ -190,6 +192,30 @@ def test_records_that_were_deleted_before_they_were_read(kafka: Kafka, view: Kaf
     assert checks["retention"]["figures"]["retentionSeconds"] == 60
 
 
+def test_a_share_group(name: str) -> None:
+    """It is named as such, with its member; that it has no offsets is no problem."""
+    one = {
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "1",
+    }
+    with Kafka("4.4.0", config=one) as kafka:
+        KafkaView(kafka.bootstrap).create(name, 1)
+        consumer = ShareConsumer({"bootstrap.servers": kafka.bootstrap, "group.id": name})
+        consumer.subscribe([name])
+
+        def seen() -> bool:
+            consumer.poll(0.2)
+            return "1 member" in run("consumer", name, "-b", kafka.bootstrap, "--sample", "0").stdout
+
+        until(seen, "the member is there")
+        checks = found(run("consumer", name, "-b", kafka.bootstrap, "-o", "json"))
+        consumer.close()
+    assert checks["kind"]["figures"] == {"kind": "share", "state": "Stable", "members": 1}
+    assert "a share group (KIP-932)" in checks["kind"]["says"]
+    assert not {"members", "lag", "assignment"} & checks.keys()
+
+
 def test_for_people(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 1)
     produce(kafka, name, 3, age=100)
@@ -211,11 +237,29 @@ def test_a_group_that_is_not_there(kafka: Kafka, view: KafkaView, name: str) -> 
 
 
 def test_what_may_not_be_read_is_said(kafka: Kafka, view: KafkaView, name: str, tmp_path: Path) -> None:
+    """With the right to describe the topic and the group, and no other."""
     view.create(name, 1)
-    commit(kafka, name, {(name, 0): 0})
-    result = run("consumer", name, "--sample", "0", **secure(kafka, tmp_path, USER))
-    assert result.exit_code in (1, 2)
-    assert "grant it" in result.output or "no such group" in result.output
+    produce(kafka, name, 3, age=100)
+    commit(kafka, name, {(name, 0): 1})
+    rights = secure(kafka, tmp_path, USER)
+    nobody = run("consumer", name, "--sample", "0", **rights)
+    assert "there is no such group" in nobody.stdout
+    assert "this user may not describe it" in nobody.stdout
+    who = (f"User:{USER[0]}", "*", AclOperation.DESCRIBE, AclPermissionType.ALLOW)
+    acls = [
+        AclBinding(kind, name, ResourcePatternType.LITERAL, *who) for kind in (ResourceType.TOPIC, ResourceType.GROUP)
+    ]
+    for future in view.admin.create_acls(acls).values():
+        future.result(20)
+    checks = found(run("consumer", name, "--sample", "0", "-o", "json", **rights))
+    assert checks["members"]["figures"]["lag"] == 2
+    assert checks["lag"]["figures"]["seconds"] is None
+    assert "may not be read" in checks["lag"]["says"]
+    blind = found(run("producer", name, "--sample", "0", "-o", "json", **rights))
+    assert blind["unread"]["severity"] == "unknown"
+    assert "batch-size" not in blind
+    few = found(run("topic", name, "-o", "json", **rights))
+    assert "grant it Describe on the cluster" in few["unread"]["cause"] or "DescribeConfigs" in few["unread"]["cause"]
 
 
 def test_a_producer_that_is_well(kafka: Kafka, view: KafkaView, name: str) -> None:
