@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.kafka_disks import LogDir
 from kafkade.clients.model import ClusterDescription, ConfigEntry, Quorum, TopicDescription
-from kafkade.diagnose.finding import Diagnosis, Finding, Severity, size, some
+from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, size, some
 
 _WARN_FULL, _FULL = 0.75, 0.90
 _BEHIND = 10_000
@@ -74,7 +74,8 @@ def _brokers(facts: ClusterFacts) -> Iterator[Finding]:
             "brokers",
             Severity.PROBLEM,
             facts.subject,
-            f"{len(away)} brokers that have replicas are not up: {some([str(id_) for id_ in away])}",
+            f"{many(len(away), 'broker that has replicas is', 'brokers that have replicas are')} not up:"
+            f" {some([str(id_) for id_ in away])}",
             (f"up: {some(names)}",),
             "they were stopped, have crashed, or cannot reach the controllers",
             "look at their pods and logs; a broker that is gone for good needs its replicas moved away"
@@ -83,7 +84,12 @@ def _brokers(facts: ClusterFacts) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            "brokers", Severity.OK, facts.subject, f"all {len(facts.up)} brokers are up", tuple(names), figures=figures
+            "brokers",
+            Severity.OK,
+            facts.subject,
+            f"{many(len(facts.up), 'broker is', 'brokers are')} up, none is away",
+            tuple(names),
+            figures=figures,
         )
     racks = Counter(broker.rack for broker in facts.cluster.brokers)
     if len(racks) > 1 and None in racks:
@@ -91,7 +97,7 @@ def _brokers(facts: ClusterFacts) -> Iterator[Finding]:
             "racks",
             Severity.WARNING,
             facts.subject,
-            f"{racks[None]} brokers have no rack, others have: replicas are not spread over racks",
+            f"{many(racks[None], 'broker has', 'brokers have')} no rack, others have: replicas are not spread over racks",
             (some(names),),
             "broker.rack is not set on all",
             "set broker.rack on every broker, or on none",
@@ -259,7 +265,7 @@ def _leaders(facts: ClusterFacts) -> Iterator[Finding]:
             "leaders",
             Severity.WARNING,
             facts.subject,
-            f"{len(idle)} brokers have no replica: {some([str(id_) for id_ in sorted(idle)])}",
+            f"{many(len(idle), 'broker has', 'brokers have')} no replica: {some([str(id_) for id_ in sorted(idle)])}",
             (each,),
             "Kafka gives new brokers new topics only",
             "move replicas to them (kafka-reassign-partitions.sh)",
@@ -385,7 +391,7 @@ def _single(facts: ClusterFacts) -> Iterator[Finding]:
             "replication-factor",
             Severity.WARNING,
             facts.subject,
-            f"{len(names)} topics have one replica only: when its broker is away, they are",
+            f"{many(len(names), 'topic has', 'topics have')} one replica only: when its broker is away, they are",
             (some(names),),
             "they were made with replication factor 1, the brokers' default",
             "set spec.replicationFactor of their KafkaTopics to 3",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, TopicPartition
-from kafkade.diagnose.finding import Diagnosis, Finding, Severity, rate, some, span
+from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, rate, some, span
 from kafkade.groups.lag import GroupLag, PartitionLag
 
 _REBALANCING = frozenset({"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"})
@@ -174,7 +174,8 @@ def _state(facts: ConsumerFacts) -> Iterator[Finding]:
             "members",
             Severity.PROBLEM if waiting else Severity.WARNING,
             facts.subject,
-            "nobody consumes: the group has no member" + (f", and {lag} records wait" if waiting else ""),
+            "nobody consumes: the group has no member"
+            + (f", and {many(lag, 'record waits', 'records wait')}" if waiting else ""),
             (f"state {described.state}, 0 members, lag {lag}",),
             "the application is not running, cannot log in, or its consumers use another group.id or assign() instead of"
             " subscribe()",
@@ -203,7 +204,7 @@ def _state(facts: ConsumerFacts) -> Iterator[Finding]:
                 "rebalance",
                 Severity.WARNING,
                 facts.subject,
-                f"{len(gone)} members came or went within {span(facts.window)}",
+                f"{many(len(gone), 'member')} came or went within {span(facts.window)}",
                 (f"{len(described.members)} members, then {len(facts.again.members)}",),
                 "a deployment, or consumers that crash and come back",
                 "look in the applications' logs; restarts of pods (kubectl get pods) show crashes",
@@ -266,7 +267,7 @@ def _assignment(facts: ConsumerFacts) -> Iterator[Finding]:
             "assignment",
             Severity.OK,
             facts.subject,
-            f"all {len(every)} partitions have a consumer",
+            f"{many(len(every), 'partition has', 'partitions have')} a consumer each",
             (f"{len(counts)} members with {least} to {most} partitions",),
             figures={"partitions": len(every), "members": len(counts)},
         )
@@ -285,7 +286,7 @@ def _positions(facts: ConsumerFacts) -> Iterator[Finding]:
             "lost-records",
             Severity.PROBLEM,
             facts.subject,
-            f"{count} records were deleted before the group had read them",
+            f"{many(count, 'record was', 'records were')} deleted before the group had read them",
             tuple(_offsets(p) for p in lost[:5]),
             "retention (retention.ms, retention.bytes) or DeleteRecords took records that the group had yet to read",
             "keep records for longer than the group can be away or behind (spec.config retention.ms of the KafkaTopic);"
@@ -300,7 +301,7 @@ def _positions(facts: ConsumerFacts) -> Iterator[Finding]:
             "offset-ahead",
             Severity.PROBLEM,
             facts.subject,
-            f"at {len(ahead)} partitions the committed offset is beyond the log's end",
+            f"at {many(len(ahead), 'partition')} the committed offset is beyond the log's end",
             tuple(_offsets(p) for p in ahead[:5]),
             "the topic was deleted and made anew, or an unclean leader election lost records",
             "reset the offsets: kafka-consumer-groups.sh --reset-offsets --to-earliest --execute",
@@ -312,7 +313,7 @@ def _positions(facts: ConsumerFacts) -> Iterator[Finding]:
             "no-offset",
             Severity.WARNING,
             facts.subject,
-            f"nothing was ever committed for {len(new)} partitions that have records",
+            f"nothing was ever committed for {many(len(new), 'partition that has', 'partitions that have')} records",
             (some([_name((p.topic, p.partition)) for p in new]),),
             "the consumer has not finished its first records, commits nothing (enable.auto.commit=false without a commit), or"
             " commits elsewhere",
@@ -345,9 +346,13 @@ def _lag(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
     figures = {"records": lag, "recordsBefore": before, "seconds": seconds}
     late = seconds is not None and seconds > limits.lag_seconds
     if not late:
-        says = "nothing waits" if lag == 0 else f"{lag} records wait, for less than {span(limits.lag_seconds)}"
+        says = (
+            "nothing waits"
+            if lag == 0
+            else f"{many(lag, 'record waits', 'records wait')}, for less than {span(limits.lag_seconds)}"
+        )
         if seconds is None and lag:
-            says = f"{lag} records wait; for how long is not known, as they may not be read or have no timestamp"
+            says = f"{many(lag, 'record waits', 'records wait')}; for how long is not known: not readable, or without timestamp"
         yield Finding("lag", Severity.OK, facts.subject, says, tuple(evidence), figures=figures)
         return
     shrinks = lag < before
@@ -402,7 +407,7 @@ def _stuck(facts: ConsumerFacts) -> Iterator[Finding]:
         "stuck-partitions",
         Severity.PROBLEM,
         facts.subject,
-        f"{len(still)} partitions stand still" + (", others go on" if moved else ""),
+        many(len(still), "partition stands still", "partitions stand still") + (", others go on" if moved else ""),
         tuple(evidence),
         "a record that cannot be processed and is tried again and again, a consumer that hangs or has paused the partition,"
         " or one that does not commit",
@@ -528,7 +533,7 @@ def _errors(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
             "error-rate",
             Severity.PROBLEM if bad else Severity.OK,
             f"topic {found.topic}",
-            f"{found.last_hour} dead letters in the last hour{told}",
+            f"{many(found.last_hour, 'dead letter')} in the last hour{told}",
             (f"{found.source}: {found.source_last_hour} records in the last hour",),
             "consumers (of this group or another one) could not process these records" if bad else "",
             f"kafkade dlq stats {found.topic} counts them by error; kafkade dlq peek {found.topic} shows them"

@@ -84,6 +84,11 @@ def some(items: list[str], most: int = 5) -> str:
     return f"{', '.join(items[:most])} and {len(items) - most} more"
 
 
+def many(number: int, one: str, more: str | None = None) -> str:
+    """``1 record``, ``2 records``; ``more``: where an s is not enough."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def span(seconds: float) -> str:
     """A time for people: ``800 ms``, ``12 s``, ``5 min``, ``3 h``, ``2 days``."""
     if seconds < 1:

@@ -15,7 +15,7 @@ from kafkade.api.errors import KafkadeError
 from kafkade.clients.kafka_batches import Batch
 from kafkade.clients.model import TopicDescription
 from kafkade.diagnose.client_metrics import ClientMetrics
-from kafkade.diagnose.finding import Diagnosis, Figure, Finding, Severity, size, some, span
+from kafkade.diagnose.finding import Diagnosis, Figure, Finding, Severity, many, size, some, span
 
 _SMALL_BATCH = 1024
 """Bytes of a batch under which its header of 61 bytes and the request for it cost more than they should."""
@@ -288,7 +288,7 @@ def _idempotence(facts: ProducerFacts) -> Finding:
     transactional = sum(b.transactional for b in data)
     producers = {b.producer_id for b in data if b.producer_id >= 0}
     evidence = (
-        f"{len(producers)} idempotent producers, {transactional} of {len(data)} batches in transactions,"
+        f"{many(len(producers), 'idempotent producer')}, {transactional} of {len(data)} batches in transactions,"
         f" {without} of producers that are not idempotent",
     )
     figures: dict[str, Figure] = {"notIdempotent": without, "transactional": transactional, "producers": len(producers)}
@@ -490,7 +490,7 @@ def _durability(facts: ProducerFacts) -> Finding:
             "durability",
             Severity.PROBLEM,
             facts.subject,
-            f"{len(below)} partitions refuse records of producers with acks=all (NOT_ENOUGH_REPLICAS)",
+            f"{many(len(below), 'partition refuses', 'partitions refuse')} records of producers with acks=all (NOT_ENOUGH_REPLICAS)",
             (*evidence, f"partitions {some(below)}"),
             "fewer replicas are in sync than min.insync.replicas",
             f"kafkade diagnose topic {facts.topic.name} shows why",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.model import ConfigEntry, ConfigSource, TopicDescription
-from kafkade.diagnose.finding import Diagnosis, Finding, Severity, size, some, span
+from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, size, some, span
 from kafkade.groups.lag import PartitionLag
 
 MIN_ISR, RETENTION_MS, RETENTION_BYTES, UNCLEAN = (
@@ -175,7 +175,7 @@ def _min_isr(facts: TopicFacts) -> Iterator[Finding]:
             "min-isr",
             Severity.PROBLEM,
             facts.subject,
-            f"{len(below)} partitions refuse records of producers with acks=all (NOT_ENOUGH_REPLICAS)",
+            f"{many(len(below), 'partition refuses', 'partitions refuse')} records of producers with acks=all (NOT_ENOUGH_REPLICAS)",
             (evidence, f"partitions {some(below)} have fewer replicas in sync"),
             f"{MIN_ISR} is above the replication factor" if least > factor else "brokers are away or too slow",
             f"lower {MIN_ISR}, or raise the replication factor" if least > factor else "bring the brokers back",
@@ -304,7 +304,7 @@ def _retention(facts: TopicFacts) -> Iterator[Finding]:
             facts.subject,
             f"records go by size long before their time: after {span(age)}, not {span(kept_ms / 1000)}",
             tuple(evidence),
-            f"{len(full)} partitions have reached {RETENTION_BYTES}",
+            f"{many(len(full), 'partition has', 'partitions have')} reached {RETENTION_BYTES}",
             f"raise {RETENTION_BYTES}, or see that no consumer is away for longer",
             figures,
         )
@@ -329,7 +329,9 @@ def _settings(facts: TopicFacts) -> Finding:
         "settings",
         Severity.OK,
         facts.subject,
-        f"{len(own)} settings are the topic's own" if own else "all settings are the brokers'",
+        many(len(own), "setting is the topic's own", "settings are the topic's own")
+        if own
+        else "all settings are the brokers'",
         tuple(f"{key}={value}" for key, value in sorted(own.items())),
         figures=dict(own),
     )
@@ -355,7 +357,7 @@ def _consumers(facts: TopicFacts, max_lag_seconds: float) -> Iterator[Finding]:
             "consumers",
             Severity.PROBLEM if late else Severity.OK,
             f"group {found.group}",
-            f"lag {found.records} records{told}" + (", and no member" if empty else ""),
+            f"lag {many(found.records, 'record')}{told}" + (", and no member" if empty else ""),
             (f"{found.kind}, state {found.state}",) if found.state else (),
             "the group is behind, or nobody runs it any more" if late else "",
             f"kafkade diagnose consumer {found.group}; where it is not used any more, delete it"

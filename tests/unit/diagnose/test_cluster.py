@@ -73,9 +73,9 @@ def test_all_is_well() -> None:
     ("changes", "check", "severity", "says"),
     [
         pytest.param(
-            {"cluster": cluster("a", "b")}, "brokers", PROBLEM, "1 brokers that have replicas", id="one is away"
+            {"cluster": cluster("a", "b")}, "brokers", PROBLEM, "1 broker that has replicas", id="one is away"
         ),
-        pytest.param({"cluster": cluster("a", "b", None)}, "racks", WARNING, "1 brokers have no rack", id="racks"),
+        pytest.param({"cluster": cluster("a", "b", None)}, "racks", WARNING, "1 broker has no rack", id="racks"),
         pytest.param({"quorum": quorum(0, None, 5)}, "controllers", PROBLEM, "no majority", id="a controller is away"),
         pytest.param(
             {"quorum": quorum(0, 99_999, 5, 5, 5)},
@@ -111,7 +111,7 @@ def test_all_is_well() -> None:
             {"topics": topics(((1, 2), (1, 2), 1))},
             "leaders",
             WARNING,
-            "1 brokers have no replica: 3",
+            "1 broker has no replica: 3",
             id="idle broker",
         ),
         pytest.param({"disks": disk(5)}, "disk", PROBLEM, "95% of the disk", id="full"),
@@ -138,7 +138,7 @@ def test_all_is_well() -> None:
             {"topics": topics(((1,), (1,), 1), ((2,), (2,), 2), ((3,), (3,), 3)), "min_isr": {}},
             "replication-factor",
             WARNING,
-            "1 topics have one replica",
+            "1 topic has one replica",
             id="topics with one replica",
         ),
         pytest.param(

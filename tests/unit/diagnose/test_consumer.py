@@ -137,12 +137,12 @@ def test_all_is_well() -> None:
         pytest.param({"before": BEHIND, "after": LESS}, "lag", WARNING, "the lag shrinks", id="catching up"),
         pytest.param({"before": LESS, "after": BEHIND}, "lag", PROBLEM, "wait for 5 min", id="falling behind"),
         pytest.param({"after": at((90, 100, None))}, "lag", OK, "for how long is not known", id="no timestamps"),
-        pytest.param({"after": at((99, 100, 0.0))}, "lag", OK, "1 records wait", id="a control record"),
+        pytest.param({"after": at((99, 100, 0.0))}, "lag", OK, "1 record waits", id="a control record"),
         pytest.param(
             {"before": at((100, 150, 99.0), (100, 150, 1.0)), "after": at((100, 200, 109.0), (190, 200, 1.0))},
             "stuck-partitions",
             PROBLEM,
-            "1 partitions stand still, others go on",
+            "1 partition stands still, others go on",
             id="one partition stands still",
         ),
         pytest.param(

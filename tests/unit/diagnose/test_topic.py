@@ -58,7 +58,13 @@ def test_all_is_well() -> None:
         pytest.param(
             {"topic": topic(((1,), (1,), 1)), "configs": {}}, "replication-factor", WARNING, "one broker", id="RF 1"
         ),
-        pytest.param({"topic": topic(((1, 2, 3), (1,), 1))}, "min-isr", PROBLEM, "refuse records", id="under min ISR"),
+        pytest.param(
+            {"topic": topic(((1, 2, 3), (1,), 1))},
+            "min-isr",
+            PROBLEM,
+            "1 partition refuses records",
+            id="under min ISR",
+        ),
         pytest.param(
             {"topic": topic(((1, 2), (1, 2), 1))}, "min-isr", WARNING, "no broker can be away", id="min ISR is RF"
         ),
