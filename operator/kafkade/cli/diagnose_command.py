@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import typer
 
@@ -25,6 +27,11 @@ from kafkade.diagnose import (
 )
 from kafkade.diagnose.client_metrics import ClientMetrics, read
 from kafkade.diagnose.finding import Diagnosis, Severity
+
+T = TypeVar("T")
+
+_TICK = 0.1
+"""Seconds between two looks whether it is done."""
 
 PROBLEMS = 2
 """Exit code where there is a problem."""
@@ -100,7 +107,7 @@ def topic_command(
     """Diagnose a topic."""
     quiet()
     with errors_reported(), Session(bootstrap, command_config) as session:
-        facts = session.run(observe_topic.observe(session.kafka, name))
+        facts = session.run(told(observe_topic.observe(session.kafka, name), f"looking at topic {name}"))
         found = topic.diagnose(facts, max_lag_seconds)
     finish(found, output)
 
@@ -109,7 +116,8 @@ def cluster_command(bootstrap: str, command_config: Path | None, output: Output)
     """Diagnose a cluster."""
     quiet()
     with errors_reported(), Session(bootstrap, command_config) as session:
-        found = cluster.diagnose(session.run(observe_cluster.observe(session.kafka)))
+        facts = session.run(told(observe_cluster.observe(session.kafka), "looking at the cluster"))
+        found = cluster.diagnose(facts)
     finish(found, output)
 
 
@@ -117,6 +125,19 @@ def finish(found: Diagnosis, output: Output) -> None:
     """Print a diagnosis; exit as it is."""
     print_data(found.data(), output, lambda: report(found))
     raise typer.Exit(PROBLEMS if found.worst is Severity.PROBLEM else 0)
+
+
+async def told(work: Coroutine[Any, Any, T], doing: str) -> T:
+    """The result of ``work``, with a line on stderr while it takes long."""
+    line, task = ProgressLine(), asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_TICK))[0]:
+            if line.due:
+                line.tell(doing)
+        return task.result()
+    finally:
+        task.cancel()
+        line.end()
 
 
 class Waiting:
