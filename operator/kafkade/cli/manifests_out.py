@@ -28,7 +28,7 @@ def hand_over(drafts: Sequence[Draft], out: Path | None, *, force: bool, output:
             sys.stdout.write(stream(drafts))
         return
     files = write(drafts, out, force=force)
-    typer.echo(f"{out}: {len(files.written)} files written, {len(files.same)} as they were", err=True)
+    typer.echo(f"{len(files.written)} files written to {out}, {len(files.same)} were so already", err=True)
     if files.others:
         shown = ", ".join(str(path) for path in files.others[:5]) + (", …" if len(files.others) > 5 else "")
         typer.echo(f"{len(files.others)} other files there are left as they are: {shown}", err=True)
