@@ -89,28 +89,34 @@ def _error(thrown: _Thrown) -> dict[str, str]:
 
 
 class _Strays(TextIOBase):
-    """stderr for whatever writes to it past the log, a library for example: each line becomes one of the log's."""
+    """stderr for whatever writes to it past the log, a library for example: each line becomes one of the log's.
+
+    What the log itself complains of comes here too, and is dropped where it is about such a line: nobody could be told.
+    """
 
     def __init__(self) -> None:
         self._held = ""
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._telling = threading.local()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        if getattr(self._telling, "now", False):
+            return len(text)
         with self._lock:
             *lines, self._held = (self._held + text).split("\n")
-        for line in lines:
-            self._log(line)
+        self._telling.now = True
+        try:
+            for line in filter(str.strip, lines):
+                logging.getLogger("stderr").warning("%s", line)
+        finally:
+            self._telling.now = False
         return len(text)
 
     def flush(self) -> None:
         """A line that is not complete waits for its end."""
-
-    def _log(self, line: str) -> None:
-        if line.strip():
-            logging.getLogger("stderr").warning("%s", line)
 
 
 def set_up(level: Level, form: LogFormat, stream: TextIO | None = None) -> None:

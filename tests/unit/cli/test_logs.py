@@ -128,6 +128,24 @@ def test_each_line_of_a_process_is_an_object() -> None:
     assert {"division by zero", "in del", "nobody awaits it", "the end"} <= errors
 
 
+BROKEN = """
+import logging, os, sys
+from kafkade.cli.logs import Level, LogFormat, set_up
+
+set_up(Level.INFO, LogFormat.JSON)
+os.close(2)
+logging.getLogger("kafkade").warning("nobody hears it")
+logging.getLogger("kafkade").warning("%d", "not a number")
+print("a stray", file=sys.stderr)
+print("lives")
+"""
+
+
+def test_a_log_that_cannot_be_written_harms_nobody() -> None:
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "lives\n")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
