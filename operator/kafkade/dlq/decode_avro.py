@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import io
 import json
 import math
@@ -24,6 +25,18 @@ _FAILURES = (
     *(struct.error, MemoryError),
 )
 """The package answers malformed data and schemas with many of Python's own errors."""
+
+
+_LONGEST_DECIMAL = 1000
+"""Bytes of a decimal's number. The package adds them up one by one, in time that grows with their square."""
+
+
+class _BinaryDecoder(avro.io.BinaryDecoder):
+    def read_decimal_from_fixed(self, precision: int, scale: int, size: int) -> decimal.Decimal:
+        if size > _LONGEST_DECIMAL:
+            raise ValueError(f"a decimal of {size} bytes")
+        found: decimal.Decimal = super().read_decimal_from_fixed(precision, scale, size)
+        return found
 
 
 class AvroReader:
@@ -49,7 +62,7 @@ class AvroReader:
         try:
             return _read(self._schema, data)
         except (OverflowError, ValueError):
-            # a date that Python does not know; as numbers it can still be shown
+            # a date that Python does not know, a decimal that is too long; without their meaning they can still be shown
             schema = _parsed(self._source, logical=False)
         try:
             return _read(schema, data)
@@ -62,7 +75,7 @@ def _read(schema: Any, data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", avro.errors.IgnoredLogicalType)
-            value = avro.io.DatumReader(schema).read(avro.io.BinaryDecoder(stream))
+            value = avro.io.DatumReader(schema).read(_BinaryDecoder(stream))
         plain = _plain(value)
     except (UnicodeDecodeError, avro.errors.AvroException) as error:
         raise Undecodable(f"not Avro: {error}") from error

@@ -15,7 +15,7 @@ from google.protobuf import json_format, message, message_factory
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from kafkade.clients.protobuf import ROOT, compile_texts, is_import_path
+from kafkade.clients.protobuf import DEEPEST, ROOT, Refused, compile_texts, is_import_path
 from kafkade.clients.registry_schemas import SchemaText
 from kafkade.dlq.decode_errors import Undecodable
 
@@ -74,7 +74,7 @@ def _indexes(data: bytes) -> tuple[list[int], bytes]:
     count, at = next(numbers)
     if count == 0:
         return [0], data[at:]
-    if not 0 < count <= len(data):
+    if not 0 < count <= DEEPEST:
         raise Undecodable(f"it begins with {count} message indexes")
     indexes = []
     for _ in range(count):
@@ -83,10 +83,16 @@ def _indexes(data: bytes) -> tuple[list[int], bytes]:
     return indexes, data[at:]
 
 
+_LONGEST = 35
+"""Bits that a varint of 32 bits takes at most, seven a byte."""
+
+
 def _varints(data: bytes) -> Iterator[tuple[int, int]]:
     """Zigzag varints, each with the position after it."""
     number = shift = 0
     for position, byte in enumerate(data, start=1):
+        if shift >= _LONGEST:
+            raise Undecodable("its message indexes are no numbers of 32 bits")
         number |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
@@ -103,6 +109,8 @@ def _compiled(schema: SchemaText) -> dict[str, FileDescriptorProto]:
         compiled = compile_texts(texts)
     except protoxy.ProtoxyError as error:
         raise Undecodable(f"not a Protobuf schema: {str(error).splitlines()[0]}") from error
+    except Refused as error:
+        raise Undecodable(f"not a Protobuf schema: {error}") from error
     # descriptors of the pool are made of this package's own classes, whichever the compiler gave
     return {name: FileDescriptorProto.FromString(file.SerializeToString()) for name, file in compiled.items()}
 

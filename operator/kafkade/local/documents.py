@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from kafkade.local.problems import Place, Problem, Rule
+from kafkade.local.yaml_text import Loader, TooMuch, measure
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -55,28 +55,6 @@ class Document:
         return Place(self.file, first + line, (indents[0] if indents else 0) + column)
 
 
-class _Strings(_Loader):  # type: ignore[misc]
-    """As Kubernetes reads YAML: dates are texts, and no key may stand twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"{key.value} stands here a second time", key.start_mark
-                    )
-                seen.add(key.value)
-        found: dict[Hashable, Any] = super().construct_mapping(node, deep=True)
-        return found
-
-
-_Strings.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in entries if tag != "tag:yaml.org,2002:timestamp"]
-    for first, entries in _Loader.yaml_implicit_resolvers.items()
-}
-
-
 def read(paths: Sequence[str], *, foreign: bool = False) -> tuple[list[Document], list[Problem]]:
     """All documents of files, folders (with the folders in them) and ``-`` (stdin), and what could not be read.
 
@@ -100,7 +78,8 @@ def documents_of(texts: Iterable[tuple[str, bytes]], *, foreign: bool = False) -
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(name) if mark is None else _place(name, mark)
-            problems.append(Problem(place, f"not YAML: {error.problem or error.context}", Rule.SYNTAX))
+            said = error.problem or error.context or ""
+            problems.append(Problem(place, said if isinstance(error, TooMuch) else f"not YAML: {said}", Rule.SYNTAX))
         except yaml.reader.ReaderError as error:
             before = content.decode("utf-8-sig")[: error.position]
             line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -154,7 +133,8 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
 
 
 def _parse(name: str, text: str, problems: list[Problem], *, foreign: bool) -> Iterator[Document]:
-    loader = _Strings(text)
+    measure(text)
+    loader = Loader(text)
     try:
         while loader.check_node():
             node = loader.get_node()

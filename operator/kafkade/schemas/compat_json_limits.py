@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from kafkade.schemas.findings import Direction, Violation
@@ -109,7 +109,11 @@ def _tighter(key: str, ours: Any, theirs: Any) -> bool:
 def _multiple_tighter(ours: Any, theirs: Any) -> bool:
     if not _number(ours):
         return False
-    return not _number(theirs) or Decimal(str(theirs)) % Decimal(str(ours)) != 0
+    if not _number(theirs):
+        return True
+    with localcontext() as context:
+        context.prec = 700  # a float's digits, from the largest to the smallest
+        return Decimal(str(theirs)) % Decimal(str(ours)) != 0
 
 
 def _number(value: Any) -> bool:

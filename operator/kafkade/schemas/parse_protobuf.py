@@ -9,11 +9,15 @@ import protoxy
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from kafkade.api.errors import InvalidSchema
-from kafkade.clients.protobuf import ROOT, compile_texts, is_import_path
+from kafkade.clients.protobuf import ROOT, Refused, compile_texts, is_import_path
 from kafkade.schemas.source import Source
 
 _BUILT_IN = ("confluent/", "google/type/")
 """Imports that registries bring along (Confluent: ProtobufSchema.java) and the compiler does not have."""
+
+_LONGEST = 32_000
+"""Characters. For each mistake the compiler's package takes the time of the text's length, so that a long text full of them
+would hold everything else up: there the registry alone judges."""
 
 _IMPORT = re.compile(r"import '([^']+)' not found")
 
@@ -27,11 +31,13 @@ class Descriptors:
 
 
 def parse(source: Source) -> Descriptors | None:
-    """The descriptors of ``source``; None when it imports what only the registry has at hand.
+    """The descriptors of ``source``; None when it imports what only the registry has at hand, or is too long.
 
     Raises:
         InvalidSchema: with line and column.
     """
+    if len(source.text) > _LONGEST:
+        return None
     files = {ROOT: source.text}
     for name, other in source.dependencies():
         if not is_import_path(name):
@@ -44,6 +50,8 @@ def parse(source: Source) -> Descriptors | None:
         if missing and missing[1].startswith(_BUILT_IN):
             return None
         raise _invalid(error, files) from error
+    except Refused as error:
+        raise InvalidSchema(f"Protobuf schema, {error}", error.place) from error
     return Descriptors(by_name.pop(ROOT), by_name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -45,3 +46,5 @@ def load_json(text: str, what: str) -> Any:
         raise InvalidSchema(message, (error.lineno, error.colno)) from error
     except RecursionError as error:
         raise InvalidSchema(f"{what} is nested too deeply") from error
+    except ValueError as error:  # Python's bound, which keeps one number from taking minutes
+        raise InvalidSchema(f"{what}: a number has more than {sys.get_int_max_str_digits():,} digits") from error

@@ -253,3 +253,66 @@ def test_no_data_makes_it_raise(schema_id: int, data: bytes) -> None:
         found = DECODER.decode(candidate)
         assert found.format
         json.dumps(found.value, allow_nan=False)
+
+
+def zigzag(number: int) -> bytes:
+    return varint(2 * number if number >= 0 else -2 * number - 1)
+
+
+def varint(number: int) -> bytes:
+    found = b""
+    while number >= 0x80:
+        found += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return found + bytes([number])
+
+
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
+BOMBS = {
+    1: avsc({"type": "array", "items": "null"}),
+    2: avsc(NODE),
+    3: SchemaText('syntax = "proto3"; message A { A a = 1; }', "PROTOBUF"),
+    4: avsc({"type": "array", "items": {"type": "record", "name": "Empty", "fields": []}}),
+    5: avsc("string"),
+    6: avsc({"type": "fixed", "name": "Huge", "size": 10**12}),
+    7: SchemaText("{}", "JSON"),
+    8: SchemaText("[" * 100_000, "AVRO"),
+    9: SchemaText('syntax = "proto3"; ' + "message A { " * 3000 + "}" * 3000, "PROTOBUF"),
+    10: avsc(DECIMAL),
+}
+
+
+@pytest.mark.parametrize(
+    ("schema_id", "data"),
+    [
+        pytest.param(1, zigzag(2**40) + b"\0", id="many nulls"),
+        pytest.param(1, zigzag(-(2**40)) + zigzag(5) + b"\0", id="many nulls in a block of its size"),
+        pytest.param(2, zigzag(1) * 200_000, id="a deep record"),
+        pytest.param(3, b"\xff" * 1_000_000, id="an index without end"),
+        pytest.param(3, varint(2 * 1_000_000) + b"\0" * 1_000_001, id="many indexes"),
+        pytest.param(3, b"\0" + b"\x0a\x80\x01" * 40, id="a deep message"),
+        pytest.param(4, zigzag(2**40) + b"\0", id="many empty records"),
+        pytest.param(5, zigzag(2**60) + b"x", id="a long string"),
+        pytest.param(5, b"\xff" * 1_000_000, id="a length without end"),
+        pytest.param(6, b"x", id="a large fixed"),
+        pytest.param(7, b"[" * 100_000, id="deep JSON"),
+        pytest.param(7, b"9" * 100_000, id="a long number"),
+        pytest.param(8, b"x", id="a deep Avro schema"),
+        pytest.param(9, b"\0", id="a deep Protobuf schema"),
+    ],
+)
+def test_what_would_do_harm_is_shown_as_it_is(schema_id: int, data: bytes) -> None:
+    """In no time, and without taking the memory: anybody who may write to a topic can write this."""
+    found = Decoder(BOMBS.__getitem__).decode(framed(schema_id, data))
+    assert found.format == "hex"
+    assert found.note
+    assert len(found.note) < 300
+
+
+def test_a_decimal_of_a_million_bytes_is_no_number() -> None:
+    """The package would add it up for minutes."""
+    found = Decoder(BOMBS.__getitem__).decode(framed(10, zigzag(1_000_000) + b"\x7f" * 1_000_000))
+    assert (found.format, found.value) == ("avro", "\x7f" * 1_000_000)
+    small = Decoder(BOMBS.__getitem__).decode(framed(10, zigzag(2) + b"\x04\xd2"))
+    assert (small.format, small.value) == ("avro", "12.34")

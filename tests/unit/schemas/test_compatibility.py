@@ -142,3 +142,26 @@ def test_hostile_nesting_does_not_hold_the_operator_up() -> None:
     began = time.monotonic()
     check(L.FULL, "JSON", hard_json(7), hard_json(7) | {"title": "x"})
     assert time.monotonic() - began < 10
+
+
+def many_records(number: int, first: int = 0) -> list[Any]:
+    fields = [{"name": "a", "type": "int"}]
+    return [{"type": "record", "name": f"R{n}", "fields": fields} for n in range(first, first + number)]
+
+
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        pytest.param((many_records(400), many_records(400, 400)), id="a union"),
+        pytest.param((rec(*(f(f"f{n}", "int") for n in range(2_000))),) * 2, id="a record"),
+    ],
+)
+def test_what_takes_too_long_to_compare_is_left_to_the_registry(schemas: tuple[Any, Any]) -> None:
+    """The package takes a minute for it, in which nothing else goes on; pytest's time limit tells."""
+    assert check(L.FULL, "AVRO", *schemas) == ()
+
+
+def test_multiples_of_any_size_are_compared() -> None:
+    small, large = {"type": "number", "multipleOf": 1e-300}, {"type": "number", "multipleOf": 1e300}
+    assert check(L.BACKWARD, "JSON", small, large) == ()
+    assert check(L.BACKWARD, "JSON", large, small) != ()

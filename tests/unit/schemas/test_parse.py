@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kafkade.api.errors import InvalidSchema
-from kafkade.schemas.parse import parse
+from kafkade.schemas.parse import Parsed, parse
 from kafkade.schemas.source import Source
 
 ADDRESS = '{"type": "record", "name": "Address", "namespace": "shop", "fields": [{"name": "city", "type": "string"}]}'
@@ -213,6 +213,25 @@ NESTINGS: dict[str, Callable[[int], str]] = {
     "AVRO": lambda n: '{"type":"array","items":' * n + '"int"' + "}" * n,
     "JSON": lambda n: '{"items":' * n + "{}" + "}" * n,
 }
+
+
+def test_deep_messages_are_refused_with_their_place() -> None:
+    """The compiler, which follows them by recursion, would end the process."""
+    with pytest.raises(InvalidSchema, match=r"line 3, column 779: more than 64 braces and brackets") as caught:
+        parse(Source(PROTO.rstrip("\n") + "\n" + "message A { " * 2000 + "}" * 2000, "PROTOBUF"))
+    assert caught.value.at is not None
+
+
+def test_a_long_protobuf_text_is_left_to_the_registry() -> None:
+    """The compiler takes minutes for one that has a mistake in each of its fields."""
+    assert parse(Source(PROTO + "message A { " + "int32 a = 1; " * 10_000 + "}", "PROTOBUF")) == Parsed(
+        "PROTOBUF", None
+    )
+
+
+def test_a_number_without_end_is_refused() -> None:
+    with pytest.raises(InvalidSchema, match="a number has more than 4,300 digits"):
+        parse(Source('{"maximum": ' + "9" * 10_000 + "}", "JSON"))
 
 
 @pytest.mark.parametrize("kind", NESTINGS)
