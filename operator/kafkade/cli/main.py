@@ -17,7 +17,7 @@ from kafkade.cli.apply import apply
 from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
 from kafkade.cli.plan import plan
-from kafkade.cli.ui import ui
+from kafkade.cli.ui import ui as ui_command
 from kafkade.cli.validate import validate
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ app.add_typer(imports.app, name="import")
 app.command()(plan)
 app.command()(apply)
 app.command()(export)
-app.command()(ui)
+app.command("ui")(ui_command)
 err = Console(stderr=True)
 log = logging.getLogger("kafkade")
 
@@ -90,6 +90,22 @@ def run(
             help="Send traces over OTLP with HTTP, where OTEL_EXPORTER_OTLP_ENDPOINT says; by default, if that is set.",
         ),
     ] = None,
+    ui: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KAFKADE_UI",
+            metavar="HOST:PORT",
+            help="Serve read-only web pages here: 0.0.0.0:8081; needs --ui-token-file.",
+        ),
+    ] = None,
+    ui_token_file: Annotated[
+        Path | None,
+        typer.Option(envvar="KAFKADE_UI_TOKEN_FILE", metavar="FILE", help="The token that the web pages want."),
+    ] = None,
+    ui_allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name that browsers may call the web pages by; may be repeated."),
+    ] = None,
     log_level: Annotated[
         Level,
         typer.Option(
@@ -110,6 +126,7 @@ def run(
     from kafkade.handlers.operator import Options
     from kafkade.handlers.operator import run as run_operator
     from kafkade.handlers.tracing import TracingRefused
+    from kafkade.handlers.ui import Pages, UiRefused
 
     set_up(log_level, log_format)
 
@@ -132,8 +149,9 @@ def run(
     except ValueError as error:
         raise refuse(f"--lease {error}") from None
     try:
-        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name, tracing))
-    except (MetricsRefused, LivenessRefused, TracingRefused) as error:
+        pages = Pages.parse(ui, ui_token_file, tuple(ui_allowed_host or ())) if ui else None
+        run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name, tracing, pages))
+    except (MetricsRefused, LivenessRefused, TracingRefused, UiRefused) as error:
         raise refuse(str(error)) from None
 
 

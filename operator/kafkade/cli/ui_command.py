@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,14 +16,12 @@ from kafkade.api.errors import InvalidSpec
 from kafkade.cli.connection import access_from
 from kafkade.cli.output import errors_reported
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.ui.access import TOKEN, Access, is_loopback, new_token
+from kafkade.ui.access import TOKEN, Access, is_loopback, new_token, token_of
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.server import serving
 
 _TIMEOUT = 8.0
 """Seconds that a request to a broker may take: somebody waits for the page."""
-
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +49,6 @@ class Serve:
             )
         token = None if self.no_token else new_token() if self.token_file is None else token_of(self.token_file)
         return Access(token, (*self.names, self.host), any_address=not inside)
-
-
-def token_of(file: Path) -> str:
-    """The token in a file; spaces around it do not count.
-
-    Raises:
-        InvalidSpec: it cannot be read, or what is in it is none.
-    """
-    try:
-        text = file.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSpec(f"the token cannot be read from {file}: {error}") from error
-    if not _TOKEN.fullmatch(text):
-        raise InvalidSpec(
-            f"{file} must hold a token of 16 to 512 characters of A-Z a-z 0-9 . _ ~ + / = -, and nothing else"
-        )
-    return text
 
 
 def ui_command(bootstrap: str, command_config: Path | None, registry: str | None, serve: Serve, suffix: str) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import start_http_server
@@ -15,35 +13,13 @@ from prometheus_client.registry import Collector
 
 from kafkade import __version__
 from kafkade.clients.fence import FENCE, Fence
+from kafkade.handlers.address import Address
 
 log = logging.getLogger("kafkade")
-
-_ADDRESS = re.compile(r"(?P<host>[^\s:/\[\]]+|\[[^\s\[\]]+\]):(?P<port>[0-9]{1,5})")
 
 
 class MetricsRefused(Exception):
     """Metrics cannot be served at this address; the text says why."""
-
-
-class Address(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """An address from ``host:port``; an IPv6 host is in brackets.
-
-        Raises:
-            MetricsRefused: it is something else.
-        """
-        found = _ADDRESS.fullmatch(text)
-        if found is None or not 0 < int(found["port"]) < 65536:
-            raise MetricsRefused(
-                f"--metrics {text!r} is not a host and a port: for example 0.0.0.0:9090, 127.0.0.1:9090 or [::]:9090"
-            )
-        return cls(found["host"].strip("[]"), int(found["port"]))
 
 
 class LeaderMetric(Collector):
@@ -80,7 +56,10 @@ def serving(address: str | None, collectors: Iterable[Collector]) -> Iterator[No
     if address is None:
         yield
         return
-    where = Address.parse(address)
+    try:
+        where = Address.parse(address)
+    except ValueError as error:
+        raise MetricsRefused(f"--metrics {error}") from None
     try:
         server, thread = start_http_server(where.port, where.host, registry(collectors))
     except OSError as error:

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answ
 from kafkade.handlers.login import Sessions, login
 from kafkade.handlers.metrics import LeaderMetric, serving
 from kafkade.handlers.tracing import traced
+from kafkade.handlers.ui import Pages, serving_pages
 
 log = logging.getLogger("kafkade")
 
@@ -50,6 +52,8 @@ class Options:
     """Of several operators with the same Lease one acts. None: this one is on its own."""
     tracing: bool | None = None
     """Whether traces are sent. None: where OpenTelemetry's environment variables name an endpoint."""
+    pages: Pages | None = None
+    """Where web pages are served, and for whom."""
 
 
 def run(options: Options) -> None:
@@ -103,6 +107,7 @@ class _Operator:
         self._leading = None if options.lease is None else Leading(options.lease, self._log_in)
         self._sessions = Sessions(fenced(), self.liveness.trace())
         self._beating: asyncio.Task[None] | None = None
+        self._served = AsyncExitStack()
         kopf.on.startup(registry=self.registry)(self._startup)
         kopf.on.login(registry=self.registry)(self._session)
         kopf.on.cleanup(registry=self.registry)(self._cleanup)
@@ -120,6 +125,7 @@ class _Operator:
         configure(settings, self._options)
         self._beating = asyncio.create_task(self.liveness.beat(), name="liveness")
         try:
+            await self._serve()
             await self._log_in()
             if self._leading is not None:
                 await self._leading.begin()
@@ -134,6 +140,16 @@ class _Operator:
         self.engine.on_failure(self.stop.set)
         self.liveness.expect((kind.plural for kind in KINDS.values()), sorted(self._options.namespaces))
 
+    async def _serve(self) -> None:
+        pages = self._options.pages
+        try:
+            await self._served.enter_async_context(serving_pages(pages, self.engine))
+        except OSError as error:
+            assert pages is not None  # noqa: S101 -- else nothing is served
+            raise kopf.PermanentError(
+                f"web pages cannot be served at {pages.address.host}:{pages.address.port}: {error.strerror or error}"
+            ) from error
+
     async def _log_in(self) -> kopf.ConnectionInfo:
         assert self._settings is not None  # noqa: S101 -- Kopf starts with _startup
         own = () if self._leading is None else (self._leading.kube,)
@@ -143,6 +159,7 @@ class _Operator:
         return self._sessions.session(await self._log_in())
 
     async def _cleanup(self, **_: Any) -> None:
+        await self._served.aclose()
         await self.engine.stop()
         if self._leading is not None:
             await self._leading.end()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from kafkade.api.errors import InvalidSpec
+
 TOKEN = "token"  # noqa: S105 -- the name of the parameter
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 _COOKIE_AGE = 12 * 3600
 """Seconds that a browser keeps the token."""
 
@@ -35,6 +40,23 @@ _HEADERS = {
 def new_token() -> str:
     """A token that nobody guesses: 256 random bits."""
     return secrets.token_urlsafe(32)
+
+
+def token_of(file: Path) -> str:
+    """The token in a file; spaces around it do not count.
+
+    Raises:
+        InvalidSpec: it cannot be read, or what is in it is none.
+    """
+    try:
+        text = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSpec(f"the token cannot be read from {file}: {error}") from error
+    if not _TOKEN.fullmatch(text):
+        raise InvalidSpec(
+            f"{file} must hold a token of 16 to 512 characters of A-Z a-z 0-9 . _ ~ + / = -, and nothing else"
+        )
+    return text
 
 
 def is_loopback(host: str) -> bool:

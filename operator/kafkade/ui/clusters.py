@@ -21,8 +21,6 @@ class Declared:
     status: str | None
     reason: str
     message: str
-    topics: tuple[str, ...] = ()
-    """Names of topics that it is about, as far as its status tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Cluster:
     """A cluster to show. ``id``: its name in addresses; ``title``: its name for people.
 
     ``kafka`` is None while there is no connection; ``trouble`` says why, then. ``is_dead_letter``: whether a topic is one of
-    dead letters: only of these are records shown. ``declared`` is None without Kubernetes.
+    dead letters: only of these are records shown. ``declared`` gives its resources; None without Kubernetes.
     """
 
     id: str
@@ -39,7 +37,7 @@ class Cluster:
     registry: RegistryClient | None
     is_dead_letter: Callable[[str], bool]
     trouble: KafkadeError | None = None
-    declared: Sequence[Declared] | None = None
+    declared: Callable[[], Sequence[Declared]] | None = None
 
     @property
     def path(self) -> str:

@@ -21,6 +21,7 @@ _PAGES = (
     ("schemas", "Schemas"),
     ("groups", "Groups"),
     ("dead-letters", "Dead letters"),
+    ("resources", "Resources"),
 )
 _PART_OF = {"topic": "topics", "schema": "schemas", "group": "groups", "peek": "dead-letters"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,10 +24,11 @@ from kafkade.ui.access import TOKEN, Access, guarded
 from kafkade.ui.clusters import Clusters
 from kafkade.ui.layout import STATIC, Column, Place, asset, badge, content_of, notice, page, table
 from kafkade.ui.markup import Content, el, link
-from kafkade.ui.pages.asking import Page, Show
+from kafkade.ui.pages.asking import Missing, Page, Show
 from kafkade.ui.pages.dead_letters import dead_letters, peek
 from kafkade.ui.pages.groups import group, groups
 from kafkade.ui.pages.overview import overview
+from kafkade.ui.pages.resources import resources
 from kafkade.ui.pages.schemas import schema, schemas
 from kafkade.ui.pages.topics import topic, topics
 
@@ -51,6 +52,7 @@ _SHOWN: Mapping[str, tuple[str, Show]] = MappingProxyType(
         "group": ("group", group),
         "dead-letters": ("dead-letters", dead_letters),
         "peek": ("peek", peek),
+        "resources": ("resources", resources),
     }
 )
 """Pages of a cluster by their paths: their names, and what makes them."""
@@ -70,9 +72,16 @@ class Listening:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def application(clusters: Clusters, access: Access) -> web.Application:
-    """All pages over these clusters, for those that ``access`` lets in."""
-    pages = _Pages(clusters)
+def _never() -> bool:
+    return False
+
+
+def application(clusters: Clusters, access: Access, standby: Callable[[], bool] = _never) -> web.Application:
+    """All pages over these clusters, for those that ``access`` lets in.
+
+    ``standby``: whether another replica is the one that knows the clusters.
+    """
+    pages = _Pages(clusters, standby)
     made = web.Application(middlewares=[guarded(access, refused, STATIC)])
     made.router.add_get("/", pages.first)
     made.router.add_get(STATIC + "{name}", _static)
@@ -83,14 +92,16 @@ def application(clusters: Clusters, access: Access) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(clusters: Clusters, access: Access, host: str, port: int) -> AsyncIterator[Listening]:
+async def serving(
+    clusters: Clusters, access: Access, host: str, port: int, *, standby: Callable[[], bool] = _never
+) -> AsyncIterator[Listening]:
     """Serve the pages meanwhile; port 0: any that is free. No request is logged: addresses can have the token.
 
     Raises:
         OSError: nobody can listen there.
     """
     runner = web.AppRunner(
-        application(clusters, access), access_log=None, handler_cancellation=True, shutdown_timeout=2
+        application(clusters, access, standby), access_log=None, handler_cancellation=True, shutdown_timeout=2
     )
     await runner.setup()
     try:
@@ -122,12 +133,15 @@ def refused(request: web.Request, status: int, title: str, advice: str) -> web.R
 class _Pages:
     """The handlers."""
 
-    def __init__(self, clusters: Clusters) -> None:
+    def __init__(self, clusters: Clusters, standby: Callable[[], bool]) -> None:
         self._clusters = clusters
+        self._standby = standby
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def first(self, request: web.Request) -> web.StreamResponse:
         """The list of clusters; where there is one, that one."""
+        if self._standby():
+            return _stands_by()
         found = self._clusters()
         if len(found) == 1:
             (only,) = found.values()
@@ -147,6 +161,8 @@ class _Pages:
         """The handler of one page."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            if self._standby():
+                return _stands_by()
             found = self._clusters()
             cluster = found.get(request.match_info["cluster"])
             if cluster is None:
@@ -166,6 +182,16 @@ class _Pages:
             return _response(page(made.title, made.body, place, made.up), status)
 
         return handle
+
+
+def _stands_by() -> web.Response:
+    """The page of a replica that waits: a Service leads the next connection to another one, soon or later."""
+    told = "Another replica of the operator is the one at work, and this one waits. The page asks again by itself."
+    response = _response(page("This replica stands by", notice(told)), 503)
+    response.headers["Refresh"] = "2"
+    response.headers["Retry-After"] = "2"
+    response.force_close()
+    return response
 
 
 def _failed(error: KafkadeError) -> Page:
@@ -190,6 +216,8 @@ _TITLES = {
     "AuthenticationFailed": "The cluster refuses the credentials",
     "RegistryAuthenticationFailed": "The schema registry refuses the credentials",
     "AuthorizationFailed": "A right is missing",
+    "NotFound": "That is not there",
+    "UnknownTopic": "There is no such topic",
     "ClusterNotReady": "There is no connection yet",
 }
 
@@ -200,7 +228,7 @@ def _late() -> Page:
 
 
 def _status(error: KafkadeError) -> int:
-    if isinstance(error, UnknownTopic | RegistryNotFound | NotSupportedByCluster):
+    if isinstance(error, Missing | UnknownTopic | RegistryNotFound | NotSupportedByCluster):
         return 404
     if isinstance(error, AuthorizationFailed):
         return 403

@@ -44,6 +44,12 @@ OPERATOR: dict[str, Values] = {
             ],
         }
     },
+    "web pages": {
+        "operator": {
+            "ui": {"enabled": True, "tokenSecret": {"name": "pages", "key": "t"}, "hosts": ["kafkade.example.org"]},
+            "networkPolicy": {"enabled": True, "uiFrom": [_PROMETHEUS]},
+        }
+    },
     "placed": {
         "operator": {
             "nodeSelector": {"kubernetes.io/os": "linux"},
@@ -181,6 +187,7 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
 """Values, the path that is named, and what is said of it."""
 
 CONTRADICTIONS: dict[str, tuple[Values, str]] = {
+    "pages without a token": ({"operator": {"ui": {"enabled": True}}}, "operator.ui.tokenSecret.name"),
     "a monitor without metrics": (
         {"operator": {"metrics": {"enabled": False, "podMonitor": {"enabled": True}}}},
         "operator.metrics.podMonitor.enabled needs operator.metrics.enabled",

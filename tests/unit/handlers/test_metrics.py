@@ -8,7 +8,8 @@ from urllib.request import urlopen
 import pytest
 
 from kafkade.devstack.ports import accepts, free_port
-from kafkade.handlers.metrics import Address, MetricsRefused, serving
+from kafkade.handlers.address import Address
+from kafkade.handlers.metrics import MetricsRefused, serving
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,10 @@ def test_addresses(text: str, host: str, port: int) -> None:
      "[::1]", "http://0.0.0.0:9090/metrics", "0.0.0.0:9090/metrics", "a b:1", "localhost:٩"],
 )  # fmt: skip
 def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(MetricsRefused, match="is not a host and a port"):
+    with pytest.raises(ValueError, match="is not a host and a port"):
         Address.parse(text)
+    with pytest.raises(MetricsRefused, match="--metrics"), serving(text, ()):
+        pass
 
 
 def test_they_are_served_until_the_end() -> None:

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.cli.ui_command import Serve, token_of
-from kafkade.ui.access import Access, is_loopback, new_token
+from kafkade.cli.ui_command import Serve
+from kafkade.ui.access import Access, is_loopback, new_token, token_of
 from kafkade.ui.server import serving
 
 TOKEN = "right-" + "x" * 20
@@ -140,3 +140,13 @@ def test_a_file_with_a_token_is_read(tmp_path: Path) -> None:
     assert token_of(file) == TOKEN
     with pytest.raises(InvalidSpec, match="cannot be read"):
         token_of(tmp_path / "none")
+
+
+async def test_a_replica_that_waits_says_so_and_has_the_browser_ask_again() -> None:
+    async with (
+        serving(lambda: {}, Access(None), "127.0.0.1", 0, standby=lambda: True) as listening,
+        aiohttp.ClientSession() as client,
+        client.get(listening.url) as answer,
+    ):
+        assert (answer.status, answer.headers["Refresh"], answer.headers["Connection"]) == (503, "2", "close")
+        assert "stands by" in await answer.text()

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from kafkade.api.errors import ClusterNotReady, NotSupportedByCluster
+from kafkade.api.errors import ClusterNotReady, KafkadeError, NotSupportedByCluster
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.registry import RegistryClient
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.markup import Content
+
+
+class Missing(KafkadeError):
+    """What a page is to be about is not there, or may not be seen."""
+
+    reason = "NotFound"
+    retryable = False
+
 
 Query = Mapping[str, str]
 """The parameters of an address."""

@@ -15,7 +15,6 @@ from kafkade.api.errors import (
     KafkaRequestFailed,
     LedgerUnreadable,
     RegistryUnreachable,
-    UnknownTopic,
 )
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.kafka_config import Security
@@ -30,7 +29,7 @@ from kafkade.dlq.shown import Ranges, Shown, ago, moment, origin_text, rounds, s
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, notice, search, table, whole
 from kafkade.ui.markup import Content, Html, el, link
-from kafkade.ui.pages.asking import Page, Query, kafka_of
+from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 
 _AT_ONCE = 100
 """Topics on a page."""
@@ -148,14 +147,14 @@ async def peek(cluster: Cluster, query: Query) -> Page:
     """The newest records of one topic of dead letters, made readable.
 
     Raises:
-        UnknownTopic: it is none. Only dead letters are shown, whatever else the principal may read.
+        Missing: it is none. Only dead letters are shown, whatever else the principal may read.
     """
     kafka, topic = kafka_of(cluster), query.get("topic", "")
     if not cluster.is_dead_letter(topic):
-        raise UnknownTopic(f"{topic or 'that'} is no topic of dead letters, and of no other topic are records shown")
+        raise Missing(f"{topic or 'that'} is no topic of dead letters, and of no other topic are records shown")
     partitions = (await kafka.topics()).get(topic)
     if partitions is None:
-        raise UnknownTopic(f"topic {topic} does not exist, or may not be described")
+        raise Missing(f"topic {topic} does not exist, or may not be described")
     limit = whole(query.get("limit"), _RECORDS[1])
     limit = limit if limit in _RECORDS else _RECORDS[1]
     one = whole(query.get("partition"), -1)

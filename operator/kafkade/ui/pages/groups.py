@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafkade.api.errors import KafkadeError, KafkaRequestFailed
+from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, Member, TopicPartition
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.dlq.redrive.ledger import GROUP_PREFIX
@@ -16,7 +16,7 @@ from kafkade.groups.observe import lags
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, facts, notice, search, section, table
 from kafkade.ui.markup import Content, Html, duration, el, link, number
-from kafkade.ui.pages.asking import Page, Query, kafka_of
+from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 from kafkade.ui.paths import group_link, topic_path
 
 _AT_ONCE = 50
@@ -162,7 +162,7 @@ async def group(cluster: Cluster, query: Query) -> Page:
     kafka, name = kafka_of(cluster), query.get("group", "")
     listed = (await kafka.list_groups()).get(name)
     if listed is None:
-        raise KafkaRequestFailed(f"there is no group {name}, or it may not be described")
+        raise Missing(f"there is no group {name}, or it may not be described")
     described = (await kafka.describe_groups({name: listed.kind})).get(name)
     if isinstance(described, KafkadeError):
         raise described

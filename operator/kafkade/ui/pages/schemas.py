@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kafkade.api.errors import KafkadeError, RegistryNotFound
+from kafkade.api.errors import KafkadeError
 from kafkade.clients.registry import RegistryClient
 from kafkade.clients.registry_model import Registered
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, badge, facts, notice, search, section, table, whole
 from kafkade.ui.markup import Content, Html, el, link
-from kafkade.ui.pages.asking import Page, Query, registry_of
+from kafkade.ui.pages.asking import Missing, Page, Query, registry_of
 
 _AT_ONCE = 50
 """Subjects on a page: each takes three requests."""
@@ -91,7 +91,7 @@ async def schema(cluster: Cluster, query: Query) -> Page:
     registry, subject = registry_of(cluster), query.get("subject", "")
     versions = await registry.versions(subject) if subject else ()
     if not versions:
-        raise RegistryNotFound(f"the registry has no subject {subject}")
+        raise Missing(f"the registry has no subject {subject}")
     new = _chosen(query.get("to"), versions, versions[-1])
     before = [version for version in versions if version < new]
     old = _chosen(query.get("from"), versions, before[-1] if before else new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,14 @@ from kafkade.clients.model import ConfigEntry, ConfigSource, TopicDescription
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, facts, notice, search, section, table
 from kafkade.ui.markup import Content, Html, el, link
-from kafkade.ui.pages.asking import Page, Query, kafka_of
+from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 from kafkade.ui.pages.groups import Behind, far_behind, readers
 from kafkade.ui.paths import group_link, topic_path
 
 _AT_ONCE = 100
 """Topics on a page."""
 _PARTITIONS_AT_ONCE = 500
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 _SOURCES = {
     ConfigSource.TOPIC: "topic",
@@ -129,6 +131,8 @@ def _value(entry: ConfigEntry) -> str:
 async def topic(cluster: Cluster, query: Query) -> Page:
     """One topic: partitions with their offsets, settings and where they come from."""
     kafka, name = kafka_of(cluster), query["topic"]
+    if not _NAME.fullmatch(name):
+        raise Missing(f"{name} is no name that a topic can have")
     found = (await kafka.describe_topics([name]))[name]
     if isinstance(found, KafkadeError):
         raise found

@@ -1,0 +1,154 @@
+"""The operator's web pages: all KafkaClusters that it is connected to, with what their resources' conditions say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafkade.api.errors import ClusterNotReady, InvalidSpec
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY
+from kafkade.api.objects import Key, Resource
+from kafkade.clients.fence import FENCE
+from kafkade.clients.kafka import KafkaAdmin
+from kafkade.engine.engine import Engine
+from kafkade.handlers.address import Address
+from kafkade.ui.access import Access, is_loopback, token_of
+from kafkade.ui.clusters import Cluster, Declared
+from kafkade.ui.server import serving
+
+_TIMEOUT = 8.0
+"""Seconds that a request to a broker may take: somebody waits for the page."""
+
+
+class UiRefused(Exception):
+    """The pages cannot be served so; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where the pages are served, and for whom."""
+
+    address: Address
+    access: Access
+
+    @classmethod
+    def parse(cls, address: str, token_file: Path | None, names: tuple[str, ...] = ()) -> Pages:
+        """From ``host:port``, the file with the token, and names that browsers may call the server by.
+
+        Raises:
+            UiRefused: it is something else, or there is no token where others reach it.
+        """
+        try:
+            where = Address.parse(address)
+        except ValueError as error:
+            raise UiRefused(f"--ui {error}") from None
+        if token_file is None:
+            raise UiRefused("--ui needs --ui-token-file: the pages show records of dead-letter topics")
+        try:
+            token = token_of(token_file)
+        except InvalidSpec as error:
+            raise UiRefused(f"--ui-token-file: {error.message}") from error
+        return cls(where, Access(token, (*names, where.host), any_address=not is_loopback(where.host)))
+
+
+@asynccontextmanager
+async def serving_pages(pages: Pages | None, engine: Engine) -> AsyncIterator[None]:
+    """Serve the pages meanwhile; None: do not.
+
+    Raises:
+        OSError: nobody can listen there.
+    """
+    if pages is None:
+        yield
+        return
+    known = _Known(engine)
+    try:
+        async with serving(known.clusters, pages.access, *pages.address, standby=lambda: not FENCE.is_open):
+            yield
+    finally:
+        await known.close()
+
+
+class _Known:
+    """The KafkaClusters that the engine knows, with connections to Kafka of the pages' own: the operator waits for none."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._own: dict[Key, tuple[KafkaAdmin, KafkaAdmin]] = {}
+        """By cluster: the operator's, and the one that was made beside it."""
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def clusters(self) -> Mapping[str, Cluster]:
+        """By their ids in addresses, in order."""
+        found = sorted((r for r in self._engine.store if r.key.kind == CLUSTER), key=lambda r: r.key)
+        for gone in self._own.keys() - {resource.key for resource in found}:
+            self._drop(gone)
+        return {made.id: made for made in map(self._cluster, found)}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for key in list(self._own):
+            self._drop(key)
+        await asyncio.gather(*self._closing)
+
+    def _cluster(self, resource: Resource) -> Cluster:
+        key, store = resource.key, self._engine.store
+        policies = (store.get(name) for name in store.members(key, DLQ_POLICY))
+        letters = frozenset(topic for found in policies if found is not None for topic in _letters(found.status))
+        connection = self._engine.connections.get(key)
+        return Cluster(
+            f"{key.namespace}:{key.name}",
+            f"{key.namespace}/{key.name}",
+            None if connection is None else self._kafka(key, connection.kafka),
+            None if connection is None else connection.registry,
+            letters.__contains__,
+            None if connection is not None else _trouble(key, declared_of(resource)),
+            lambda: [
+                declared_of(found) for name in (key, *store.members(key)) if (found := store.get(name)) is not None
+            ],
+        )
+
+    def _kafka(self, key: Key, operators: KafkaAdmin) -> KafkaAdmin:
+        before = self._own.get(key)
+        if before is not None and before[0] is operators:
+            return before[1]
+        if before is not None:
+            self._drop(key)
+        made = KafkaAdmin(operators.security, timeout=_TIMEOUT)
+        self._own[key] = (operators, made)
+        return made
+
+    def _drop(self, key: Key) -> None:
+        closing = asyncio.create_task(self._own.pop(key)[1].close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+
+def _trouble(key: Key, declared: Declared) -> ClusterNotReady:
+    return ClusterNotReady(declared.message or f"{key.namespace}/{key.name} has not been looked at yet")
+
+
+def _letters(status: Mapping[str, Any]) -> Iterator[str]:
+    """The dead-letter topics that a KafkaDLQPolicy's status names."""
+    for part in ("topics", "shareGroups"):
+        for entry in status.get(part) or ():
+            if isinstance(entry, Mapping) and isinstance(entry.get("deadLetterTopic"), str):
+                yield entry["deadLetterTopic"]
+
+
+def declared_of(resource: Resource) -> Declared:
+    """What a resource's Ready condition says."""
+    conditions: list[Mapping[str, Any]] = resource.status.get("conditions") or []
+    found = next((c for c in conditions if c.get("type") == "Ready"), {})
+    return Declared(
+        resource.key.kind,
+        resource.key.namespace,
+        resource.key.name,
+        found.get("status"),
+        str(found.get("reason") or ""),
+        str(found.get("message") or ""),
+    )

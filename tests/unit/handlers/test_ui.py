@@ -1,0 +1,65 @@
+"""Where the operator's pages are served, for whom, and what they know of resources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkade.api.objects import Resource
+from kafkade.handlers.ui import Pages, UiRefused, declared_of
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port", "other_host_known"),
+    [("127.0.0.1:81", "127.0.0.1", 81, False), ("10.0.0.1:8081", "10.0.0.1", 8081, True), ("[::1]:1", "::1", 1, False)],
+)
+def test_an_address(file: Path, address: str, host: str, port: int, other_host_known: bool) -> None:
+    pages = Pages.parse(address, file, ("ui.example",))
+    assert pages.address == (host, port)
+    assert pages.access.knows_host("ui.example:1")
+    assert pages.access.knows_host("10.1.2.3") is other_host_known
+    assert TOKEN not in repr(pages)
+
+
+@pytest.mark.parametrize("address", ["8081", "0.0.0.0:0", "0.0.0.0:99999", ":81", "http://x:81", "x:81 "])
+def test_what_is_no_address_is_refused(file: Path, address: str) -> None:
+    with pytest.raises(UiRefused, match="not a host and a port"):
+        Pages.parse(address, file)
+
+
+def test_there_must_be_a_token(file: Path) -> None:
+    with pytest.raises(UiRefused, match="needs --ui-token-file"):
+        Pages.parse("127.0.0.1:81", None)
+    file.write_text("short")
+    with pytest.raises(UiRefused, match="--ui-token-file"):
+        Pages.parse("127.0.0.1:81", file)
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({}, (None, "", "")),
+        ({"conditions": []}, (None, "", "")),
+        ({"conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": "m"}]}, ("False", "R", "m")),
+    ],
+)
+def test_what_a_condition_says(status: dict[str, Any], shown: tuple[str | None, str, str]) -> None:
+    body = {
+        "metadata": {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "1"},
+        "spec": {},
+        "status": status,
+    }
+    found = declared_of(Resource.from_body("KafkaTopic", body))
+    assert (found.status, found.reason, found.message) == shown
+    assert (found.kind, found.namespace, found.name) == ("KafkaTopic", "n", "a")
