@@ -124,7 +124,9 @@ async def test_what_others_wrote_is_never_carried_out(tab: Tab, site: Site, page
     assert await tab.evaluate("document.querySelectorAll('script, img, [onerror], [style], iframe').length") == 0
     assert await tab.evaluate('document.querySelectorAll(\'a:not([href^="/"]):not([href="#content"])\').length') == 0
     if page.startswith(("schema?", "group", "peek")):
-        assert EVIL in await tab.evaluate("document.body.textContent")
+        # in a schema's JSON its quotes are escaped
+        shown = EVIL.partition('"')[0] if page.startswith("schema?") else EVIL
+        assert shown in await tab.evaluate("document.body.textContent")
 
 
 @pytest.mark.parametrize("page", PAGES)
