@@ -252,6 +252,13 @@ class KafkaAdmin:
         """
         return await self._python.offsets_at(times) if times else {}
 
+    async def stable_ends(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """How far consumers with isolation.level=read_committed can read: to the first transaction that is open.
+
+        A partition is missing where it has no leader. One request to each leader.
+        """
+        return await self._python.stable_ends(partitions) if partitions else {}
+
     async def batches(
         self, ranges: Mapping[tuple[str, int], LogRange], *, partition_bytes: int
     ) -> dict[tuple[str, int], list[Batch] | KafkadeError]:

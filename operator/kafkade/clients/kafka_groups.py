@@ -37,6 +37,7 @@ NOT_FOUND = 69
 _NO_LEADER = 5
 _UNKNOWN_PARTITION = 3
 _EARLIEST, _LATEST = -2, -1
+_READ_COMMITTED = 1
 _GROUP_COORDINATOR = 0
 
 
@@ -312,10 +313,12 @@ def offsets_at(client: Any, times: Mapping[TopicPartition, int]) -> dict[TopicPa
     return dict(client._manager.run(_offsets_at, client._manager, times))
 
 
-async def _offsets_at(manager: Any, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+async def _offsets_at(
+    manager: Any, times: Mapping[TopicPartition, int], isolation: int = 0
+) -> dict[TopicPartition, int]:
     leaders, _ = await leaders_of(manager, times)
     asked = [
-        manager.send(_list_offsets({key: times[key] for key in of_leader}), node_id=leader)
+        manager.send(_list_offsets({key: times[key] for key in of_leader}, isolation), node_id=leader)
         for leader, of_leader in leaders.items()
     ]
     found: dict[TopicPartition, int] = {}
@@ -327,10 +330,16 @@ async def _offsets_at(manager: Any, times: Mapping[TopicPartition, int]) -> dict
     return found
 
 
-def _list_offsets(times: Mapping[TopicPartition, int]) -> Any:
+def stable_ends(client: Any, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """ListOffsets with read_committed: where the first transaction that is open begins, else the log's end."""
+    times = dict.fromkeys(partitions, _LATEST)
+    return dict(client._manager.run(_offsets_at, client._manager, times, _READ_COMMITTED))
+
+
+def _list_offsets(times: Mapping[TopicPartition, int], isolation: int = 0) -> Any:
     topic = ListOffsetsRequest.ListOffsetsTopic
     return ListOffsetsRequest(
-        isolation_level=0,
+        isolation_level=isolation,
         topics=[
             topic(
                 name=name,
@@ -338,7 +347,7 @@ def _list_offsets(times: Mapping[TopicPartition, int]) -> Any:
             )
             for name, numbers in by_topic(times).items()
         ],
-        min_version=1,
+        min_version=2 if isolation else 1,
     )
 
 

@@ -200,6 +200,10 @@ class KafkaPython:
         """ListOffsets of each leader, by time."""
         return await self._run(_LOG, lambda client: kafka_groups.offsets_at(client, times))
 
+    async def stable_ends(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """ListOffsets of each leader, with read_committed."""
+        return await self._run(_LOG, lambda client: kafka_groups.stable_ends(client, partitions))
+
     async def batches(
         self, ranges: Mapping[tuple[str, int], LogRange], partition_bytes: int
     ) -> dict[tuple[str, int], list[kafka_batches.Batch] | KafkadeError]:

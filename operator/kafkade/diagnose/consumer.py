@@ -47,7 +47,8 @@ class ConsumerFacts:
     ``listing``: None where there is no such group. ``near``: groups that are called almost so. ``before`` and ``after``: its
     lag at two looks, ``window`` seconds apart. ``partitions``: by topic that is subscribed to or was committed for, how many
     it has. ``retention``: seconds that records of a topic are kept, where that is bounded. ``settings``: the group's own
-    timeouts, where brokers have them (KIP-848). ``letters``: dead-letter topics that are there.
+    timeouts, where brokers have them (KIP-848). ``stable``: where the first transaction that is open begins, of partitions where
+    records wait. ``letters``: dead-letter topics that are there.
     ``unread``: what could not be read, and why.
     """
 
@@ -65,6 +66,7 @@ class ConsumerFacts:
     letters_wanted: tuple[str, ...] = ()
     unread: Mapping[str, KafkadeError] = field(default_factory=dict)
     near: tuple[str, ...] = ()
+    stable: Mapping[TopicPartition, int] = field(default_factory=dict)
 
     @property
     def members(self) -> int | None:
@@ -268,7 +270,7 @@ def _assignment(facts: ConsumerFacts) -> Iterator[Finding]:
             Severity.OK,
             facts.subject,
             f"{many(len(every), 'partition has', 'partitions have')} a consumer each",
-            (f"{len(counts)} members with {least} to {most} partitions",),
+            (f"{many(len(counts), 'member')} with {most if least == most else f'{least} to {most}'} of them",),
             figures={"partitions": len(every), "members": len(counts)},
         )
 
@@ -396,6 +398,10 @@ def _stuck(facts: ConsumerFacts) -> Iterator[Finding]:
             moved += 1
         elif then.records and now.seconds != 0.0 and (now.seconds is None or now.seconds > facts.window):
             still.append(now)
+    held = [p for p in still if p.log and (p.committed or 0) >= facts.stable.get((p.topic, p.partition), p.log.end)]
+    if held:
+        yield _held(facts, held)
+    still = [p for p in still if p not in held]
     if not still:
         return
     evidence = [
@@ -414,6 +420,27 @@ def _stuck(facts: ConsumerFacts) -> Iterator[Finding]:
         f"look at the record: its offset is {still[0].committed} of {still[0].topic}/{still[0].partition}; send what cannot be"
         " processed to a dead-letter topic (a KafkaDLQPolicy makes one); take a thread dump of a consumer that hangs",
         {"partitions": len(still), "moving": moved},
+    )
+
+
+def _held(facts: ConsumerFacts, held: list[PartitionLag]) -> Finding:
+    """Consumers with read_committed, which Streams and exactly-once applications are, read up to an open transaction."""
+    first = held[0]
+    return Finding(
+        "open-transaction",
+        Severity.PROBLEM,
+        facts.subject,
+        f"a transaction that is open holds up {many(len(held), 'partition')}: what is behind it cannot be read yet",
+        tuple(
+            f"{p.topic}/{p.partition}: committed {p.committed}, open from {facts.stable[p.topic, p.partition]} on,"
+            f" {many(p.records or 0, 'record waits', 'records wait')}"
+            for p in held[:5]
+        ),
+        "a transactional producer has begun a transaction and does not end it: it works for long, hangs, or crashed and"
+        " transaction.timeout.ms is not over",
+        f"kafka-transactions.sh describe-producers --topic {first.topic} --partition {first.partition} shows whose it is;"
+        " restart that producer; kafka-transactions.sh find-hanging and abort end one that nobody owns",
+        {"partitions": len(held)},
     )
 
 

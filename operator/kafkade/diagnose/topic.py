@@ -28,7 +28,7 @@ _NEARLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOf:
-    """A group that has offsets of the topic, or a member with partitions of it."""
+    """A group that has committed offsets of the topic."""
 
     group: str
     kind: str

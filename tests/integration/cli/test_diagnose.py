@@ -163,6 +163,24 @@ def test_a_partition_that_stands_still(kafka: Kafka, view: KafkaView, name: str)
     assert 0 < checks["lag"]["figures"]["records"] <= sum(row.lag or 0 for row in tool.values())
 
 
+def test_a_transaction_that_is_not_ended(kafka: Kafka, view: KafkaView, name: str) -> None:
+    """The consumer has read all that it may; what it waits for is behind a transaction."""
+    view.create(name, 1)
+    produce(kafka, name, 3, age=60)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": name})
+    with consuming(kafka, name, name):
+        until(lambda: describe(kafka.bootstrap, name)[name, 0].lag == 0, "all is read")
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        producer.produce(name, b"x", partition=0, timestamp=int((time.time() - 60) * 1000))
+        assert producer.flush(20) == 0
+        checks = found(run("consumer", name, "-b", kafka.bootstrap, "--sample", "5.1", "-o", "json"))
+        producer.abort_transaction(20)
+    assert checks["open-transaction"]["severity"] == "problem"
+    assert f"{name}/0: committed 3, open from 3 on, 1 record waits" in checks["open-transaction"]["evidence"]
+    assert "stuck-partitions" not in checks
+
+
 def test_a_group_without_members_that_is_behind(kafka: Kafka, view: KafkaView, name: str) -> None:
     """Its lag is what Kafka's own tool says; half of what comes are dead letters."""
     view.create(name, 2)

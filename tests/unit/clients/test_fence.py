@@ -167,7 +167,7 @@ KAFKA: dict[str, Callable[[KafkaAdmin], Awaitable[Any]]] = {
 KAFKA_READS = {
     "security", "close", "describe_cluster", "features", "describe_topics", "topics", "offsets", "committed",
     "list_groups", "describe_groups", "group_offsets", "log_ranges", "next_records", "offsets_at",
-    "batches", "arrivals", "log_dirs", "versions",
+    "stable_ends", "batches", "arrivals", "log_dirs", "versions",
     "topic_configs", "group_configs", "broker_configs", "default_broker_configs", "reassignments", "moving", "replication",
 }  # fmt: skip
 

@@ -146,6 +146,17 @@ def test_all_is_well() -> None:
             id="one partition stands still",
         ),
         pytest.param(
+            {
+                "before": at((100, 150, 99.0), (100, 100, 0.0)),
+                "after": at((100, 200, 109.0), (100, 100, 0.0)),
+                "stable": {("orders", 0): 100},
+            },
+            "open-transaction",
+            PROBLEM,
+            "holds up 1 partition",
+            id="a transaction is open",
+        ),
+        pytest.param(
             {"before": BEHIND, "after": at((100, 9000, 300.0), (900, 900, 0.0), (900, 900, 0.0))},
             "lag-skew",
             WARNING,
