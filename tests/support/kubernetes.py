@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import yaml
 
+from kafkade.api.kinds import KINDS
 from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import kubectl_environment
 from support.api import Api, Resource
+from support.waiting import until
 
 
 def manifest(kind: str, name: str, spec: Mapping[str, Any], namespace: str = "shop", **meta: Any) -> dict[str, Any]:
@@ -81,7 +83,7 @@ class Kubectl:
         """An object, or None."""
         return self._read(kind, name, namespace)
 
-    def list(self, kind: str, namespace: str | None = None) -> Iterable[dict[str, Any]]:
+    def list(self, kind: str, namespace: str | None = None) -> Sequence[dict[str, Any]]:
         """All objects of a kind in a namespace."""
         found = self._read(kind, None, namespace)
         assert found is not None, f"{kind} cannot be listed"
@@ -119,6 +121,19 @@ class Kubectl:
         query = f"?labelSelector={quote(selector)}" if selector else ""
         for plural in ("kafkadlqredrives", "kafkadlqpolicies", "kafkatopics", "kafkaschemas", "kafkaclusters"):
             self.run("delete", "--raw", f"/apis/kafkade.io/v1alpha1/namespaces/{namespace}/{plural}{query}")
+
+    def end(self) -> None:
+        """Be rid of the namespace once nothing of kafkade is left in it; what else there is goes in the background.
+
+        The API server's own way takes longer: where there are finalizers, it looks again only after many seconds.
+        """
+        self.clear(self.namespace)
+        until(lambda: self.kept() == [], lambda: f"all is gone, but {self.kept()}", timeout=90)
+        self.run("delete", "namespace", self.namespace, "--wait=false")
+
+    def kept(self) -> list[str]:
+        """Resources of kafkade that are there, as kind/name."""
+        return [f"{kind}/{found['metadata']['name']}" for kind in KINDS for found in self.list(kind)]
 
     def events(self, name: str, namespace: str | None = None) -> list[dict[str, Any]]:
         """Events about an object."""

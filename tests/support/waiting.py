@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def until(test: Callable[[], object], what: str, timeout: float = 30, pause: float = 0.1) -> None:
-    """Poll until a test holds; ``timeout`` and ``pause`` in seconds."""
+def until(test: Callable[[], object], what: str | Callable[[], str], timeout: float = 30, pause: float = 0.1) -> None:
+    """Poll until a test holds; ``what`` is told if it never does, ``timeout`` and ``pause`` are seconds."""
     deadline = time.monotonic() + timeout
     while not test():
-        assert time.monotonic() < deadline, f"not so within {timeout} s: {what}"
+        assert time.monotonic() < deadline, f"not so within {timeout} s: {what if isinstance(what, str) else what()}"
         time.sleep(pause)

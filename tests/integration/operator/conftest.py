@@ -86,7 +86,7 @@ def world(base: Base, request: pytest.FixtureRequest) -> Iterator[World]:
         kubectl.wait_ready("KafkaCluster", "main")
         view = KafkaView(kafka.bootstrap)
         yield World(base.control_plane, kubectl, kafka, view, base.registry, base.operator, base.metrics, factor)
-        kubectl.run("delete", "namespace", namespace, "--timeout=90s")
+        kubectl.end()
 
 
 @pytest.fixture(scope="session")

@@ -375,6 +375,6 @@ def test_another_namespace_has_what_its_prefixes_allow(world: World, topic: Make
     told = team.wait_reason("KafkaDLQPolicy", "greedy", "NotAllowed")
     assert "only topics that start with team-" in condition(told)["message"]
     assert not world.view.exists("others-events.dlq")
-    team.run("delete", "namespace", namespace, "--timeout=60s")
+    team.end()
     world.kubectl.delete("KafkaCluster", "open")
     world.view.delete("team-events", "others-events", "team-events.dlq")

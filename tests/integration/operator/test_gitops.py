@@ -44,10 +44,7 @@ def scenes(world: World) -> Iterator[Scenes]:
         for found in made.kubectl.list(kind):
             if found["spec"].get("paused"):
                 made.patch(kind, found["metadata"]["name"], {"spec": {"paused": False}})
-    made.kubectl.clear(NAMESPACE)
-    gone = made.kubectl.run("delete", "namespace", NAMESPACE, "--timeout=110s", check=False)
-    left = [found for kind in KINDS for found in made.kubectl.list(kind)]
-    assert gone.returncode == 0, f"{gone.stderr}{json.dumps(left, indent=1)}\n{world.operator.tail(200)}"
+    made.kubectl.end()
     made.world.view.delete(*(t for t in made.world.view.topics() if t.startswith("gitops-")))
 
 

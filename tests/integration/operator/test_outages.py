@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from kafkade.api.kinds import KINDS
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN
 from kafkade.devstack.registry import Registry
@@ -125,12 +124,7 @@ def close_shop(ground: Ground, shop: Shop) -> None:
 def empty(shop: Shop) -> None:
     """Delete everything in it."""
     shop.kubectl.clear(shop.namespace)
-    until(lambda: vacant(shop), "all are gone")
-
-
-def vacant(shop: Shop) -> bool:
-    """Whether no resource of kafkade is left in it."""
-    return not any(list(shop.kubectl.list(kind)) for kind in KINDS)
+    until(lambda: shop.kubectl.kept() == [], "all are gone")
 
 
 def reasons(shop: Shop, kind: str, name: str) -> list[str]:
@@ -199,7 +193,7 @@ def test_what_cannot_be_cleaned_up_is_let_go_with_its_cluster(ground: Ground) ->
             until(lambda each=each: not shop.kubectl.get(*each.split("/")), f"{each} is let go")
         for name in shop.names[:2]:
             assert "ClusterGone" in reasons(shop, "KafkaTopic", name), "never silently"
-        until(lambda: vacant(other), "all of it is let go")
+        until(lambda: other.kubectl.kept() == [], "all of it is let go")
     finally:
         ground.kafka.start_broker(1)
     left = set(shop.names) | set(other.names)

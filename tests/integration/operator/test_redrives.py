@@ -7,12 +7,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from integration.operator.conftest import World
+from kafkade.devstack.parallel import gather
 from kafkade.dlq.letter import OWN_TOPIC, REDRIVE_COUNT
 from support.audit import writes
 from support.kubernetes import Kubectl, condition, current, manifest
@@ -357,7 +359,7 @@ def test_a_namespace_has_what_its_prefixes_allow(world: World) -> None:
     redrives.apply(letters, name)
     redrives.phase(name, "Completed")
     assert_each_once(letters.back(), [*sent, *more])
-    team.run("delete", "namespace", namespace, "--timeout=60s")
+    team.end()
     world.kubectl.delete("KafkaCluster", namespace)
 
 
@@ -551,8 +553,7 @@ def test_brokers_go_and_come_back(world: World, redrives: Redrives) -> None:
         world.kafka.kill_broker(broker)
     time.sleep(10)
     assert redrives.get(name)["status"]["phase"] == "Running"
-    for broker in away:
-        world.kafka.start_broker(broker)
+    gather(*(partial(world.kafka.start_broker, broker) for broker in away))
     redrives.apply(letters, name)
     assert redrives.phase(name, "Completed", timeout=150)["counts"] == counts(read=400, moved=400)
     assert_each_once(letters.back(), sent)

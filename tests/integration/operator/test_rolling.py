@@ -132,7 +132,7 @@ def brokers(base: Base) -> Iterator[Brokers]:
             yield made
             kubelet.in_haste = True
             kubectl.run("delete", "kafkacluster", "main", "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s")
-            kubectl.run("delete", "namespace", NAMESPACE, "--timeout=60s")
+            kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
         finally:
             kubelet.stop()
         assert kubelet.failure is None, kubelet.failure

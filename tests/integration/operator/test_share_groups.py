@@ -74,7 +74,7 @@ def running(base: Base, version: str) -> Iterator[Place]:
         kubectl.apply(manifest("KafkaCluster", "main", spec, namespace))
         kubectl.wait_ready("KafkaCluster", "main")
         yield Place(kubectl, kafka, KafkaView(kafka.bootstrap))
-        kubectl.run("delete", "namespace", namespace, "--timeout=90s")
+        kubectl.end()
 
 
 @pytest.fixture(scope="module")

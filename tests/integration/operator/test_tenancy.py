@@ -44,7 +44,7 @@ def teams(world: World) -> Iterator[Kubectl]:
     kubectl.wait_ready("KafkaCluster", "shared", "infra")
     yield kubectl
     for name in ("team-a", "team-gold", "team-c", "infra"):
-        kubectl.run("delete", "namespace", name, "--timeout=60s")
+        kubectl.at(name).end()
 
 
 CASES = [
