@@ -21,8 +21,8 @@ PARTITIONS = 3
 
 def fill(kafka: Kafka, topics: Sequence[str], group: str) -> None:
     """Topics with a record in each partition, of which the group has read all but that of partition 2."""
-    made = KafkaView(kafka.bootstrap).admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics])
-    for future in made.values():
+    view = KafkaView(kafka.bootstrap)
+    for future in view.admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics]).values():
         future.result(60)
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
     everywhere = [(topic, number) for topic in topics for number in range(PARTITIONS)]
