@@ -94,7 +94,7 @@ def _findings(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
     yield from _lag(facts, limits)
     yield from _stuck(facts)
     yield from _skew(facts, limits)
-    yield from _rate(facts)
+    yield from _rate(facts, limits)
     yield from _retention(facts)
     yield from _errors(facts, limits)
     for what, error in facts.unread.items():
@@ -464,8 +464,8 @@ def _skew(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
         )
 
 
-def _rate(facts: ConsumerFacts) -> Iterator[Finding]:
-    """What was committed and what came between the two looks."""
+def _rate(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
+    """What was committed and what came between the two looks. A short look, or a short wait, proves little."""
     moves = list(_moves(facts))
     if not moves or facts.window <= 0:
         return
@@ -492,11 +492,14 @@ def _rate(facts: ConsumerFacts) -> Iterator[Finding]:
             f"a window under {span(_SHORT)} shows little: consumers commit every five seconds by themselves"
         )
     if waits and done <= came and facts.members != 0 and (facts.after.seconds or 0.0) > facts.window:
+        sure = facts.window >= _SHORT and (facts.after.seconds or 0.0) > limits.lag_seconds
         yield Finding(
             "processing-rate",
-            Severity.PROBLEM,
+            Severity.PROBLEM if sure else Severity.WARNING,
             facts.subject,
-            "records come as fast as they are processed or faster, so the lag stays",
+            f"nothing was processed within {span(facts.window)}, though records wait"
+            if done == 0
+            else "records come as fast as they are processed or faster, so the lag stays",
             tuple(evidence),
             "processing is too slow for what comes: calls to others (databases, HTTP) for each record, too few consumers, or"
             " one that stands still",

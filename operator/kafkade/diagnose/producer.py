@@ -397,6 +397,8 @@ def _latency(facts: ProducerFacts, limits: Limits) -> Iterator[Finding]:
             "timestamps are the brokers' (LogAppendTime), and tell nothing of the producer"
             if append and facts.data
             else f"no record came within {span(facts.window)}"
+            if facts.window
+            else "nobody watched for records that come"
         )
         yield Finding(
             "latency",

@@ -210,6 +210,25 @@ def test_records_that_were_deleted_before_they_were_read(kafka: Kafka, view: Kaf
     assert checks["retention"]["figures"]["retentionSeconds"] == 60
 
 
+@pytest.mark.parametrize("version", ["3.5.2", "3.9.1"])
+def test_older_brokers(name: str, version: str) -> None:
+    """Which know no other groups than classic ones."""
+    with Kafka(version) as kafka:
+        KafkaView(kafka.bootstrap).create(name, 2)
+        produce(kafka, name, 50, age=100, partitions=2)
+        commit(kafka, name, {(name, 0): 5, (name, 1): 25})
+        group = found(run("consumer", name, "-b", kafka.bootstrap, "--sample", "0", "-o", "json"))
+        assert group["kind"]["figures"]["kind"] == "classic"
+        assert group["lag"]["figures"]["records"] == 20
+        assert group["lag"]["figures"]["seconds"] == pytest.approx(100, abs=20)
+        writes = found(run("producer", name, "-b", kafka.bootstrap, "--sample", "0", "-o", "json"))
+        assert writes["batch-size"]["figures"]["records"] == 50
+        assert found(run("topic", name, "-b", kafka.bootstrap, "-o", "json"))["consumers"]["severity"] == "problem"
+        cluster = found(run("cluster", "-b", kafka.bootstrap, "-o", "json"))
+        assert version.rpartition(".")[0] in cluster["versions"]["says"]
+        assert cluster["disk"]["figures"]["total"] > 0
+
+
 def test_a_share_group(name: str) -> None:
     """It is named as such, with its member; that it has no offsets is no problem."""
     one = {

@@ -164,11 +164,28 @@ def test_all_is_well() -> None:
             id="all of it at one partition",
         ),
         pytest.param(
-            {"before": LESS, "after": at((300, 1900, 250.0))},
+            {"before": LESS, "after": at((400, 1900, 250.0))},
             "processing-rate",
             PROBLEM,
             "as fast as they are processed",
             id="too slow",
+        ),
+        pytest.param(
+            {"before": LESS, "after": LESS},
+            "processing-rate",
+            PROBLEM,
+            "nothing was processed within 10 s",
+            id="nothing",
+        ),
+        pytest.param(
+            {"before": LESS, "after": LESS, "window": 1.0}, "processing-rate", WARNING, "within 1 s", id="a short look"
+        ),
+        pytest.param(
+            {"before": at((90, 100, 5.0)), "after": at((90, 100, 12.0))},
+            "processing-rate",
+            WARNING,
+            "nothing was processed",
+            id="a short wait",
         ),
         pytest.param(
             {"before": BEHIND, "after": LESS}, "processing-rate", OK, "80/s are processed, 0.0/s arrive", id="fast"
