@@ -13,7 +13,7 @@ import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -53,7 +53,7 @@ PICTURES = {
     "topic": Picture("topics/orders", height=760),
     "schema": Picture("schema?subject=orders-value", height=800),
     "groups": Picture("groups", height=420),
-    "group": Picture("group?group=shipping", height=640),
+    "group": Picture("group?group=billing", height=640),
     "dead-letters": Picture("dead-letters", height=460),
     "peek": Picture("peek?topic=orders.dlq&limit=10", height=860, open="details"),
     "peek-dark": Picture("peek?topic=payments.dlq", height=700, dark=True),
@@ -124,8 +124,8 @@ def fill(bootstrap: str, order_schema: int) -> None:
     for letter in letters(now, order_schema):
         producer.produce(*letter[:3], headers=letter[3], timestamp=letter[4])
     producer.flush(30)
-    read("billing", bootstrap, dict.fromkeys(range(6), 460))
-    read("shipping", bootstrap, {0: 300, 1: 120, 2: 500})
+    read("billing", bootstrap, {number: 120 + 40 * number for number in range(6)})
+    read("shipping", bootstrap, {0: 300, 1: 120, 2: 310, 3: 750})
 
 
 def letters(now: int, order_schema: int) -> Iterator[tuple[str, bytes, bytes, list[tuple[str, bytes]], int]]:
@@ -184,6 +184,23 @@ def read(group: str, bootstrap: str, offsets: dict[int, int]) -> None:
     consumer.close()
 
 
+@contextmanager
+def member(group: str, bootstrap: str) -> Iterator[None]:
+    """A consumer of orders that is in the group and reads nothing more."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": group, "client.id": f"{group}-0", "enable.auto.commit": False}
+    )
+    consumer.subscribe(["orders"])
+    try:
+        deadline = time.monotonic() + 30
+        while not consumer.assignment() and time.monotonic() < deadline:
+            consumer.poll(0.2)
+        consumer.pause(consumer.assignment())
+        yield
+    finally:
+        consumer.close()
+
+
 @asynccontextmanager
 async def shop() -> AsyncIterator[str]:
     """The address of the shop's pages."""
@@ -193,8 +210,9 @@ async def shop() -> AsyncIterator[str]:
             fill(kafka.bootstrap, await register(registry))
             cluster = Cluster("kafka", "shop", admin, registry, lambda topic: topic.endswith(".dlq"))
             clusters = MappingProxyType({cluster.id: cluster})
-            async with serving(lambda: clusters, Access(None), "127.0.0.1", 0) as listening:
-                yield f"{listening.url}{cluster.path}"
+            with member("billing", kafka.bootstrap):
+                async with serving(lambda: clusters, Access(None), "127.0.0.1", 0) as listening:
+                    yield f"{listening.url}{cluster.path}"
         finally:
             await admin.close()
             await registry.close()

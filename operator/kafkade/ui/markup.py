@@ -81,6 +81,11 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}" if abs(value) >= 10_000 else str(value)
 
 
+def counted(count: int, what: str) -> str:
+    """How many there are of what: 1 partition, 2 partitions."""
+    return f"{number(count)} {what}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A time for people: 0.4 s, 12 s, 3 min, 2 h, 4 d."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkade.ui.markup import Html, address, el, html, link, number, visible
+from kafkade.ui.markup import Html, address, counted, duration, el, html, link, number, visible
 
 
 class Seen(HTMLParser):
@@ -80,3 +80,15 @@ def test_what_cannot_be_seen_is_shown_by_its_escape(text: str, shown: str) -> No
 @pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0, "0"), (9999, "9999"), (1234567, "1,234,567")])
 def test_numbers_are_for_people(value: int | None, shown: str) -> None:
     assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (0.44, "0.4 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")],
+)
+def test_times_are_for_people(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_counts() -> None:
+    assert [counted(n, "partition") for n in (0, 1, 12_000)] == ["0 partitions", "1 partition", "12,000 partitions"]

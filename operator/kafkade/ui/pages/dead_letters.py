@@ -11,11 +11,13 @@ from typing import Any
 
 from kafkade.api.errors import (
     AuthorizationFailed,
+    ClusterUnreachable,
     KafkadeError,
     KafkaRequestFailed,
     LedgerUnreadable,
     RegistryUnreachable,
 )
+from kafkade.clients.group_model import LogRange
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover_model import Record
@@ -28,7 +30,7 @@ from kafkade.dlq.redrive.ledger import Ledger, group_of
 from kafkade.dlq.shown import Ranges, Shown, ago, moment, origin_text, rounds, shown
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, notice, search, table, whole
-from kafkade.ui.markup import Content, Html, el, link
+from kafkade.ui.markup import Content, Html, counted, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 
 _AT_ONCE = 100
@@ -119,8 +121,8 @@ def _cells(cluster: Cluster, row: _Row, now: int) -> tuple[Content, ...]:
 
 
 async def _depths(kafka: KafkaAdmin, topics: Mapping[str, int]) -> tuple[list[_Row], str | None]:
-    """What waits in topics; and why what was put back is not known, if it is not."""
-    ends = await kafka.offsets({name: range(partitions) for name, partitions in topics.items()})
+    """What waits in topics; and what of that is not known, and why."""
+    ends, unknown = await _offsets(kafka, topics)
     offsets: dict[str, dict[tuple[str, int], PartitionOffsets]] = {name: {} for name in topics}
     for key, found in ends.items():
         offsets[key[0]][key] = found
@@ -131,7 +133,29 @@ async def _depths(kafka: KafkaAdmin, topics: Mapping[str, int]) -> tuple[list[_R
             rows.append(_Row(name, partitions, depth(name, offsets[name], groups.get(group_of(name), {}))))
         except LedgerUnreadable as error:
             rows.append(_Row(name, partitions, error))
-    return rows, trouble
+    return rows, ". ".join(filter(None, (unknown, trouble))) or None
+
+
+async def _offsets(
+    kafka: KafkaAdmin, topics: Mapping[str, int]
+) -> tuple[Mapping[tuple[str, int], PartitionOffsets], str | None]:
+    """Where partitions begin and end, with the times of first records unless a partition has no leader to ask."""
+    try:
+        return await kafka.offsets({name: range(partitions) for name, partitions in topics.items()}), None
+    except (ClusterUnreachable, KafkaRequestFailed):
+        # as it is answered where one partition has no leader; whoever is really away does not answer this either
+        ranges = await kafka.log_ranges([(name, n) for name, partitions in topics.items() for n in range(partitions)])
+        found, unknown = _known(ranges)
+        return {key: PartitionOffsets(log.start, log.end) for key, log in found.items()}, unknown
+
+
+def _known(
+    ranges: Mapping[tuple[str, int], LogRange | KafkadeError],
+) -> tuple[dict[tuple[str, int], LogRange], str | None]:
+    """The partitions whose offsets are known, and what is to be said of the others."""
+    errors = [answer for answer in ranges.values() if isinstance(answer, KafkadeError)]
+    known = {key: answer for key, answer in ranges.items() if isinstance(answer, LogRange)}
+    return known, f"Left out, {counted(len(errors), 'partition')}: {errors[0].message}" if errors else None
 
 
 async def _committed(
@@ -159,16 +183,17 @@ async def peek(cluster: Cluster, query: Query) -> Page:
     limit = limit if limit in _RECORDS else _RECORDS[1]
     one = whole(query.get("partition"), -1)
     chosen = [one] if 0 <= one < partitions else range(partitions)
-    offsets = await kafka.offsets({topic: chosen})
+    logs, unknown = _known(await kafka.log_ranges([(topic, number) for number in chosen]))
     groups, trouble = await _committed(kafka, [group_of(topic)])
     ledgers = {key[1]: found for key, found in groups.get(group_of(topic), {}).items() if key[0] == topic}
-    ranges = {number: (found.start, found.end) for (_, number), found in offsets.items()}
+    ranges = {number: (log.start, log.end) for (_, number), log in logs.items()}
     schemas = None if cluster.registry is None else _asking(cluster.registry.schemas, asyncio.get_running_loop())
     seen = await asyncio.to_thread(_newest, kafka.security, topic, ranges, limit, schemas, _ledgers(ledgers))
     return Page(
         topic,
         (
             _choice(cluster, topic, partitions, one, limit),
+            notice(unknown) if unknown else None,
             notice(trouble) if trouble else None,
             notice(f"Keys and values are not decoded: {seen.trouble}") if seen.trouble else None,
             notice(f"These are fewer: {_MOST_BYTES >> 20} MiB of records were read.") if seen.cut else None,
@@ -323,7 +348,7 @@ def _headers(record: Record) -> Html | None:
     rows = ((el("code", name), el("pre", _header(value))) for name, value in record.headers)
     return el(
         "details",
-        el("summary", f"{len(record.headers)} header{'s' if len(record.headers) > 1 else ''}"),
+        el("summary", counted(len(record.headers), "header")),
         table(f"Headers of {record.partition}/{record.offset}", (Column("Header"), Column("Value")), rows),
     )
 

@@ -15,7 +15,7 @@ from kafkade.groups.lag import GroupLag, PartitionLag, records
 from kafkade.groups.observe import lags
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, facts, notice, search, section, table
-from kafkade.ui.markup import Content, Html, duration, el, link, number
+from kafkade.ui.markup import Content, Html, counted, duration, el, link, number
 from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 from kafkade.ui.paths import group_link, topic_path
 
@@ -34,7 +34,7 @@ _MOODS = {"stable": "good", "empty": "neutral", "dead": "bad"}
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """How far a group is behind, in records; None where that is not known. ``trouble``: why."""
+    """How far a group is behind, in records; None where that is not known. ``trouble``: what is not known, and why."""
 
     topics: frozenset[str] = frozenset()
     records: int | None = None
@@ -60,8 +60,10 @@ async def behind(kafka: KafkaAdmin, groups: Collection[str], topic: str | None =
                 result[group] = Behind(trouble=answer.message)
             continue
         found = committed[group]
+        unknown = sum(not isinstance(ranges.get(key), LogRange) for key in found)
         if found or topic is None:
-            result[group] = Behind(frozenset(key[0] for key in found), _sum(found, ranges))
+            told = f"without {counted(unknown, 'partition')} whose leader does not answer" if unknown else None
+            result[group] = Behind(frozenset(key[0] for key in found), _sum(found, ranges), told)
     return result
 
 
@@ -139,7 +141,7 @@ def _cells(cluster: Cluster, row: _Row, found: Group | KafkadeError | None) -> t
         state(row.listed.state),
         number(None if members is None else len(members)),
         far_behind(row.behind.records),
-        row.behind.trouble or _some(sorted(row.behind.topics)),
+        (_some(sorted(row.behind.topics)), row.behind.trouble and el("div", row.behind.trouble, class_="quiet")),
     )
 
 
@@ -172,11 +174,13 @@ async def group(cluster: Cluster, query: Query) -> Page:
         seen = await lags(kafka, [name], also={name: {key for member in members for key in member.assigned}})
         far = seen.groups.get(name, far)
         trouble = seen.errors[name].message if name in seen.errors else None
+        if seen.logs:
+            trouble = f"{counted(len(seen.logs), 'partition')}, {next(iter(seen.logs.values())).message}"
     lost = sum(partition.lost for partition in far.partitions)
     return Page(
         name,
         (
-            notice(f"Offsets cannot be read: {trouble}") if trouble else None,
+            notice(f"Offsets are not known: {trouble}") if trouble else None,
             notice(f"{number(lost)} records were deleted before this group had read them.", "bad") if lost else None,
             facts(
                 ("State", state(listed.state)),
@@ -204,7 +208,7 @@ def _partitions(
         Column("Committed", numbers=True),
         Column("End", numbers=True),
         Column("Behind", numbers=True),
-        Column("Waits since", numbers=True),
+        Column("Waits for", numbers=True),
         Column("Read by"),
     )
     rows = (_partition(cluster, p, owner.get((p.topic, p.partition))) for p in far.partitions[part.first : part.end])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, facts, notice, section, table, tiles
-from kafkade.ui.markup import Content, Html, el, link
+from kafkade.ui.markup import Content, Html, counted, el, link
 from kafkade.ui.pages.asking import Page, Query, kafka_of
 
 
@@ -49,15 +49,13 @@ async def overview(cluster: Cluster, _: Query) -> Page:
 
 def _state(cluster: Cluster, offline: int, behind: int) -> Html:
     if offline:
-        return notice(_count(offline, "have no leader: nobody can write to or read from them"), "bad")
+        return notice(
+            f"{counted(offline, 'partition')} without a leader: nobody can write there or read from there", "bad"
+        )
     if behind:
         told: Content = (
-            _count(behind, "have a replica that is not in sync: a broker is away or slow. "),
+            f"{counted(behind, 'partition')} with a replica that is not in sync: a broker is away or slow. ",
             link(cluster.page("topics"), "Topics by what they lack", {"sort": "-behind", "internal": 1}),
         )
         return notice(told)
     return notice("All partitions have a leader and all their replicas in sync.", "good")
-
-
-def _count(partitions: int, what: str) -> str:
-    return f"{partitions} partition{'s' if partitions != 1 else ''} {what}"

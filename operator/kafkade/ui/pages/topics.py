@@ -177,7 +177,10 @@ async def _offsets(kafka: KafkaAdmin, found: TopicDescription) -> Mapping[int, L
 def _readers(cluster: Cluster, found: Mapping[str, Behind], trouble: str | None) -> Content:
     if trouble is not None:
         return notice(f"Groups are not known: {trouble}")
-    rows = ((group_link(cluster, name), far_behind(far.records)) for name, far in sorted(found.items()))
+    rows = (
+        (group_link(cluster, name), (far_behind(far.records), "+" if far.trouble else None))
+        for name, far in sorted(found.items())
+    )
     columns = (Column("Group"), Column("Records behind", numbers=True))
     return table("Groups that have committed offsets", columns, rows, empty="No group has committed offsets for it.")
 
