@@ -61,6 +61,7 @@ def ui_command(bootstrap: str, command_config: Path | None, registry: str | None
 async def _serve(
     bootstrap: str, command_config: Path | None, registry: str | None, serve: Serve, access: Access, suffix: str
 ) -> None:
+    told = _end_asked_for()
     way = access_from(bootstrap, command_config, registry)
     kafka, schemas = KafkaAdmin(way.kafka, timeout=_TIMEOUT), way.registry_client()
     cluster = Cluster("kafka", bootstrap, kafka, schemas, lambda topic: topic.endswith(suffix) and topic != suffix)
@@ -71,7 +72,7 @@ async def _serve(
             sys.stdout.write(f"{listening.url}/{query}\n")
             sys.stdout.flush()
             typer.echo("It only shows, and changes nothing. Ctrl-C ends it.", err=True)
-            await _told_to_end()
+            await told.wait()
     except OSError as error:
         raise InvalidSpec(f"cannot listen on {serve.host}:{serve.port}: {error.strerror or error}") from error
     finally:
@@ -80,9 +81,10 @@ async def _serve(
             await schemas.close()
 
 
-async def _told_to_end() -> None:
+def _end_asked_for() -> asyncio.Event:
+    """Set when SIGINT or SIGTERM comes."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    await told.wait()
+    return told

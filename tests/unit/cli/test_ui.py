@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,18 @@ def test_what_cannot_be_served_is_said(options: list[str], text: str) -> None:
     assert done.exit_code == 1
     assert text in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_in_order_when_it_is_told_to(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "kafkade.cli.main", "ui", "-b", "127.0.0.1:1", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "/?token=" in process.stdout.readline()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
