@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     NewTopic,
 )
 
-from support.waiting import until as until
+from support.waiting import until
 
 
 class KafkaView:

@@ -15,7 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 
 from kafkade.devstack.ports import HOST
-from support.kafka import until
+from support.waiting import until
 
 
 @dataclass(frozen=True, slots=True)

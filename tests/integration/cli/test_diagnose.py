@@ -24,6 +24,7 @@ from kafkade.devstack.kafka_config import USER
 from support.cli import secure
 from support.group_tool import describe
 from support.kafka import KafkaView
+from support.meanwhile import at_work
 from support.waiting import until
 
 
@@ -106,9 +107,8 @@ def consuming(
 @contextmanager
 def producing(kafka: Kafka, topic: str, partitions: int = 2) -> Iterator[None]:
     """A producer of some hundred records a second."""
-    stop = threading.Event()
 
-    def work() -> None:
+    def work(stop: threading.Event) -> None:
         producer = Producer({"bootstrap.servers": kafka.bootstrap})
         number = 0
         while not stop.wait(0.02):
@@ -117,13 +117,8 @@ def producing(kafka: Kafka, topic: str, partitions: int = 2) -> Iterator[None]:
             number += 1
         producer.flush(20)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with at_work(work):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

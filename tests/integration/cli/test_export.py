@@ -17,8 +17,9 @@ from kafkade.cli.main import app
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, USER
 from support.cli import secure
-from support.kafka import KafkaView, until
+from support.kafka import KafkaView
 from support.snapshot import of_kafka
+from support.waiting import until
 
 TOPICS = 500
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -23,6 +23,7 @@ from kafkade.groups.lag import Known, PartitionLag
 from kafkade.groups.observe import Lags, lags
 from support.group_tool import describe
 from support.kafka import KafkaView
+from support.meanwhile import at_work
 
 PROTOCOLS = [pytest.param("classic", id="classic"), pytest.param("consumer", id="KIP-848")]
 
@@ -107,8 +108,8 @@ async def test_lag_is_what_the_brokers_tool_says(
 ) -> None:
     """A producer and a consumer run: what the tool says lies between a look before it and one after it."""
     KafkaView(three.bootstrap).create(name, 3)
-    with running(lambda stop: _produce_until(three, name, stop)), member(three, group, name, protocol) as consumer:
-        with running(lambda stop: _consume_until(consumer, stop)):
+    with at_work(lambda stop: _produce_until(three, name, stop)), member(three, group, name, protocol) as consumer:
+        with at_work(lambda stop: _consume_until(consumer, stop)):
             for _ in range(100):  # until all partitions were read from
                 if len((await lags(admin, [group])).groups[group].partitions) == 3:
                     break
@@ -134,19 +135,6 @@ async def test_lag_is_what_the_brokers_tool_says(
     for (topic, partition), found in at(settled, group).items():
         expected = _first_timestamp(three, topic, partition, found.committed or 0) if found.records else settled.now
         assert found.seconds == pytest.approx((settled.now - expected) / 1000, abs=0.2)
-
-
-@contextmanager
-def running(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """``work`` in a thread of its own, until the end of the block."""
-    stop = threading.Event()
-    thread = threading.Thread(target=work, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _produce_until(kafka: Kafka, topic: str, stop: threading.Event) -> None:

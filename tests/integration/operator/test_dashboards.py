@@ -12,11 +12,11 @@ from confluent_kafka import Consumer, TopicPartition
 from integration.operator.conftest import World
 from kafkade.devstack.helm import parse_promql
 from support.dashboards import Asked, asked
-from support.kafka import until
 from support.kubernetes import manifest
 from support.letters import letter, write
 from support.metrics import scrape
 from support.places import CHART
+from support.waiting import until
 
 OF_THE_TARGET = frozenset({"job", "instance", "pod"})
 """Labels that Prometheus gives each series of what it scrapes."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,9 +13,10 @@ from confluent_kafka import Consumer, Producer
 from integration.operator.conftest import World
 from kafkade.devstack.kafka import Kafka
 from support.group_tool import describe
-from support.kafka import until
 from support.kubernetes import manifest
+from support.meanwhile import at_work
 from support.metrics import scrape
+from support.waiting import until
 
 CLUSTER = "lag"
 TOPICS = ("lag-orders", "lag-payments", "lag-users")
@@ -57,19 +57,6 @@ def topics(world: World) -> Iterator[tuple[str, ...]]:
         world.view.create(name, 3)
     yield TOPICS
     world.view.delete(*TOPICS)
-
-
-@contextmanager
-def at_work(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Do it meanwhile, in a thread that ends when the event is set."""
-    stop = threading.Event()
-    thread = threading.Thread(target=work, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def produce(kafka: Kafka, topics: tuple[str, ...], stop: threading.Event) -> None:

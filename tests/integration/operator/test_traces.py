@@ -14,11 +14,11 @@ import pytest
 from integration.operator.conftest import World
 from kafkade import __version__
 from kafkade.devstack.ports import HOST
-from support.kafka import until
 from support.kubernetes import Kubectl, manifest
 from support.schemas import avro
 from support.stack import Stack, own_stack, secret
 from support.traces import Receiver, Span, receiving
+from support.waiting import until
 
 NAMESPACE = "traces"
 PASSWORD = "not-to-be-told-anywhere"
