@@ -109,6 +109,8 @@ def commands_page() -> str:
         "Guides: [validate](../guides/validate.md), [plan and apply](../guides/plan-and-apply.md),"
         " [export and import](../guides/export-and-import.md), [monitoring](../guides/monitoring.md), [web pages](../guides/ui.md),"
         " [what is wrong?](../guides/diagnose.md). `kafkade --help` lists all.",
+        "",
+        "`kafkade --install-completion` has bash, zsh, fish and PowerShell complete commands, options and their values.",
     ]
     for name in COMMANDS:
         command = _command(name)
