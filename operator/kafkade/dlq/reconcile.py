@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context
 from kafkade.api.dlq import KafkaDLQPolicySpec
-from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError, PolicyConflict
+from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError
 from kafkade.api.kinds import DLQ_REDRIVE
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
@@ -112,9 +112,7 @@ class Policies:
     ) -> _Letters:
         """What of all that was counted is this policy's."""
         resource = item.work.resource
-        names = {entry.topics.dead_letter_topic for entry in planned.entries}
-        names |= {entry.dead_letter_topic for entry in groups.entries if not isinstance(entry.error, PolicyConflict)}
-        own = {name: counted.depths[name] for name in sorted(names & counted.depths.keys())}
+        own = {name: counted.depths[name] for name in sorted(letters_of(planned, groups) & counted.depths.keys())}
         rates = self.growth.per_minute(resource.uid, own, time.monotonic())
         found = _Letters(own, rates, passed(item.work.spec.alert, own, rates, context.now()), counted.error is None)
         told = Counted(connection.key.name, own, rates, found.alert is not None) if found.counted else None
@@ -164,6 +162,12 @@ class Policies:
         )
         # without share groups there is nothing that a deletion would have to take back
         return replace(made, release=not settings and not spec.share_groups)
+
+
+def letters_of(planned: PolicyPlan, groups: GroupPlan) -> set[str]:
+    """The dead-letter topics that are a policy's own to count: one that a share group may not have can be anybody's."""
+    names = {entry.topics.dead_letter_topic for entry in planned.entries}
+    return names | {entry.dead_letter_topic for entry in groups.entries if not entry.refused}
 
 
 async def _config_map(

@@ -128,6 +128,8 @@ def _group(
     }
     if own := settings.get(entry.group):
         shown["config"] = dict(own)
+    if entry.refused:
+        return shown  # how much is in a topic that may be somebody else's is not said, nor what was said of it before
     known: Mapping[str, Any] = next((g for g in before.get("shareGroups") or () if g.get("group") == entry.group), {})
     return shown | _letters(letters.get(entry.dead_letter_topic), known)
 

@@ -9,11 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkade.api.errors import ClusterNotReady, InvalidSpec
+from kafkade.api.errors import (
+    ClusterNotReady,
+    DeadLetterLoop,
+    InvalidSpec,
+    NamingRefused,
+    NotAllowed,
+    PolicyConflict,
+    TopicConflict,
+)
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY
 from kafkade.api.objects import Key, Resource
+from kafkade.api.policy import Grant
 from kafkade.clients.fence import FENCE
 from kafkade.clients.kafka import KafkaAdmin
+from kafkade.dlq.redrive.sources import is_allowed
 from kafkade.engine.engine import Engine
 from kafkade.handlers.address import Address
 from kafkade.ui.access import Access, is_loopback, token_of
@@ -22,6 +32,10 @@ from kafkade.ui.server import serving
 
 _TIMEOUT = 8.0
 """Seconds that a request to a broker may take: somebody waits for the page."""
+_REFUSALS = frozenset(
+    error.reason for error in (DeadLetterLoop, NamingRefused, NotAllowed, PolicyConflict, TopicConflict)
+)
+"""Why a topic that a policy names is not one of its dead-letter topics."""
 
 
 class UiRefused(Exception):
@@ -97,8 +111,9 @@ class _Known:
 
     def _cluster(self, resource: Resource) -> Cluster:
         key, store = resource.key, self._engine.store
-        policies = (store.get(name) for name in store.members(key, DLQ_POLICY))
-        letters = frozenset(topic for found in policies if found is not None for topic in _letters(found.status))
+        policies = [found for name in store.members(key, DLQ_POLICY) if (found := store.get(name)) is not None]
+        grant = self._engine.ownership.grant
+        letters = frozenset(topic for policy in policies for topic in letters_of(policy, grant(policy), key))
         connection = self._engine.connections.get(key)
         return Cluster(
             f"{key.namespace}:{key.name}",
@@ -132,12 +147,19 @@ def _trouble(key: Key, declared: Declared) -> ClusterNotReady:
     return ClusterNotReady(declared.message or f"{key.namespace}/{key.name} has not been looked at yet")
 
 
-def _letters(status: Mapping[str, Any]) -> Iterator[str]:
-    """The dead-letter topics that a KafkaDLQPolicy's status names."""
+def letters_of(policy: Resource, grant: Grant | None, cluster: Key) -> Iterator[str]:
+    """The dead-letter topics of a KafkaDLQPolicy, of those that its status names; ``grant``: what its namespace may use.
+
+    Status names what was refused too, which may be any topic of the cluster; records of it are not for these pages. What a
+    policy had before it was shut out stays in its status, so that the grant counts as well.
+    """
+    if grant is None:
+        return
     for part in ("topics", "shareGroups"):
-        for entry in status.get(part) or ():
-            if isinstance(entry, Mapping) and isinstance(entry.get("deadLetterTopic"), str):
-                yield entry["deadLetterTopic"]
+        for entry in policy.status.get(part) or ():
+            topic = entry.get("deadLetterTopic") or ""
+            if topic and entry.get("reason") not in _REFUSALS and is_allowed(topic, grant, cluster):
+                yield topic
 
 
 def declared_of(resource: Resource) -> Declared:

@@ -12,6 +12,7 @@ from kafkade.api.policy import Grant
 from kafkade.clients.model import ConfigEntry, ConfigSource
 from kafkade.dlq.act import Acted
 from kafkade.dlq.plan import Facts, PolicyPlan, plan
+from kafkade.dlq.reconcile import letters_of
 from kafkade.dlq.share.act import GroupsActed
 from kafkade.dlq.share.observe import ShareFacts
 from kafkade.dlq.share.plan import GroupEntry, GroupPlan, plan_groups
@@ -172,6 +173,28 @@ def test_refused(found: GroupPlan, reason: str | None) -> None:
     error = only(found).error
     assert (None if error is None else error.reason) == reason
     assert error is None or dict(only(found).changes) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "own"),
+    [
+        pytest.param(planned(mine(GROUP), share()), {"dlq.workers"}, id="its own"),
+        pytest.param(planned(mine(GROUP), share("letters.")), {"dlq.workers"}, id="not ready"),
+        pytest.param(planned(mine(GROUP), share(), others=(OLDER,)), set(), id="an older policy's"),
+        pytest.param(planned(mine(GROUP), share(), grant=Grant(("work",))), set(), id="not allowed"),
+        pytest.param(planned(mine(GROUP | {"deadLetterTopic": "__consumer_offsets"}), share()), set(), id="internal"),
+    ],
+)
+def test_what_a_policy_was_refused_is_not_counted(found: GroupPlan, own: set[str]) -> None:
+    assert letters_of(PolicyPlan(), found) == own
+    before = mine(GROUP)
+    before.status["shareGroups"] = [{"group": "workers", "deadLetterTopic": "dlq.workers", "depth": 7}]  # type: ignore[index]
+    made = report(
+        before, PolicyPlan(), Acted(), {}, None, "map", NOW, counted=False, observe_only=False, groups=found
+    )  # fmt: skip
+    assert made.status is not None
+    (group,) = made.status["shareGroups"]
+    assert group.get("depth") == (7 if own else None), "nor is what an earlier kafkade counted kept"
 
 
 SET = {**AS_DECLARED, LIMIT: "3"}

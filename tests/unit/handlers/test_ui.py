@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
-from kafkade.api.objects import Resource
-from kafkade.handlers.ui import Pages, UiRefused, declared_of
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY
+from kafkade.api.objects import Key, Resource
+from kafkade.api.policy import Grant
+from kafkade.handlers.ui import Pages, UiRefused, declared_of, letters_of
 
 TOKEN = "0123456789abcdef"
+
+
+def resource(kind: str, status: dict[str, Any]) -> Resource:
+    """A resource with this status."""
+    meta = {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "1"}
+    return Resource.from_body(kind, {"metadata": meta, "spec": {}, "status": status})
 
 
 @pytest.fixture
@@ -55,11 +63,34 @@ def test_there_must_be_a_token(file: Path) -> None:
     ],
 )
 def test_what_a_condition_says(status: dict[str, Any], shown: tuple[str | None, str, str]) -> None:
-    body = {
-        "metadata": {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "1"},
-        "spec": {},
-        "status": status,
-    }
-    found = declared_of(Resource.from_body("KafkaTopic", body))
+    found = declared_of(resource("KafkaTopic", status))
     assert (found.status, found.reason, found.message) == shown
     assert (found.kind, found.namespace, found.name) == ("KafkaTopic", "n", "a")
+
+
+def letters(grant: Grant | None, **entry: Any) -> list[str]:
+    """What the pages take for dead-letter topics of a policy for topic team-a.t, with one share group."""
+    topics = [{"topic": "team-a.t", "deadLetterTopic": "team-a.t.dlq", "ready": True}]
+    found = resource(DLQ_POLICY, {"topics": topics, "shareGroups": [{"group": "team-a.g", **entry}]})
+    return list(letters_of(found, grant, Key(CLUSTER, "kafka", "main")))
+
+
+@pytest.mark.parametrize("reason", ["NotAllowed", "NamingRefused", "PolicyConflict", "DeadLetterLoop", "TopicConflict"])
+def test_a_topic_that_a_policy_was_refused_is_none_of_dead_letters(reason: str) -> None:
+    """Else anybody who may write a policy could have records of any topic shown."""
+    assert letters(Grant(), deadLetterTopic="payments", ready=False, reason=reason) == ["team-a.t.dlq"]
+
+
+@pytest.mark.parametrize(
+    ("grant", "topic", "shown"),
+    [
+        (Grant(), "dlq.g", ["team-a.t.dlq", "dlq.g"]),
+        (Grant(("team-a.",)), "team-a.g.dlq", ["team-a.t.dlq", "team-a.g.dlq"]),
+        (Grant(("team-a.",)), "payments", ["team-a.t.dlq"]),
+        (Grant(), "__consumer_offsets", ["team-a.t.dlq"]),
+        (None, "team-a.g.dlq", []),
+    ],
+)
+def test_only_what_the_namespace_may_use(grant: Grant | None, topic: str, shown: list[str]) -> None:
+    for entry in ({"ready": True}, {"ready": False, "reason": "WaitingForTopics"}, {"ready": False}):
+        assert letters(grant, deadLetterTopic=topic, **entry) == shown

@@ -38,6 +38,11 @@ class GroupEntry(Kept):
         return not self.changes and self.finished
 
     @property
+    def refused(self) -> bool:
+        """Whether the policy may not have the group, or its topic: records there are none of the policy's dead letters."""
+        return isinstance(self.error, DeadLetterLoop | NamingRefused | NotAllowed | PolicyConflict)
+
+    @property
     def differing(self) -> dict[str, str]:
         """The settings that are not as declared."""
         return {key: value for key, value in self.settings.items() if self.found[key].value != value}
