@@ -13,6 +13,7 @@ from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, TopicPartition
 from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, rate, some, span
 from kafkade.groups.lag import GroupLag, PartitionLag
+from kafkade.groups.series import OWN_GROUPS
 
 _REBALANCING = frozenset({"PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling"})
 _SHORT = 5.0
@@ -87,6 +88,9 @@ def _findings(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
     if facts.listing is None:
         yield _missing(facts)
         return
+    if facts.group.startswith(OWN_GROUPS):
+        yield _own(facts, facts.listing)
+        return
     yield _kind(facts, facts.listing)
     yield from _state(facts)
     yield from _assignment(facts)
@@ -112,6 +116,23 @@ def _missing(facts: ConsumerFacts) -> Finding:
         "the name is another (group.id of the application), no consumer ever connected, or it was away for longer than"
         " the brokers keep offsets (offsets.retention.minutes, seven days by default); or this user may not describe it",
         f"look at group.id in the application's settings, and at the right Describe on the group.{near}",
+    )
+
+
+def _own(facts: ConsumerFacts, listing: GroupListing) -> Finding:
+    ledger, _ = OWN_GROUPS
+    keeps = (
+        f"what was put back of dead-letter topic {facts.group.removeprefix(ledger)}"
+        if facts.group.startswith(ledger)
+        else "how far a KafkaDLQRedrive is; it goes when that is finished"
+    )
+    return Finding(
+        "kind",
+        Severity.OK,
+        facts.subject,
+        f"kafkade's own: nobody consumes with it; its offsets keep {keeps}",
+        (f"state {listing.state}", "leave it: without it, records that were put back are put back a second time"),
+        figures={"kind": listing.kind.value, "state": listing.state},
     )
 
 

@@ -13,6 +13,7 @@ from kafkade.clients.kafka import KafkaAdmin
 from kafkade.diagnose.consumer import ConsumerFacts, DeadLetters, topics_of
 from kafkade.groups.lag import GroupLag
 from kafkade.groups.observe import Lags, lags
+from kafkade.groups.series import OWN_GROUPS
 
 Progress = Callable[[float], None]
 """Told how many seconds of the wait are over."""
@@ -35,6 +36,8 @@ async def observe(
     listing = listed.get(group)
     if listing is None:
         return ConsumerFacts(group, None, near=tuple(difflib.get_close_matches(group, listed, 3, 0.6)))
+    if group.startswith(OWN_GROUPS):
+        return ConsumerFacts(group, listing)
     unread: dict[str, KafkadeError] = {}
     described = _known(await kafka.describe_groups({group: listing.kind}), f"group {group}", unread)
     assigned = _assigned(described)

@@ -73,7 +73,9 @@ async def observe(
         plain, packed, keys = await asyncio.to_thread(_contents, reader, name, found)
     except KafkadeError as error:
         unread["records"] = error
-    delays = await _watch(kafka, {key: log.end for key, log in ranges.items()}, window, progress)
+    # where logs end by now: what was written while all this was read would count as late
+    ends = {key: log.end for key, log in (await kafka.log_ranges(ranges)).items() if isinstance(log, LogRange)}
+    delays = await _watch(kafka, ends, window, progress)
     return ProducerFacts(
         topic,
         found,

@@ -11,6 +11,7 @@ from kafkade.clients.kafka_disks import LogDir
 from kafkade.clients.model import TopicDescription
 from kafkade.diagnose.topic import ConsumerOf, TopicFacts
 from kafkade.groups.observe import lags
+from kafkade.groups.series import OWN_GROUPS
 
 
 async def described(kafka: KafkaAdmin, name: str) -> TopicDescription:
@@ -56,7 +57,7 @@ async def observe(kafka: KafkaAdmin, name: str) -> TopicFacts:
     offsets = await kafka.offsets({name: led}) if led else {}
     consumers: tuple[ConsumerOf, ...] | None = None
     try:
-        consumers = await _consumers(kafka, name)
+        consumers = await _consumers(kafka, name, unread)
     except KafkadeError as error:
         unread["groups"] = error
     return TopicFacts(
@@ -72,9 +73,12 @@ async def observe(kafka: KafkaAdmin, name: str) -> TopicFacts:
     )
 
 
-async def _consumers(kafka: KafkaAdmin, name: str) -> tuple[ConsumerOf, ...]:
-    """Groups with offsets of the topic, by name; which they are is seen by what they have committed."""
-    listed = await kafka.list_groups()
+async def _consumers(kafka: KafkaAdmin, name: str, unread: dict[str, KafkadeError]) -> tuple[ConsumerOf, ...]:
+    """Groups with offsets of the topic, by name; which they are is seen by what they have committed.
+
+    kafkade's own consume nothing: who deleted one would have records put back a second time.
+    """
+    listed = {group: found for group, found in (await kafka.list_groups()).items() if not group.startswith(OWN_GROUPS)}
     committed = await kafka.group_offsets(listed)
     groups = [
         group
@@ -82,6 +86,10 @@ async def _consumers(kafka: KafkaAdmin, name: str) -> tuple[ConsumerOf, ...]:
         if not isinstance(offsets, KafkadeError) and any(topic == name for topic, _ in offsets)
     ]
     found = await lags(kafka, groups)
+    for group, answer in [*committed.items(), *found.errors.items()]:
+        if isinstance(answer, KafkadeError):
+            unread[f"offsets of group {group}"] = answer
+    unread.update((f"{name}/{number}", error) for (topic, number), error in found.logs.items() if topic == name)
     return tuple(
         ConsumerOf(
             group,

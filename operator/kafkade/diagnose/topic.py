@@ -36,6 +36,11 @@ class ConsumerOf:
     partitions: tuple[PartitionLag, ...]
 
     @property
+    def unknown(self) -> int:
+        """Partitions whose lag is not known; it counts for nothing in what follows."""
+        return sum(p.records is None for p in self.partitions)
+
+    @property
     def records(self) -> int:
         return sum(p.records or 0 for p in self.partitions)
 
@@ -353,9 +358,11 @@ def _consumers(facts: TopicFacts, max_lag_seconds: float) -> Iterator[Finding]:
         late = found.seconds is not None and found.seconds > max_lag_seconds
         empty = found.state == "Empty"
         told = "" if not found.records or found.seconds is None else f", the oldest for {span(found.seconds)}"
+        if found.unknown:
+            told += f", without {many(found.unknown, 'partition')} where it is not known"
         yield Finding(
             "consumers",
-            Severity.PROBLEM if late else Severity.OK,
+            Severity.PROBLEM if late else Severity.UNKNOWN if found.unknown else Severity.OK,
             f"group {found.group}",
             f"lag {many(found.records, 'record')}{told}" + (", and no member" if empty else ""),
             (f"{found.kind}, state {found.state}",) if found.state else (),

@@ -269,6 +269,20 @@ def test_what_is_not_said(changes: Mapping[str, Any], check: str) -> None:
     assert check not in seen(replace(WELL, **changes))
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("kafkade-dlq.orders.dlq", "what was put back of dead-letter topic orders.dlq"),
+        ("kafkade-redrive.1f-uid", "how far a KafkaDLQRedrive is"),
+    ],
+)
+def test_own_groups_are_said_to_be_that(name: str, says: str) -> None:
+    (finding,) = diagnose(ConsumerFacts(name, replace(LISTING, name=name, state="Empty")), Limits()).findings
+    assert (finding.check, finding.severity, finding.remedy) == ("kind", OK, "")
+    assert says in finding.says
+    assert any("put back a second time" in line for line in finding.evidence)
+
+
 def test_time_to_catch_up() -> None:
     (found,) = [
         f for f in diagnose(replace(WELL, before=BEHIND, after=LESS), Limits()).findings if f.check == "processing-rate"

@@ -38,6 +38,12 @@ def consumer(records: int, seconds: float | None, state: str = "Stable") -> Cons
     return ConsumerOf("app", "classic", state, (PartitionLag("orders", 0, 0, LogRange(0, records), records, seconds),))
 
 
+def in_part(seconds: float) -> ConsumerOf:
+    """Two partitions, of one of which the log is not known."""
+    known = consumer(9, seconds)
+    return replace(known, partitions=(*known.partitions, PartitionLag("orders", 1, 0, None, None, None)))
+
+
 def test_all_is_well() -> None:
     assert {f.severity for f in diagnose(WELL, 60).findings} == {OK}
 
@@ -120,6 +126,10 @@ def test_all_is_well() -> None:
         ),
         pytest.param({"consumers": (consumer(9, 100.0),)}, "consumers", PROBLEM, "the oldest for 100 s", id="behind"),
         pytest.param({"consumers": (consumer(9, 10.0, "Empty"),)}, "consumers", OK, "no member", id="in time"),
+        pytest.param({"consumers": (in_part(1.0),)}, "consumers", UNKNOWN, "without 1 partition", id="known in part"),
+        pytest.param(
+            {"consumers": (in_part(100.0),)}, "consumers", PROBLEM, "without 1 partition", id="behind in part"
+        ),
         pytest.param(
             {"unread": {"groups": AuthorizationFailed("may not")}},
             "unread",

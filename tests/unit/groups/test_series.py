@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
 
 from kafkade.clients.group_model import GroupKind, GroupListing, LogRange
@@ -51,10 +53,31 @@ def part(topic: str, number: int, records: int | None, seconds: float | None = 0
         (Bounds(("ord",), None, 1), listing("orders"), False, "not by its beginning"),
         (Bounds(("a[b]",), None, 1), listing("a[b]"), True, "brackets are themselves"),
         (Bounds(("a[b]",), None, 1), listing("ab"), False, "brackets are no set"),
+        (Bounds((), None, 1), listing(""), False, "no pattern, no group"),
     ],
 )
 def test_which_groups_are_read(bounds: Bounds, group: GroupListing, wanted: bool, reason: str) -> None:
     assert bounds.wants_group(group) is wanted, reason
+
+
+def test_patterns_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    translate = fnmatch.translate
+
+    def counted(pattern: str) -> str:
+        made.append(pattern)
+        return translate(pattern)
+
+    monkeypatch.setattr(fnmatch, "translate", counted)
+    bounds = Bounds(None, ("made-once-*", "payments", "a*b"), 1)
+    assert [bounds.wants_topic(n) for n in ("made-once-1", "payments", "payments2", "acb", "acbd")] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert len(made) == 3
 
 
 def test_internal_topics_are_told_of_where_they_are_named() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, Member, TopicPartition
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.dlq.redrive.ledger import GROUP_PREFIX
 from kafkade.groups.lag import GroupLag, PartitionLag, records
 from kafkade.groups.observe import lags
+from kafkade.groups.series import OWN_GROUPS
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, facts, notice, search, section, table
 from kafkade.ui.markup import Content, Html, counted, duration, el, link, number
@@ -93,7 +93,7 @@ async def groups(cluster: Cluster, query: Query) -> Page:
     kafka, path, wanted = kafka_of(cluster), cluster.page("groups"), query.get("q", "").strip()
     own = query.get("own") == "1"
     listed = await kafka.list_groups()
-    names = sorted(n for n in listed if wanted.lower() in n.lower() and (own or not n.startswith(GROUP_PREFIX)))
+    names = sorted(n for n in listed if wanted.lower() in n.lower() and (own or not n.startswith(OWN_GROUPS)))
     looked = names[:MOST_GROUPS]
     far = await behind(kafka, [name for name in looked if listed[name].kind in _WITH_OFFSETS])
     kept = {"q": wanted or None, "own": 1 if own else None}
@@ -241,7 +241,7 @@ async def readers(kafka: KafkaAdmin, topic: str) -> tuple[Mapping[str, Behind], 
     try:
         async with asyncio.timeout(8):
             listed = await kafka.list_groups()
-            names = [n for n, found in listed.items() if found.kind in _WITH_OFFSETS and not n.startswith(GROUP_PREFIX)]
+            names = [n for n, found in listed.items() if found.kind in _WITH_OFFSETS and not n.startswith(OWN_GROUPS)]
             if len(names) > MOST_GROUPS:
                 return {}, f"there are {len(names):,} groups, and more than {MOST_GROUPS} are not looked through"
             return await behind(kafka, names, topic), None
