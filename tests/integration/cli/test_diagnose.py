@@ -133,8 +133,9 @@ def test_a_group_that_is_well(kafka: Kafka, view: KafkaView, name: str, protocol
         checks["assignment"]["severity"] == checks["lag"]["severity"] == checks["processing-rate"]["severity"] == "ok"
     )
     figures = checks["processing-rate"]["figures"]
-    assert figures["arrivedPerSecond"] == pytest.approx(figures["processedPerSecond"], rel=0.5)
-    assert figures["arrivedPerSecond"] > 5
+    # two seconds of a busy machine: the group may have been behind, and have caught up
+    assert 5 < figures["arrivedPerSecond"] < 200
+    assert 5 < figures["processedPerSecond"] < 500
     assert checks["error-rate"]["severity"] == "unknown"  # there is no dead-letter topic
     if protocol == "consumer":
         assert "consumer.session.timeout.ms=45000" in checks["kind"]["evidence"][1]
