@@ -25,15 +25,22 @@ def _home() -> tempfile.TemporaryDirectory[str]:
 
 
 def render(
-    values: Mapping[str, Any], *, release: str = "kafka", namespace: str = "kafka", files: Sequence[Path] = ()
+    values: Mapping[str, Any],
+    *,
+    release: str = "kafka",
+    namespace: str = "kafka",
+    files: Sequence[Path] = (),
+    chart: Path = CHART,
+    kubernetes: str | None = None,
 ) -> list[Object]:
-    """The objects that values render to; they win over those of ``files``.
+    """The objects that values render to, for a version of Kubernetes; they win over those of ``files``.
 
     Raises:
         DevStackError: helm does not take them; it says why.
     """
     given = [word for file in files for word in ("-f", str(file))]
-    words = ("template", release, CHART, "-n", namespace, *given, "-f", "-")
+    version = () if kubernetes is None else ("--kube-version", kubernetes)
+    words = ("template", release, chart, "-n", namespace, *version, *given, "-f", "-")
     return objects(Helm(Path(_home().name)).run(*words, stdin=yaml.safe_dump(dict(values))))
 
 

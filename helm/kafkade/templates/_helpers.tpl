@@ -1,23 +1,31 @@
 {{/* Names and labels that all templates share. */}}
 
-{{/*
-The operator's name: the release's, with -kafkade unless it says so already. At most 55 characters: a Service may have 63, and
-that for metrics has -metrics behind it.
-*/}}
+{{/* The operator's name: the release's, with -kafkade unless it says so already. */}}
 {{- define "kafkade.fullname" -}}
-{{- $name := .Release.Name -}}
-{{- if not (contains "kafkade" $name) -}}
-{{- $name = printf "%s-kafkade" ($name | trunc 47 | trimSuffix "-") -}}
-{{- end -}}
-{{- default $name .Values.operator.fullnameOverride -}}
+{{- $made := ternary .Release.Name (printf "%s-kafkade" .Release.Name) (contains "kafkade" .Release.Name) -}}
+{{- default $made .Values.operator.fullnameOverride -}}
 {{- end -}}
 
 {{/*
-The release's name as it begins those of StatefulSets. They have at most 52 characters, since their pods carry the name with a
-hash as a label's value: -kafka-controller leaves 35.
+The release's name as others begin with it: (dict "context" $ "most" 40), at most so many characters. A StatefulSet's name has
+at most 52, since pods carry it with a hash as a label's value, and a Service's 63. What is cut off where stays as it is: other
+names would be other StatefulSets, with empty volumes.
 */}}
 {{- define "kafkade.releaseName" -}}
-{{- .Release.Name | trunc 35 | trimSuffix "-" -}}
+{{- .context.Release.Name | trunc .most | trimSuffix "-" -}}
+{{- end -}}
+
+{{/*
+A name as a Service has it: (dict "context" $ "name" "kafka"). Helm lets releases begin with a digit and have dots, a Service
+may have no dots, and begins with a letter until Kubernetes 1.36.
+*/}}
+{{- define "kafkade.serviceName" -}}
+{{- $version := .context.Capabilities.KubeVersion.Version -}}
+{{- $digit := semverCompare "<1.36.0-0" $version -}}
+{{- if or (contains "." .name) (and $digit (regexMatch "^[0-9]" .name)) -}}
+{{- fail (printf "%s cannot be the name of a Service, which has lower-case letters, digits and hyphens%s. It is made of the release's name: install by another one, or, for the operator alone, set operator.fullnameOverride" .name (ternary (printf ", and begins with a letter in Kubernetes %s" $version) "" $digit)) -}}
+{{- end -}}
+{{ .name }}
 {{- end -}}
 
 {{/* Name and version of the chart, as a label's value. */}}
@@ -84,6 +92,12 @@ affinity:
 
 {{- define "kafkade.operator.labels" -}}
 {{ include "kafkade.labels" (dict "context" . "component" "operator") }}
+{{- end -}}
+
+{{/* A Service of the operator: (dict "context" $ "of" "metrics"). */}}
+{{- define "kafkade.operator.service" -}}
+{{- $name := include "kafkade.fullname" .context | trunc 55 | trimSuffix "-" -}}
+{{- include "kafkade.serviceName" (dict "context" .context "name" (printf "%s-%s" $name .of)) -}}
 {{- end -}}
 
 {{- define "kafkade.operator.serviceAccount" -}}

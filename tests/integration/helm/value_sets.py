@@ -171,7 +171,11 @@ REFUSED: dict[str, tuple[Values, str, str]] = {
         "/operator/watch/namespaces/0",
         "does not match pattern",
     ),
-    "a long name": ({"operator": {"fullnameOverride": "k" * 56}}, "/operator/fullnameOverride", "maxLength: got 56"),
+    "a long name": (
+        {"operator": {"fullnameOverride": "k" * 64}},
+        "/operator/fullnameOverride",
+        "does not match pattern",
+    ),
     "a digest": ({"operator": {"image": {"digest": "abc"}}}, "/operator/image/digest", "does not match pattern"),
     "a toleration": (
         {"operator": {"tolerations": [{"key": "a", "efect": "NoSchedule"}]}},

@@ -2,12 +2,13 @@
 
 {{/* The brokers': the release's with -kafka behind it; a release that is named kafka is named well enough. */}}
 {{- define "kafkade.kafka.fullname" -}}
-{{- ternary "kafka" (printf "%s-kafka" (include "kafkade.releaseName" .)) (eq .Release.Name "kafka") -}}
+{{- ternary "kafka" (printf "%s-kafka" (include "kafkade.releaseName" (dict "context" . "most" 40))) (eq .Release.Name "kafka") -}}
 {{- end -}}
 
 {{/* Pods that are controllers and nothing else, where kafka.controllers.enabled asks for them. */}}
 {{- define "kafkade.kafka.controllerName" -}}
-{{ include "kafkade.kafka.fullname" . }}-controller
+{{- $release := include "kafkade.releaseName" (dict "context" . "most" 35) -}}
+{{- ternary "kafka-controller" (printf "%s-kafka-controller" $release) (eq .Release.Name "kafka") -}}
 {{- end -}}
 
 {{- define "kafkade.kafka.headless" -}}

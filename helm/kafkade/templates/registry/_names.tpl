@@ -1,7 +1,7 @@
 {{/* Names and labels of the schema registry. */}}
 
 {{- define "kafkade.registry.fullname" -}}
-{{ include "kafkade.releaseName" . }}-schema-registry
+{{ include "kafkade.releaseName" (dict "context" . "most" 36) }}-schema-registry
 {{- end -}}
 
 {{- define "kafkade.registry.version" -}}
