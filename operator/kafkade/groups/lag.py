@@ -9,7 +9,8 @@ bounded in bytes and of which only the batch's header is looked at (``KafkaAdmin
 look, and holds for producers that send seldom, where an interpolation between log ends seen before knows nothing or is far
 off. Where offsets are left but no records (the control record of a transaction is the end of many logs), nothing waits.
 What that costs is spared where it can be: ``Known`` keeps what was read for an offset, and what time the log's ends had
-that were seen, so that a watcher who looks again and again fetches only where a group just fell behind.
+that were seen, so that a watcher who looks again and again fetches only where a group just fell behind. A time between two
+ends is off by the time between those two looks at most.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ def read_from(committed: int, log: LogRange) -> int:
 
 @dataclass(slots=True)
 class _Partition:
-    """``points``: offsets of log ends and when they were seen, both rising."""
+    """``points``: offsets of log ends, when each was first and when it was last seen, all rising."""
 
-    points: list[tuple[int, int]] = field(default_factory=list)
+    points: list[tuple[int, int, int]] = field(default_factory=list)
     read: dict[int, NextRecord] = field(default_factory=dict)
 
 
@@ -126,12 +127,12 @@ class Known:
         """Remember where logs end now."""
         for key, log in ranges.items():
             points = self._partitions.setdefault(key, _Partition()).points
-            if points and (log.end < points[-1][0] or now < points[-1][1]):
+            if points and (log.end < points[-1][0] or now < points[-1][2]):
                 points.clear()  # made anew under its name, or the clock went back
             if points and points[-1][0] == log.end:
-                points[-1] = (log.end, now)
+                points[-1] = (log.end, points[-1][1], now)
             else:
-                points.append((log.end, now))
+                points.append((log.end, now, now))
             del points[: -self.most]
 
     def read(self, key: TopicPartition, offset: int, found: NextRecord) -> None:
@@ -149,12 +150,12 @@ class Known:
         timestamp = self._between(kept.points, offset)
         return None if timestamp is None else NextRecord(timestamp, offset + 1)
 
-    def _between(self, points: list[tuple[int, int]], offset: int) -> int | None:
-        """When the record at ``offset`` came: after the log ended there, before it ended behind."""
+    def _between(self, points: list[tuple[int, int, int]], offset: int) -> int | None:
+        """When the record at ``offset`` came: after the log was last seen to end there, before it first ended behind."""
         after = bisect_right(points, offset, key=lambda point: point[0])
         if after == 0 or after == len(points):
             return None
-        (low, then), (high, later) = points[after - 1], points[after]
+        (low, _, then), (high, later, _) = points[after - 1], points[after]
         if later - then > self.spacing:
             return None
         return then + round((later - then) * (offset - low + 1) / (high - low))

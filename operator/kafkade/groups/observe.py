@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from kafkade.groups.lag import GroupLag, Known, partition_lag, read_from
 K = TypeVar("K")
 V = TypeVar("V")
 Clock = Callable[[], float]
+
+MOST_PLACES = 4
+"""In a partition, that are read at a look of one who looks again and again: each is a Fetch more in the one worker that a
+cluster has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ async def lags(
 
     Offsets are read before the ends of logs, so that none is ahead of its log. ``also``: partitions of a group that are to be
     in the answer though it has committed nothing there (those assigned to a member). ``known``: of one who looks again and
-    again; without it, all times are read. One that is missing for want of the right to read the topic is None in the answer.
+    again: what a look leaves out, the next ones read. Without it, all times are read. One that is missing for want of the
+    right to read the topic is None in the answer.
 
     Raises:
         KafkaError: there was no answer at all.
@@ -98,6 +104,7 @@ async def _next_records(
             log = ranges.get(key)
             if offset is not None and log is not None and offset < log.end:
                 places.setdefault(key, set()).add(read_from(offset, log))
+    most = None if known is None else MOST_PLACES
     known = known or Known()
     known.look(ranges, places)
     known.ends(ranges, now)
@@ -112,7 +119,7 @@ async def _next_records(
             else:
                 found[key, offset] = answer
         # a Fetch takes a partition once: groups that are at several places of one go into several
-        for number, offset in enumerate(unknown):
+        for number, offset in enumerate(_some(unknown, most)):
             if number == len(asked):
                 asked.append({})
             asked[number][key] = offset
@@ -121,6 +128,13 @@ async def _next_records(
             found[key, offsets_of[key]] = answer
             known.read(key, offsets_of[key], answer)
     return found
+
+
+def _some(offsets: list[int], most: int | None) -> list[int]:
+    """Of those that rise, the first, where records wait longest; and any others, so that each has its turn."""
+    if most is None or len(offsets) <= most:
+        return offsets
+    return [offsets[0], *random.sample(offsets[1:], most - 1)]  # nobody is to guess it
 
 
 def _parted(answers: Mapping[K, V | KafkadeError]) -> tuple[dict[K, V], dict[K, KafkadeError]]:

@@ -1,8 +1,9 @@
 """Looks again and again at the groups and topics of one cluster, for Prometheus.
 
 A look costs the same requests however many groups and topics there are: each broker is asked for its groups, for the offsets
-that these have committed and twice (once more for partitions that no group reads) for the ends of logs; and for records that
-wait, where their time is not known from the looks before. ``bounds`` keeps what an answer may be.
+that these have committed and twice (once more for partitions that no group reads) for the ends of logs. Records that wait are
+read where their time is not known from the looks before: a round for each place of a partition that groups are at, and no more
+than ``observe.MOST_PLACES`` a look. ``bounds`` keeps what an answer may be.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from kafkade.groups.watch import Watch
 from support.kafka import KafkaView
 
 PARTITIONS = 3
+FETCH = "FetchConsumer"
+"""What brokers count a Fetch as that is no follower's."""
 
 
 def fill(kafka: Kafka, topics: Sequence[str], group: str) -> None:
@@ -47,8 +49,37 @@ async def test_a_look_costs_as_much_for_many_topics_as_for_few(three: Kafka, adm
         assert told.messages == dict.fromkeys(topics, Messages(3, 0))
         assert {pair: lag.records for pair, lag in told.lag.items()} == {(f"{name}-{number}", t): 1 for t in topics}
         assert all(lag.seconds is not None for lag in told.lag.values())
-    asked = {api: (spent[5][api], spent[200][api]) for api in ("ListGroups", "OffsetFetch", "ListOffsets")}
-    assert asked == {"ListGroups": (3, 3), "OffsetFetch": (1, 1), "ListOffsets": (6, 6)}
+    asked = {api: (spent[5][api], spent[200][api]) for api in ("ListGroups", "OffsetFetch", "ListOffsets", FETCH)}
+    assert asked == {"ListGroups": (3, 3), "OffsetFetch": (1, 1), "ListOffsets": (6, 6), FETCH: (0, 0)}
+
+
+def spread(kafka: Kafka, topic: str, groups: Sequence[str]) -> None:
+    """A record more than there are groups, each in a batch of its own; the first group has read none, the next one, …"""
+    view = KafkaView(kafka.bootstrap)
+    view.admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(60)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for _ in range(len(groups) + 1):
+        producer.produce(topic, b"x")
+        assert producer.flush(30) == 0
+    for offset, group in enumerate(groups):
+        consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
+        consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+        consumer.close()
+
+
+async def test_groups_at_many_places_of_a_partition_are_read_in_turns(
+    three: Kafka, admin: KafkaAdmin, name: str
+) -> None:
+    groups = [f"{name}-{number}" for number in range(10)]
+    await asyncio.to_thread(spread, three, name, groups)
+    watch = Watch(Bounds((f"{name}-*",), (name,), 1000), 30)
+    for fetched in (4, 4, 2, 0):
+        before = three.request_counts()[FETCH]
+        told = await watch.look(admin)
+        assert three.request_counts()[FETCH] - before == fetched
+        assert [told.lag[group, name].records for group in groups] == list(range(11, 1, -1))
+        assert told.lag[groups[0], name].seconds is not None, "the furthest behind is among the first"
+    assert all(lag.seconds is not None for lag in told.lag.values())
 
 
 @pytest.mark.parametrize("version", ["3.5.2", "3.9.1", "4.4.0"])

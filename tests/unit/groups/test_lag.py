@@ -69,6 +69,18 @@ def test_times_between_log_ends(offset: int, timestamp: int | None) -> None:
     assert (None if found is None else found.timestamp) == timestamp
 
 
+def test_a_record_after_a_quiet_time_waits_from_the_look_that_saw_it() -> None:
+    known = Known(spacing=60)
+    for end, now in ((100, 0), (100, 30), (101, 60), (101, 90), (102, 118)):
+        known.ends({KEY: LogRange(0, end)}, now)
+    found = known.next_record(KEY, 100, LogRange(0, 102))
+    assert found is not None
+    assert found.timestamp == 60, "between 30 and 60, not between 30 and 90"
+    later = known.next_record(KEY, 101, LogRange(0, 102))
+    assert later is not None
+    assert later.timestamp == 118
+
+
 def test_what_was_read_is_kept_while_it_is_asked_for() -> None:
     known, log = Known(), LogRange(0, 100)
     known.read(KEY, 90, NextRecord(7, 95))
