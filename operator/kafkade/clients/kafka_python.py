@@ -344,6 +344,11 @@ class KafkaPython:
         except (foreign.KafkaError, OSError, ValueError, RuntimeError) as error:
             self._close()
             raise self._unreached(error) from error
+        except KafkadeError:
+            raise
+        except Exception:
+            self._close()  # a defect, or an answer that cannot be read: what is left on the connections is not known
+            raise
 
     def _connect(self) -> Any:
         """A client; one whose making fails is ended too, as it would run its thread for ever."""

@@ -85,20 +85,26 @@ class Watching:
         where = {"kafkade.cluster": f"{cluster.namespace}/{cluster.name}"}
         try:
             with span("read groups", where, root=True):
-                told = await watch.look(connection.kafka)
-        except KafkadeError as error:
+                try:
+                    told = await watch.look(connection.kafka)
+                except Exception as error:
+                    if well:
+                        _log(cluster, error)  # within the span, so that the line has its ids
+                    raise
+        except Exception:  # noqa: BLE001 -- told above
             self.metrics.tell(cluster, None)
-            if well:
-                log.warning("%s: groups and topics are not told of, tried again: %s", cluster, error.message)
-            return False
-        except Exception:
-            self.metrics.tell(cluster, None)
-            log.exception("%s: groups and topics are not told of", cluster)
             return False
         self.metrics.tell(cluster, told)
         if not well:
             log.info("%s: groups and topics are told of again", cluster)
         return True
+
+
+def _log(cluster: Key, error: Exception) -> None:
+    if isinstance(error, KafkadeError):
+        log.warning("%s: groups and topics are not told of, tried again: %s", cluster, error.message)
+    else:
+        log.error("%s: groups and topics are not told of, tried again", cluster, exc_info=error)
 
 
 def _bounds(wanted: ClusterMetrics) -> Bounds:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import ClassVar
+from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import start_http_server
@@ -20,6 +22,20 @@ log = logging.getLogger("kafkade")
 
 class MetricsRefused(Exception):
     """Metrics cannot be served at this address; the text says why."""
+
+
+class _Patient(WSGIRequestHandler):
+    """A request, whose client may take ten seconds to say what it wants: each has a thread meanwhile."""
+
+    timeout: ClassVar[float] = 10.0
+
+    def handle(self) -> None:
+        """Called for each connection."""
+        with suppress(TimeoutError):
+            super().handle()
+
+    def log_message(self, *_: object) -> None:
+        """Scrapes come every few seconds."""
 
 
 class LeaderMetric(Collector):
@@ -64,6 +80,7 @@ def serving(address: str | None, collectors: Iterable[Collector]) -> Iterator[No
         server, thread = start_http_server(where.port, where.host, registry(collectors))
     except OSError as error:
         raise MetricsRefused(f"metrics cannot be served at {address}: {error.strerror or error}") from error
+    server.RequestHandlerClass = _Patient  # there is no setting for it
     log.info("metrics are served at http://%s/metrics", address)
     try:
         yield

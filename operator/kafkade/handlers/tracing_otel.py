@@ -55,7 +55,9 @@ class OpenTelemetry:
 
     def ids(self) -> Mapping[str, str]:
         """The current span's ids."""
-        context = trace.get_current_span().get_span_context()
-        if not context.is_valid:
+        span = trace.get_current_span()
+        # a task keeps the span that it was made in: a line that comes when that is over is no part of it
+        if not span.is_recording():
             return {}
+        context = span.get_span_context()
         return {"trace_id": trace.format_trace_id(context.trace_id), "span_id": trace.format_span_id(context.span_id)}

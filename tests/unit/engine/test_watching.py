@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
+from kafkade.api import tracing
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import parse
 from kafkade.api.errors import ClusterUnreachable, KafkadeError
@@ -129,12 +131,59 @@ async def test_what_cannot_be_read_is_not_told_and_tried_again(
     assert world.value("kafkade_cluster_metrics_read") == 0
     assert world.value("kafkade_cluster_metrics_left_out") is None
     told = [record for record in caplog.records if "not told of" in record.message]
-    if isinstance(trouble, KafkadeError):
-        assert len(told) == 1, "once, not at each look"
+    assert len(told) == 1, "once, not at each look"
+    assert bool(told[0].exc_info) is not isinstance(trouble, KafkadeError), "a traceback of a defect only"
     world.kafka.trouble = None
     await world.looked(world.kafka.looks + 2)
     assert world.value("kafkade_cluster_metrics_read") == 1
     assert any("told of again" in record.message for record in caplog.records)
+
+
+@dataclass
+class Tracer:
+    """One span at a time; is its span too."""
+
+    inside: bool = False
+    errors: list[BaseException | None] = field(default_factory=list)
+
+    def start(self, *_: Any, **__: Any) -> Tracer:
+        return self
+
+    @contextmanager
+    def current(self, _: Any) -> Iterator[None]:
+        self.inside = True
+        try:
+            yield
+        finally:
+            self.inside = False
+
+    def note(self, _: Any) -> None:
+        pass
+
+    def end(self, error: BaseException | None = None) -> None:
+        self.errors.append(error)
+
+    def ids(self) -> dict[str, str]:
+        return {"trace_id": "1"} if self.inside else {}
+
+
+async def test_a_line_of_trouble_is_part_of_the_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracer, lines = Tracer(), list[str]()
+
+    def told(record: logging.LogRecord) -> bool:
+        lines.append(f"{record.levelname} {dict(tracing.ids())}")
+        return True
+
+    monkeypatch.setattr(tracing, "_tracer", tracer)
+    world.kafka.trouble = ClusterUnreachable("no broker answers")
+    watching.log.addFilter(told)
+    try:
+        world.declare(**OFTEN)
+        await world.looked(2)
+    finally:
+        watching.log.removeFilter(told)
+    assert lines == ["WARNING {'trace_id': '1'}"]
+    assert tracer.errors[0] is world.kafka.trouble, "the span has the error all the same"
 
 
 async def test_without_a_connection_nothing_is_told(world: World) -> None:

@@ -8,6 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 from kafkade.devstack.ports import accepts, free_port
+from kafkade.handlers import metrics
 from kafkade.handlers.address import Address
 from kafkade.handlers.metrics import MetricsRefused, serving
 
@@ -49,6 +50,19 @@ def test_they_are_served_until_the_end() -> None:
     assert not accepts(port)
     with serving(f"127.0.0.1:{port}", []):
         assert accepts(port), "again, on the same port"
+
+
+def test_who_says_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(metrics._Patient, "timeout", 0.1)
+    port = free_port()
+    with serving(f"127.0.0.1:{port}", []):
+        for begun in (b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nHost:"):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as silent:
+                silent.sendall(begun)
+                assert silent.recv(1) == b""
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert answer.status == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken() -> None:
