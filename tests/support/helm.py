@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -62,3 +63,17 @@ def one(found: Sequence[Object], kind: str, name: str) -> Object:
 def of_kind(found: Sequence[Object], kind: str) -> dict[str, Object]:
     """Objects of a kind by name."""
     return {o["metadata"]["name"]: o for o in found if o["kind"] == kind}
+
+
+def older_chart(folder: Path) -> Path:
+    """The chart with the values of the first one, as Helm's ``--reuse-values`` leaves the new one; it is in ``folder``."""
+    chart = folder / "older"
+    shutil.copytree(CHART, chart)
+    file = chart / "values.yaml"
+    values = yaml.safe_load(file.read_text())
+    operator = values["operator"]
+    del operator["ui"], operator["logFormat"], operator["networkPolicy"]["uiFrom"]
+    operator["metrics"]["dashboard"] = operator["metrics"].pop("dashboards")
+    values["schemaRegistry"]["image"]["tag"] = "3.3.3"
+    file.write_text(yaml.safe_dump(values))
+    return chart

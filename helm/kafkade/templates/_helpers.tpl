@@ -100,6 +100,21 @@ affinity:
 {{- include "kafkade.serviceName" (dict "context" .context "name" (printf "%s-%s" $name .of)) -}}
 {{- end -}}
 
+{{/* operator.ui, as JSON. Helm's --reuse-values leaves a new chart without its own defaults, so they are here once more. */}}
+{{- define "kafkade.operator.ui" -}}
+{{- $defaults := dict "enabled" false "port" 8081 "tokenSecret" (dict "name" "" "key" "token") "hosts" list -}}
+{{- merge (deepCopy (.Values.operator.ui | default dict)) $defaults | toJson -}}
+{{- end -}}
+
+{{/* operator.metrics.dashboards, likewise. */}}
+{{- define "kafkade.operator.dashboards" -}}
+{{- $given := .Values.operator.metrics.dashboards | default dict -}}
+{{- if not (hasKey $given "labels") -}}
+{{- $given = merge (dict "labels" (dict "grafana_dashboard" "1")) $given -}}
+{{- end -}}
+{{- toJson $given -}}
+{{- end -}}
+
 {{- define "kafkade.operator.serviceAccount" -}}
 {{- $given := .Values.operator.serviceAccount -}}
 {{- default (ternary (include "kafkade.fullname" .) "default" $given.create) $given.name -}}

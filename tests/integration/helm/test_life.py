@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
+from support.helm import older_chart
 from support.kubernetes import Kubectl, manifest
 from support.metrics import leads
 from support.operator import OperatorProcess
@@ -100,9 +100,8 @@ def applied(cluster: Cluster) -> dict[str, str]:
 
 
 def older(folder: Path) -> Path:
-    """The chart as it could have been a version ago: topics without partitions, all else the same."""
-    chart = folder / "older"
-    shutil.copytree(CHART, chart)
+    """The chart as it could have been a version ago: topics without partitions, and the values of then."""
+    chart = older_chart(folder)
     spec = yaml.safe_load((ROOT / "crds" / "kafkatopics.yaml").read_text())["spec"]
     topic = spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     del topic["properties"]["partitions"]
@@ -127,7 +126,7 @@ def test_install_upgrade_roll_back_uninstall(cluster: Cluster, tmp_path: Path) -
     assert not has_partitions(cluster.crds()["kafkatopics.kafkade.io"])
 
     # a newer version brings its definitions with it
-    cluster.upgrade("--set", "operator.logLevel=DEBUG")
+    cluster.upgrade("--reuse-values", "--set", "operator.logLevel=DEBUG")
     assert "--log-level=DEBUG" in cluster.arguments()
     assert has_partitions(cluster.crds()["kafkatopics.kafkade.io"])
     cluster.kubectl.run("wait", "--for=condition=Established", "crd/kafkatopics.kafkade.io", "--timeout=30s")
@@ -193,7 +192,7 @@ def test_helm_3_makes_what_values_declare_at_the_second_time(tmp_path: Path) -> 
         assert "NOT YET MADE" in cluster.install(*DECLARED)
         until(cluster.served, "the kinds are served")
         assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) is None
-        assert "NOT YET MADE" not in cluster.upgrade("--reuse-values")
+        assert "NOT YET MADE" not in cluster.upgrade("--reset-then-reuse-values")
         assert declared(cluster)[1]["spec"]["partitions"] == 3
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kafkade.devstack.errors import DevStackError
-from support.helm import Object, of_kind, render
+from support.helm import Object, of_kind, older_chart, refused, render
 
 EVERYTHING: dict[str, Any] = {
     "operator": {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}},
@@ -59,8 +60,9 @@ def test_alerts_ask_for_the_operator_by_the_name_of_its_service() -> None:
     assert all(f'job=~"(.*/)?({release}-kafkade|{service})"' in expression for expression in expressions)
 
 
+AS_GUIDED: dict[str, Any] = {"enabled": True, "tokenSecret": {"name": "pages"}}
 OPERATOR_ALONE: dict[str, Any] = {"crds": {"create": False}}
-WITH_PAGES: dict[str, Any] = {"operator": {"ui": {"enabled": True, "tokenSecret": {"name": "pages"}}}}
+WITH_PAGES: dict[str, Any] = {"operator": {"ui": AS_GUIDED}}
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,50 @@ def test_a_release_that_begins_with_a_digit_needs_a_kubernetes_that_takes_it() -
     with pytest.raises(DevStackError, match=r"7shop-kafka cannot be .*begins with a letter in Kubernetes v1\.35\.4"):
         render(values, release="7shop", kubernetes="1.35.4")
     assert "7shop-kafka" in names(render(values, release="7shop", kubernetes="1.36.0"), "Service")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        EVERYTHING,
+        {
+            "operator": {
+                "ui": AS_GUIDED,
+                "networkPolicy": {"enabled": True},
+                "metrics": {"dashboards": {"enabled": True}},
+            }
+        },
+    ],
+    ids=["nothing", "everything", "what is new"],
+)
+def test_values_of_the_first_chart_render_to_the_same(values: dict[str, Any], tmp_path: Path) -> None:
+    """With ``--reuse-values`` its defaults take the place of this chart's."""
+    reused = render(values, chart=older_chart(tmp_path))
+    now = render(values)
+    for deployment in of_kind(now, "Deployment").values():
+        # text is what the operator writes unless it is told
+        deployment["spec"]["template"]["spec"]["containers"][0]["args"].remove("--log-format=text")
+    assert reused == now
+
+
+@pytest.mark.parametrize(
+    "given", [None, {}, {"enabled": False}, {"enabled": False, "labels": {"grafana_dashboard": "1"}}]
+)
+def test_the_one_dashboard_that_is_off_as_it_was_by_default_is_no_matter(given: dict[str, Any] | None) -> None:
+    assert render({"operator": {"metrics": {"dashboard": given}}}) == render({})
+
+
+@pytest.mark.parametrize("given", [{"enabled": True}, {"labels": {"team": "a"}}, {"annotations": {"a": "b"}}])
+def test_the_one_dashboard_that_was_asked_for_has_another_name_now(given: dict[str, Any]) -> None:
+    values = {"operator": {"metrics": {"dashboard": given}}}
+    assert "it is operator.metrics.dashboards; move what you set there" in refused(values)
+    assert render({"operator": {"enabled": False, **values["operator"]}}) == render({"operator": {"enabled": False}})
+
+
+@pytest.mark.parametrize("path", ["ui", "logFormat", "metrics.dashboards", "networkPolicy.uiFrom", "ui.tokenSecret"])
+def test_a_value_that_is_set_to_null_breaks_nothing(path: str) -> None:
+    values: Any = None
+    for key in reversed(path.split(".")):
+        values = {key: values}
+    assert of_kind(render({"operator": values}), "Deployment")
