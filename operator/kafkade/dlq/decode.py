@@ -51,10 +51,11 @@ class Decoded:
 
 
 class Decoder:
-    """Remembers schemas by their ids. ``schemas`` None: there is no registry."""
+    """Remembers schemas by their ids. ``schemas`` None: there is no registry. ``most``: bytes of the longest that is decoded."""
 
-    def __init__(self, schemas: Schemas | None = None) -> None:
+    def __init__(self, schemas: Schemas | None = None, *, most: int | None = None) -> None:
         self._schemas = schemas
+        self._most = most
         self._readers: dict[int, tuple[str, _Reader] | str] = {}
         self.trouble: KafkadeError | None = None
         """Why the registry cannot be asked; it is not asked again then."""
@@ -63,6 +64,8 @@ class Decoder:
         """``data`` in the best form that can be had."""
         if data is None:
             return Decoded("null", None)
+        if self._most is not None and len(data) > self._most:
+            return _raw(data, f"its {len(data):,} bytes are too many to be decoded")
         if len(data) < _FRAME or data[0] != 0:
             return _plain(data)
         schema_id = int.from_bytes(data[1:_FRAME], "big")
@@ -121,16 +124,19 @@ def as_text(data: bytes) -> str | None:
     return text if all(c.isprintable() or c in "\t\n\r" for c in text) else None
 
 
-def _plain(data: bytes, note: str | None = None) -> Decoded:
+def _raw(data: bytes, note: str | None) -> Decoded:
     text = as_text(data)
-    if text is None:
-        return Decoded("hex", data.hex(), note)
-    if text.lstrip()[:1] in ("{", "["):
+    return Decoded("hex", data.hex(), note) if text is None else Decoded("text", text, note)
+
+
+def _plain(data: bytes, note: str | None = None) -> Decoded:
+    found = _raw(data, note)
+    if found.format == "text" and found.value.lstrip()[:1] in ("{", "["):
         try:
             return Decoded("json", _json(data), note)
         except Undecodable:
             pass
-    return Decoded("text", text, note)
+    return found
 
 
 def _json(data: bytes) -> Any:

@@ -31,6 +31,23 @@ _LONGEST_DECIMAL = 1000
 """Bytes of a decimal's number. The package adds them up one by one, in time that grows with their square."""
 
 
+_VALUES, _VALUES_A_BYTE = 100_000, 4
+"""How many values data may have: so many, and more for each of its bytes. A null takes no byte, so that nine bytes can be an
+array of ten million of them, which is where the package ends."""
+
+
+class _DatumReader(avro.io.DatumReader):
+    def __init__(self, schema: Any, length: int) -> None:
+        super().__init__(schema)
+        self._left = _VALUES + _VALUES_A_BYTE * length
+
+    def read_data(self, writers_schema: Any, readers_schema: Any, decoder: Any) -> object:
+        self._left -= 1
+        if self._left < 0:
+            raise Undecodable("it has too many values for its length")
+        return super().read_data(writers_schema, readers_schema, decoder)
+
+
 class _BinaryDecoder(avro.io.BinaryDecoder):
     def read_decimal_from_fixed(self, precision: int, scale: int, size: int) -> decimal.Decimal:
         if size > _LONGEST_DECIMAL:
@@ -75,7 +92,7 @@ def _read(schema: Any, data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", avro.errors.IgnoredLogicalType)
-            value = avro.io.DatumReader(schema).read(_BinaryDecoder(stream))
+            value = _DatumReader(schema, len(data)).read(_BinaryDecoder(stream))
         plain = _plain(value)
     except (UnicodeDecodeError, avro.errors.AvroException) as error:
         raise Undecodable(f"not Avro: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, notice, search, table, whole
 from kafkade.ui.markup import Content, Html, counted, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
+from kafkade.ui.pages.printed import cut, in_lines
 
 _AT_ONCE = 100
 """Topics on a page."""
@@ -42,6 +42,14 @@ _MOST_BYTES = 8 << 20
 """Of records that are read for one page."""
 _MOST_TEXT = 4000
 """Characters of a key, a value or a header."""
+_MOST_HEADERS = 100
+"""Headers of a record that are shown."""
+_MOST_NAME = 300
+"""Characters of what is a name: of a header, of a topic or a group in one."""
+_MOST_DECODED = 1 << 20
+"""Bytes of a key or a value that is decoded: what is made of them can take fifty times as much memory."""
+_OVERHEAD = 100
+"""Bytes that a record or a header takes besides what is in it, and more."""
 _READ_TIMEOUT = 8.0
 _SCHEMA_TIMEOUT = 10.0
 
@@ -197,8 +205,7 @@ async def peek(cluster: Cluster, query: Query) -> Page:
             notice(trouble) if trouble else None,
             notice(f"Keys and values are not decoded: {seen.trouble}") if seen.trouble else None,
             notice(f"These are fewer: {_MOST_BYTES >> 20} MiB of records were read.") if seen.cut else None,
-            [_record(item) for item in seen.records]
-            or el("p", "There are no records, or none that are committed.", class_="empty"),
+            seen.records or el("p", "There are no records, or none that are committed.", class_="empty"),
         ),
         link(cluster.page("dead-letters"), "Dead letters"),
     )
@@ -227,9 +234,9 @@ def _choice(cluster: Cluster, topic: str, partitions: int, one: int, limit: int)
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Records, the newest first. ``cut``: they were too large to read as many as were asked for."""
+    """Records as they are shown, the newest first. ``cut``: they were too large to read as many as were asked for."""
 
-    records: Sequence[Shown]
+    records: Sequence[Html]
     cut: bool
     trouble: str | None
 
@@ -255,8 +262,8 @@ def _asking(schemas: RegistrySchemas, loop: asyncio.AbstractEventLoop) -> Schema
 def _newest(
     security: Security, topic: str, ranges: Ranges, limit: int, schemas: Schemas | None, ledgers: Mapping[int, Ledger]
 ) -> _Seen:
-    """Read the newest records; blocks."""
-    reader, decoder = RecordReader(security, timeout=_READ_TIMEOUT), Decoder(schemas)
+    """Read the newest records, and write down how they are shown; blocks. No two of them are decoded at a time."""
+    reader, decoder = RecordReader(security, timeout=_READ_TIMEOUT), Decoder(schemas, most=_MOST_DECODED)
     found: list[Record] = []
     size = 0
     # of many partitions few records each: more are read only where these are not enough
@@ -265,21 +272,28 @@ def _newest(
         read: list[Record] = []
         for record in reader.read(topic, part):
             read.append(record)
-            size += len(record.key or b"") + len(record.value or b"") + sum(len(v or b"") for _, v in record.headers)
+            size += size_of(record)
             if size > _MOST_BYTES:
                 break
         found += sorted(read, key=lambda r: (r.timestamp, r.partition, r.offset), reverse=True)
         if len(found) >= limit or size > _MOST_BYTES:
             break
-    records = [shown(record, decoder, ledgers) for record in found[:limit]]
+    records = [in_full(shown(record, decoder, ledgers)) for record in found[:limit]]
     trouble = None if decoder.trouble is None else decoder.trouble.message
     return _Seen(records, size > _MOST_BYTES and len(found) < limit, trouble)
+
+
+def size_of(record: Record) -> int:
+    """Bytes of memory that a record takes, roughly."""
+    own = _OVERHEAD + len(record.key or b"") + len(record.value or b"")
+    return own + sum(_OVERHEAD + len(name) + len(value or b"") for name, value in record.headers)
 
 
 # showing
 
 
-def _record(item: Shown) -> Html:
+def in_full(item: Shown) -> Html:
+    """A record with all that there is room for."""
     record, letter = item.record, item.letter
     title = (
         f"Partition {record.partition}, offset {record.offset}",
@@ -304,16 +318,16 @@ def _why(item: Shown) -> Content:
     if letter is None:
         return None
     told = ": ".join(part for part in (letter.error_class, letter.error_message) if part)
-    return cut(told) or "The headers do not say why."
+    return cut(told, _MOST_TEXT) or "The headers do not say why."
 
 
 def _origin(item: Shown) -> Html | None:
     place = origin_text(item.letter)
     if item.letter is None or place is None:
         return None
-    group = f", read by {item.letter.origin.group}" if item.letter.origin.group else ""
-    stage = f", in {item.letter.stage}" if item.letter.stage else ""
-    return el("p", "From ", el("code", place), group, stage, class_="origin")
+    group = f", read by {cut(item.letter.origin.group, _MOST_NAME)}" if item.letter.origin.group else ""
+    stage = f", in {cut(item.letter.stage, _MOST_NAME)}" if item.letter.stage else ""
+    return el("p", "From ", el("code", cut(place, _MOST_NAME)), group, stage, class_="origin")
 
 
 def _value(item: Shown) -> Content:
@@ -324,31 +338,29 @@ def _value(item: Shown) -> Content:
 
 def _part(name: str, decoded: Decoded) -> Content:
     of = f" of schema {decoded.schema_id}" if decoded.schema_id is not None else ""
-    note = f" · {decoded.note}" if decoded.note else ""
+    note = f" · {cut(decoded.note, _MOST_NAME)}" if decoded.note else ""
     if decoded.format == "null":
         return el("dt", name), el("dd", "null", class_="quiet")
-    return el("dt", name, f" · {decoded.format}{of}{note}"), el("dd", el("pre", cut(readable(decoded))))
+    return el("dt", name, f" · {decoded.format}{of}{note}"), el("dd", el("pre", readable(decoded)))
 
 
 def readable(decoded: Decoded) -> str:
-    """A key or a value in lines."""
+    """A key or a value in lines, as far as there is room for it."""
     if isinstance(decoded.value, str):
-        return decoded.value
-    return json.dumps(decoded.value, indent=2, ensure_ascii=False)
-
-
-def cut(text: str) -> str:
-    """``text`` as far as a page has room for it."""
-    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}\n… and {len(text) - _MOST_TEXT:,} characters more"
+        return cut(decoded.value, _MOST_TEXT)
+    return in_lines(decoded.value, _MOST_TEXT)
 
 
 def _headers(record: Record) -> Html | None:
     if not record.headers:
         return None
-    rows = ((el("code", name), el("pre", _header(value))) for name, value in record.headers)
+    rows = (
+        (el("code", cut(name, _MOST_NAME)), el("pre", _header(value))) for name, value in record.headers[:_MOST_HEADERS]
+    )
+    first = f", the first {_MOST_HEADERS}" if len(record.headers) > _MOST_HEADERS else ""
     return el(
         "details",
-        el("summary", counted(len(record.headers), "header")),
+        el("summary", counted(len(record.headers), "header"), first),
         table(f"Headers of {record.partition}/{record.offset}", (Column("Header"), Column("Value")), rows),
     )
 
@@ -357,4 +369,4 @@ def _header(value: bytes | None) -> Content:
     if value is None:
         return el("span", "null", class_="quiet")
     text = as_text(value)
-    return cut(value.hex() if text is None else text)
+    return cut(value.hex() if text is None else text, _MOST_TEXT)

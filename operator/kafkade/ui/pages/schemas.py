@@ -15,6 +15,7 @@ from kafkade.ui.clusters import Cluster
 from kafkade.ui.layout import Column, Part, badge, facts, notice, search, section, table, whole
 from kafkade.ui.markup import Content, Html, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, registry_of
+from kafkade.ui.pages.printed import cut, in_lines
 
 _AT_ONCE = 50
 """Subjects on a page: each takes three requests."""
@@ -23,7 +24,7 @@ _CONTEXT = 4
 _MOST_LINES = 5000
 """Of a text that is compared: the comparison's time grows with the square."""
 _MOST_TEXT = 500_000
-"""Characters of a text that are shown."""
+"""Characters of a text that are shown, or compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ async def schema(cluster: Cluster, query: Query) -> Page:
             ),
             _choice(cluster, subject, versions, old, new) if len(versions) > 1 else None,
             await _changes(earlier, shown) if old != new else None,
-            section(f"Version {new}", _text(shown)),
+            section(f"Version {new}", await asyncio.to_thread(_text, shown)),
             _references(cluster, shown),
         ),
         link(cluster.page("schemas"), "Schemas"),
@@ -144,13 +145,22 @@ def _choice(cluster: Cluster, subject: str, versions: Sequence[int], old: int, n
 
 async def _changes(old: Registered, new: Registered) -> Html:
     title = f"Changes from version {old.version} to version {new.version}"
-    before, after = pretty(old).splitlines(), pretty(new).splitlines()
-    if max(len(before), len(after)) > _MOST_LINES:
-        return section(title, notice(f"Texts of more than {_MOST_LINES} lines are not compared."))
-    lines = await asyncio.to_thread(changes, before, after)
+    lines = await asyncio.to_thread(_compared, old, new)
+    if lines is None:
+        told = f"Texts of more than {_MOST_LINES:,} lines or {_MOST_TEXT:,} characters are not compared."
+        return section(title, notice(told))
     if not lines:
         return section(title, el("p", "None that can be seen: the texts differ in spaces at most.", class_="empty"))
     return section(title, el("pre", (_line(line) for line in lines), class_="diff", tabindex=0, aria_label=title))
+
+
+def _compared(old: Registered, new: Registered) -> list[str] | None:
+    """The changes; None where that would take too long."""
+    texts = pretty(old), pretty(new)
+    if max(map(len, texts)) > _MOST_TEXT:
+        return None
+    before, after = (text.splitlines() for text in texts)
+    return None if max(len(before), len(after)) > _MOST_LINES else changes(before, after)
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
@@ -166,19 +176,17 @@ def _line(line: str) -> Html:
 
 
 def pretty(found: Registered) -> str:
-    """The text as people write it: JSON in lines, everything else as it is."""
-    if found.schema_type not in ("AVRO", "JSON"):
-        return found.schema
-    try:
-        return json.dumps(json.loads(found.schema), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return found.schema
+    """The text as people write it: JSON in lines, everything else as it is. One that is too long is cut, and still too long."""
+    if found.schema_type in ("AVRO", "JSON") and len(found.schema) <= _MOST_TEXT:
+        try:
+            return in_lines(json.loads(found.schema), _MOST_TEXT)
+        except (ValueError, RecursionError):
+            pass
+    return cut(found.schema, _MOST_TEXT)
 
 
 def _text(found: Registered) -> Html:
-    text = pretty(found)
-    cut = text[:_MOST_TEXT] + (f"\n… and {len(text) - _MOST_TEXT:,} characters more" if len(text) > _MOST_TEXT else "")
-    return el("pre", cut, class_="text", tabindex=0, aria_label=f"Text of version {found.version}")
+    return el("pre", pretty(found), class_="text", tabindex=0, aria_label=f"Text of version {found.version}")
 
 
 def _references(cluster: Cluster, found: Registered) -> Html | None:
