@@ -2,7 +2,8 @@
 
 librdkafka hands its statistics to ``stats_cb`` as JSON (statistics.interval.ms; https://github.com/confluentinc/librdkafka,
 STATISTICS.md). Java's metrics are those of ``kafka.producer:type=producer-metrics`` (Kafka's documentation, Monitoring): as
-JSON, nested in any way, as ``name=value`` or ``name value`` lines, or as Prometheus has them.
+JSON, nested in any way, as ``name=value`` or ``name value`` lines, or as Prometheus has them. Those of a client's topics and
+nodes (``producer-topic-metrics``, ``producer-node-metrics``) count only where the client has none of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,12 @@ _JAVA = (
     "produce-throttle-time-avg",
     "bufferpool-wait-ratio",
 )
-_LINE = re.compile(r"^\s*([A-Za-z_][\w.:-]*)(?:\{[^}]*\})?\s*[=\s:]\s*([-+\w.]+)\s*(?:\d+)?\s*$")
+_LINE = re.compile(r"^\s*([A-Za-z_][\w.:-]*)(\{[^}]*\})?\s*[=\s:]\s*([-+\w.]+)\s*(?:\d+)?\s*$")
+_PART = re.compile(r"(?:^|[-_.])(?:topic|node)[-_.]|[{,](?:topic|node_?id)=")
+_TYPE = re.compile(r"\btype=([^,:]+)")
+
+Figure = tuple[bool, str, float]
+"""Whether it is of a part of a client (a topic, a node), its name, and its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def read(text: str, name: str) -> ClientMetrics:
     data = _json(text)
     if isinstance(data, Mapping) and isinstance(data.get("brokers"), Mapping) and "msg_cnt" in data:
         return _librdkafka(data)
-    found = dict(_java(data) if data is not None else _lines(text))
+    found = _together(_java(data) if data is not None else _lines(text))
     if not found:
         raise InvalidSpec(
             f"--client-metrics {name} has no metrics of a producer: it takes librdkafka's statistics (JSON of stats_cb), or"
@@ -137,31 +143,49 @@ def _window(items: list[Mapping[str, Any]], key: str, figure: str, unit: float) 
     return max(values) * unit if values else None
 
 
-def _java(data: Any, depth: int = 0) -> Iterator[tuple[str, float]]:
+def _together(figures: Iterable[Figure]) -> dict[str, float]:
+    """By name: of several clients, what is counted is added, and of all else the highest is taken."""
+    clients: dict[str, float] = {}
+    parts: dict[str, float] = {}
+    for part, name, number in figures:
+        found = parts if part else clients
+        before = found.get(name)
+        if before is not None:
+            number = before + number if name.endswith(("-total", "-rate")) else max(before, number)
+        found[name] = number
+    return parts | clients
+
+
+def _of_part(text: str) -> bool:
+    kind = _TYPE.search(text)  # of an MBean, whose other fields are names that others gave
+    return _PART.search(kind[1] if kind else text) is not None
+
+
+def _java(data: Any, depth: int = 0, part: bool = False) -> Iterator[Figure]:
     if isinstance(data, Mapping) and depth < 20:
         for key, value in data.items():
             name = _java_name(str(key))
             number = _number(value.get("value") if isinstance(value, Mapping) else value)
             if name and number is not None:
-                yield name, number
+                yield part or _of_part(str(key)), name, number
             else:
-                yield from _java(value, depth + 1)
+                yield from _java(value, depth + 1, part or _of_part(str(key)))
     elif isinstance(data, list) and depth < 20:
         for item in data:
             named = item.get("name") if isinstance(item, Mapping) else None
             number = _number(item.get("value")) if isinstance(item, Mapping) else None
             name = _java_name(str(named)) if named else None
             if name and number is not None:
-                yield name, number
+                yield part or _of_part(str(named)) or _of_part(str(item.get("group", ""))), name, number
             else:
-                yield from _java(item, depth + 1)
+                yield from _java(item, depth + 1, part)
 
 
-def _lines(text: str) -> Iterator[tuple[str, float]]:
+def _lines(text: str) -> Iterator[Figure]:
     for line in text.splitlines():
         match = _LINE.match(line)
-        if match and (name := _java_name(match[1])) and (number := _number(match[2])) is not None:
-            yield name, number
+        if match and (name := _java_name(match[1])) and (number := _number(match[3])) is not None:
+            yield _of_part(match[1]) or _of_part(match[2] or ""), name, number
 
 
 def _java_name(text: str) -> str | None:

@@ -190,6 +190,51 @@ def test_metrics_of_java(text: str) -> None:
     assert (metrics.failed, metrics.latency, metrics.batch_bytes) == (0.1, 0.005, 700.0)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "kafka_producer_record_send_total 90\nkafka_producer_record_error_total 10\n"
+            "kafka_producer_request_latency_avg 5\nkafka_producer_topic_record_send_total 1\n"
+            "kafka_producer_topic_record_error_total 1\nkafka_producer_node_request_latency_avg 70\n",
+            id="by name",
+        ),
+        pytest.param(
+            'record_send_total{client_id="a"} 90\nrecord_error_total{client_id="a"} 10\nrequest_latency_avg 5\n'
+            'record_send_total{client_id="a",topic="b"} 1\nrequest_latency_avg{client_id="a",node_id="node-1"} 70\n',
+            id="by label",
+        ),
+        pytest.param(
+            '{"kafka.producer:type=producer-metrics,client-id=a-topic-b": {"record-send-total": 90, "record-error-total": 10,'
+            ' "request-latency-avg": 5}, "kafka.producer:type=producer-topic-metrics,client-id=a,topic=b":'
+            ' {"record-send-total": 1, "record-error-total": 1}, "kafka.producer:type=producer-node-metrics,client-id=a":'
+            ' {"request-latency-avg": 70}}',
+            id="by MBean",
+        ),
+        pytest.param(
+            '[{"name": "record-send-total", "group": "producer-metrics", "value": 90}, {"name": "record-error-total",'
+            ' "value": 10}, {"name": "request-latency-avg", "value": 5}, {"name": "record-send-total", "group":'
+            ' "producer-topic-metrics", "value": 1}]',
+            id="by group",
+        ),
+        pytest.param(
+            'record_send_total{client_id="a"} 60\nrecord_send_total{client_id="b"} 30\nrecord_error_total{client_id="a"} 0\n'
+            'record_error_total{client_id="b"} 10\nrequest_latency_avg{client_id="a"} 5\n'
+            'request_latency_avg{client_id="b"} 1\n',
+            id="two clients",
+        ),
+        pytest.param(
+            "kafka_producer_topic_record_send_total 90\nkafka_producer_topic_record_error_total 10\n"
+            "kafka_producer_node_request_latency_avg 5\n",
+            id="nothing else",
+        ),
+    ],
+)
+def test_metrics_of_java_by_topic_node_and_client(text: str) -> None:
+    metrics = read(text, "f")
+    assert (metrics.failed, metrics.latency) == (0.1, 0.005)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "nonsense", '{"record-send-total": "NaN"}', "[1, 2]", '"a"', "\0"])
 def test_a_file_without_metrics(text: str) -> None:
     with pytest.raises(InvalidSpec, match="--client-metrics f has no metrics of a producer"):
