@@ -21,23 +21,22 @@ from kafkade.api.errors import (
     UnknownTopic,
 )
 from kafkade.ui.access import TOKEN, Access, guarded
-from kafkade.ui.clusters import Clusters
+from kafkade.ui.clusters import Cluster, Clusters
 from kafkade.ui.layout import STATIC, Column, Place, asset, badge, content_of, notice, page, table
 from kafkade.ui.markup import Content, el, link
-from kafkade.ui.pages.asking import Missing, Page, Show
+from kafkade.ui.pages.asking import Missing, Page, Query, Show
 from kafkade.ui.pages.dead_letters import dead_letters, peek
 from kafkade.ui.pages.groups import group, groups
 from kafkade.ui.pages.overview import overview
 from kafkade.ui.pages.resources import resources
 from kafkade.ui.pages.schemas import schema, schemas
 from kafkade.ui.pages.topics import topic, topics
+from kafkade.ui.threads import AT_ONCE
 
 log = logging.getLogger("kafkade.ui")
 
 PAGE_TIMEOUT = 25.0
 """Seconds that a page may take."""
-_AT_ONCE = 6
-"""Pages that are made at the same time; others wait for their turn."""
 
 _TYPES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -136,7 +135,9 @@ class _Pages:
     def __init__(self, clusters: Clusters, standby: Callable[[], bool]) -> None:
         self._clusters = clusters
         self._standby = standby
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._making: set[asyncio.Task[Page]] = set()
+        """Also pages that nobody waits for any more: they keep their turns until they have ended."""
 
     async def first(self, request: web.Request) -> web.StreamResponse:
         """The list of clusters; where there is one, that one."""
@@ -170,8 +171,7 @@ class _Pages:
             place = Place(cluster, name, tuple(found.values()))
             status = 200
             try:
-                async with asyncio.timeout(PAGE_TIMEOUT), self._turns:
-                    made = await show(cluster, {**request.query, **request.match_info})
+                made = await self._made(show, cluster, {**request.query, **request.match_info})
             except KafkadeError as error:
                 status, made = _status(error), _failed(error)
             except TimeoutError:
@@ -182,6 +182,32 @@ class _Pages:
             return _response(page(made.title, made.body, place, made.up), status)
 
         return handle
+
+    async def _made(self, show: Show, cluster: Cluster, query: Query) -> Page:
+        """The page.
+
+        Raises:
+            TimeoutError: it takes too long; what is done for it goes on until it can end.
+        """
+        making = asyncio.create_task(self._in_turn(show, cluster, query))
+        self._making.add(making)
+        making.add_done_callback(self._ended)
+        try:
+            await asyncio.wait({making}, timeout=PAGE_TIMEOUT)
+            if not making.done():
+                raise TimeoutError
+            return making.result()
+        finally:
+            making.cancel()
+
+    async def _in_turn(self, show: Show, cluster: Cluster, query: Query) -> Page:
+        async with self._turns:
+            return await show(cluster, query)
+
+    def _ended(self, making: asyncio.Task[Page]) -> None:
+        self._making.discard(making)
+        if not making.cancelled():
+            making.exception()  # where nobody waits, nobody asks for it
 
 
 def _stands_by() -> web.Response:

@@ -18,7 +18,6 @@ from kafkade.api.errors import (
 )
 from kafkade.clients.group_model import LogRange
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.clients.kafka_records import RecordReader
 from kafkade.clients.model import Committed, PartitionOffsets
@@ -32,6 +31,7 @@ from kafkade.ui.layout import Column, Part, Sorting, badge, notice, search, tabl
 from kafkade.ui.markup import Content, Html, counted, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
 from kafkade.ui.pages.printed import cut, in_lines
+from kafkade.ui.threads import Stop, aside
 
 _AT_ONCE = 100
 """Topics on a page."""
@@ -195,8 +195,15 @@ async def peek(cluster: Cluster, query: Query) -> Page:
     groups, trouble = await _committed(kafka, [group_of(topic)])
     ledgers = {key[1]: found for key, found in groups.get(group_of(topic), {}).items() if key[0] == topic}
     ranges = {number: (log.start, log.end) for (_, number), log in logs.items()}
-    schemas = None if cluster.registry is None else _asking(cluster.registry.schemas, asyncio.get_running_loop())
-    seen = await asyncio.to_thread(_newest, kafka.security, topic, ranges, limit, schemas, _ledgers(ledgers))
+    schemas = None if cluster.registry is None else cluster.registry.schemas
+    loop = asyncio.get_running_loop()
+
+    def read(stop: Stop) -> Seen:
+        asking = None if schemas is None else _asking(schemas, loop, stop)
+        reader = RecordReader(kafka.security, timeout=_READ_TIMEOUT)
+        return newest(reader, topic, ranges, limit, asking, _ledgers(ledgers), stop)
+
+    seen = await aside(read)
     return Page(
         topic,
         (
@@ -233,7 +240,7 @@ def _choice(cluster: Cluster, topic: str, partitions: int, one: int, limit: int)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """Records as they are shown, the newest first. ``cut``: they were too large to read as many as were asked for."""
 
     records: Sequence[Html]
@@ -245,10 +252,11 @@ def _ledgers(committed: Mapping[int, Committed]) -> dict[int, Ledger]:
     return {number: Ledger.read(found.offset, found.metadata) for number, found in committed.items()}
 
 
-def _asking(schemas: RegistrySchemas, loop: asyncio.AbstractEventLoop) -> Schemas:
+def _asking(schemas: RegistrySchemas, loop: asyncio.AbstractEventLoop, stop: Stop) -> Schemas:
     """Asks the registry from another thread than the event loop's."""
 
     def ask(schema_id: int) -> SchemaText:
+        stop.check()
         asked = asyncio.run_coroutine_threadsafe(schemas.by_id(schema_id), loop)
         try:
             return asked.result(_SCHEMA_TIMEOUT)
@@ -259,11 +267,17 @@ def _asking(schemas: RegistrySchemas, loop: asyncio.AbstractEventLoop) -> Schema
     return ask
 
 
-def _newest(
-    security: Security, topic: str, ranges: Ranges, limit: int, schemas: Schemas | None, ledgers: Mapping[int, Ledger]
-) -> _Seen:
+def newest(
+    reader: RecordReader,
+    topic: str,
+    ranges: Ranges,
+    limit: int,
+    schemas: Schemas | None,
+    ledgers: Mapping[int, Ledger],
+    stop: Stop,
+) -> Seen:
     """Read the newest records, and write down how they are shown; blocks. No two of them are decoded at a time."""
-    reader, decoder = RecordReader(security, timeout=_READ_TIMEOUT), Decoder(schemas, most=_MOST_DECODED)
+    decoder = Decoder(schemas, most=_MOST_DECODED)
     found: list[Record] = []
     size = 0
     # of many partitions few records each: more are read only where these are not enough
@@ -271,6 +285,7 @@ def _newest(
     for part in rounds(ranges, width, from_end=True):
         read: list[Record] = []
         for record in reader.read(topic, part):
+            stop.check()
             read.append(record)
             size += size_of(record)
             if size > _MOST_BYTES:
@@ -278,9 +293,12 @@ def _newest(
         found += sorted(read, key=lambda r: (r.timestamp, r.partition, r.offset), reverse=True)
         if len(found) >= limit or size > _MOST_BYTES:
             break
-    records = [in_full(shown(record, decoder, ledgers)) for record in found[:limit]]
+    records = []
+    for record in found[:limit]:
+        stop.check()
+        records.append(in_full(shown(record, decoder, ledgers)))
     trouble = None if decoder.trouble is None else decoder.trouble.message
-    return _Seen(records, size > _MOST_BYTES and len(found) < limit, trouble)
+    return Seen(records, size > _MOST_BYTES and len(found) < limit, trouble)
 
 
 def size_of(record: Record) -> int:

@@ -16,6 +16,7 @@ from kafkade.ui.layout import Column, Part, badge, facts, notice, search, sectio
 from kafkade.ui.markup import Content, Html, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, registry_of
 from kafkade.ui.pages.printed import cut, in_lines
+from kafkade.ui.threads import Stop, aside
 
 _AT_ONCE = 50
 """Subjects on a page: each takes three requests."""
@@ -112,7 +113,7 @@ async def schema(cluster: Cluster, query: Query) -> Page:
             ),
             _choice(cluster, subject, versions, old, new) if len(versions) > 1 else None,
             await _changes(earlier, shown) if old != new else None,
-            section(f"Version {new}", await asyncio.to_thread(_text, shown)),
+            section(f"Version {new}", await aside(lambda _: _text(shown))),
             _references(cluster, shown),
         ),
         link(cluster.page("schemas"), "Schemas"),
@@ -145,7 +146,7 @@ def _choice(cluster: Cluster, subject: str, versions: Sequence[int], old: int, n
 
 async def _changes(old: Registered, new: Registered) -> Html:
     title = f"Changes from version {old.version} to version {new.version}"
-    lines = await asyncio.to_thread(_compared, old, new)
+    lines = await aside(lambda stop: _compared(old, new, stop))
     if lines is None:
         told = f"Texts of more than {_MOST_LINES:,} lines or {_MOST_TEXT:,} characters are not compared."
         return section(title, notice(told))
@@ -154,12 +155,13 @@ async def _changes(old: Registered, new: Registered) -> Html:
     return section(title, el("pre", (_line(line) for line in lines), class_="diff", tabindex=0, aria_label=title))
 
 
-def _compared(old: Registered, new: Registered) -> list[str] | None:
+def _compared(old: Registered, new: Registered, stop: Stop) -> list[str] | None:
     """The changes; None where that would take too long."""
     texts = pretty(old), pretty(new)
     if max(map(len, texts)) > _MOST_TEXT:
         return None
     before, after = (text.splitlines() for text in texts)
+    stop.check()
     return None if max(len(before), len(after)) > _MOST_LINES else changes(before, after)
 
 
