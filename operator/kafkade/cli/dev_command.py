@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -20,6 +21,9 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.process import end_in_order
 from kafkade.devstack.registry import Registry
 from kafkade.devstack.stack import Stack
+
+_INTERRUPTED = 128 + signal.SIGINT
+"""What a shell has for what Ctrl-C ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ def up_command(wanted: Wanted, output: Output) -> None:
             for name, value in environment(stack).items():
                 typer.echo(f"export {name}={value}")
             typer.echo("\nCtrl-C stops it.", err=True)
-        threading.Event().wait()
+        with suppress(KeyboardInterrupt):  # this is how it is ended
+            threading.Event().wait()
+    typer.echo("Stopped; nothing but the cache is left.", err=True)
 
 
 def run_command(wanted: Wanted, command: Sequence[str]) -> None:
@@ -104,6 +110,7 @@ def _running(wanted: Wanted) -> Iterator[Stack]:
         _end(str(error))
     except KeyboardInterrupt:
         typer.echo("Stopped; nothing but the cache is left.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:

@@ -9,7 +9,10 @@ from xml.etree import ElementTree
 from kafkade.local.checks.run import Checked
 from kafkade.local.problems import Problem
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_SHOWN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""What XML does not take, what a terminal would obey, and what turns text around."""
 _FILE = "the file"
 """The case of what is about no resource."""
 
@@ -71,4 +74,4 @@ def _told(problems: Sequence[Problem]) -> str:
 
 def _text(value: str) -> str:
     """Text that XML can hold."""
-    return _NOT_XML.sub("�", value)
+    return _NOT_SHOWN.sub("�", value)

@@ -68,6 +68,8 @@ def _reserve(port: int) -> bool:
     except OSError:
         return False
     with socket.socket() as probe:
+        # as the brokers do: connections that have just ended keep a port for a minute, and nobody listens there
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:

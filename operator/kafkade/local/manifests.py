@@ -180,8 +180,9 @@ def _shape(document: Document, key: Key) -> Iterator[Problem]:
             yield Problem(document.place((name,), of_key=True), text, Rule.FIELD)
     for field_name, value, limit in (("name", key.name, _MAX_NAME), ("namespace", key.namespace, _MAX_NAMESPACE)):
         place = document.place(("metadata", field_name))
-        if not OBJECT_NAME.fullmatch(value):
-            text = f"metadata.{field_name} {value}: only lowercase letters, digits, '-' and '.'"
+        if not OBJECT_NAME.fullmatch(value) or (field_name == "namespace" and "." in value):
+            others = "'-'" if field_name == "namespace" else "'-' and '.'"
+            text = f"metadata.{field_name} {value}: only lowercase letters, digits and {others}"
             yield Problem(place, text, Rule.VALUE)
         elif len(value) > limit:
             text = f"metadata.{field_name} has {len(value)} characters; Kubernetes takes at most {limit}"

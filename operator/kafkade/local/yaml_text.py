@@ -19,6 +19,10 @@ _MOST = 100_000
 """Values that a document may have once its aliases are written out."""
 
 
+_LONGEST_NUMBER = 1024
+"""Bits of a whole number."""
+
+
 class TooMuch(yaml.MarkedYAMLError):
     """It is YAML, and more of it than a manifest needs."""
 
@@ -76,9 +80,24 @@ def _said(name: str, construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any
     return constructed
 
 
-for _name in ("int", "float", "bool", "timestamp"):
-    _tag = f"tag:yaml.org,2002:{_name}"
-    Loader.add_constructor(_tag, _said(_name, _Loader.yaml_constructors[_tag]))
+def _whole_number(loader: Any, node: yaml.ScalarNode) -> int:
+    found: int = _Loader.yaml_constructors[_TAG + "int"](loader, node)
+    if found.bit_length() > _LONGEST_NUMBER:
+        raise ValueError("too long")  # in hexadecimal it can be read, and not written
+    return found
+
+
+def _text(loader: Any, node: yaml.ScalarNode) -> str:
+    """Of base64, as in Go, where a string is any bytes."""
+    found: bytes = _Loader.yaml_constructors[_TAG + "binary"](loader, node)
+    return found.decode()
+
+
+_TAG = "tag:yaml.org,2002:"
+for _name in ("float", "bool", "timestamp"):
+    Loader.add_constructor(_TAG + _name, _said(_name, _Loader.yaml_constructors[_TAG + _name]))
+Loader.add_constructor(_TAG + "int", _said("int", _whole_number))
+Loader.add_constructor(_TAG + "binary", _said("base64 of a text", _text))
 
 Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in entries if tag != "tag:yaml.org,2002:timestamp"]

@@ -67,6 +67,8 @@ def record_name(schema_type: str, text: str) -> str | None:
         root = json.loads(text)
     except ValueError as error:
         raise InvalidSchema(f"the schema is not JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidSchema("the schema is nested too deeply") from error
     if not isinstance(root, Mapping):
         return None
     if schema_type == "JSON":

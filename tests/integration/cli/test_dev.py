@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from kafkade.devstack.ports import accepts, claim, free_port, release
+from support.waiting import until
 
 KAFKADE = [sys.executable, "-m", "kafkade.cli.main"]
 
@@ -75,7 +76,9 @@ def test_up_runs_where_it_says_and_leaves_nothing_behind(number: signal.Signals,
         assert list(AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"}).list_topics(timeout=10).brokers) == [1]
         assert brokers_in(tmp_path)
         process.send_signal(number)
-        assert process.communicate(timeout=30)[0] == ""
+        said, told = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0 if number == signal.SIGINT else 128 + number, "")
+    assert "Traceback" not in told
     assert not brokers_in(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -93,6 +96,19 @@ sys.exit(7)
 """
     done = run(tmp_path, "run", "--brokers", "2", "--", sys.executable, "-c", script)
     assert (done.returncode, done.stdout.splitlines()) == (7, ["2", "[]"]), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_it_starts_ends_it_in_order(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    words = [*KAFKADE, "dev", "up", "--no-registry", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        until(lambda: list(tmp_path.iterdir()), "nothing is started")
+        process.send_signal(signal.SIGINT)
+        said, told = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "")
+    assert "Stopped" in told
+    assert "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
 
 

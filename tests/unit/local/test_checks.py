@@ -403,3 +403,21 @@ def test_yaml_that_is_no_kubernetes_object_is_left_alone(tmp_path: Path) -> None
     (tmp_path / "b.yaml").write_text("kind: KafkaTopic\n")
     (tmp_path / "c.yaml").write_text("apiVersion: kafkade.io/v1alpha1\n")
     assert [problem.rule for problem in check(Sources((str(tmp_path),), "shop")).problems] == [Rule.OBJECT] * 2
+
+
+def test_schemas_that_share_what_they_reference_are_checked_once(tmp_path: Path) -> None:
+    """Two to the thirtieth ways lead from the last one to the first."""
+    json = {"schemaType": "JSON", "schema": "{}"}
+    chain = [schema("s0", **json)]
+    for number in range(1, 31):
+        before = {"schemaRef": {"name": f"s{number - 1}"}}
+        references = [{"name": name, **before} for name in ("left", "right")]
+        chain.append(schema(f"s{number}", references=references, **json))
+    assert checked(tmp_path, [cluster(), *chain]).problems == ()
+
+
+@pytest.mark.parametrize("text", ["[" * 9000, '{"name": ' + "9" * 9000 + "}"])
+def test_a_text_that_cannot_be_read_for_a_name_is_a_problem(tmp_path: Path, text: str) -> None:
+    named = schema(namingStrategy="RecordName", topicRef={"name": "orders"}, schema=text)
+    (problem,) = checked(tmp_path, [cluster(), topic(), named]).problems
+    assert problem.rule is Rule.SCHEMA

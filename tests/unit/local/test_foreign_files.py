@@ -53,6 +53,8 @@ def loaded(content: str | bytes) -> Manifests:
         pytest.param(laughs(TOPIC), "a.yaml:6:20: with its aliases written out there are more than 100,000 values", id="a bomb"),
         pytest.param(TOPIC + "  config: &x {a: *x}", "a.yaml:6:11: not YAML: found unconstructable recursive node", id="a circle"),
         pytest.param(TOPIC + f"  partitions: {'9' * 5000}", "a.yaml:6:15: not YAML: what stands here is no int that can be read", id="a number"),  # noqa: E501
+        pytest.param("a: 0x" + "f" * 5000, "a.yaml:1:4: not YAML: what stands here is no int that can be read", id="hexadecimal"),
+        pytest.param("a: !!binary /w==", "a.yaml:1:4: not YAML: what stands here is no base64 of a text that can be read", id="bytes"),
         pytest.param("a: !!int x", "a.yaml:1:4: not YAML: what stands here is no int that can be read", id="no int"),
         pytest.param("a: !!bool x", "a.yaml:1:4: not YAML: what stands here is no bool that can be read", id="no bool"),
         pytest.param("a: !!float x", "a.yaml:1:4: not YAML: what stands here is no float that can be read", id="no float"),
@@ -74,6 +76,11 @@ def test_aliases_are_taken_where_they_do_no_harm() -> None:
     text = TOPIC.replace("namespace: shop", 'namespace: shop, labels: &same {retention.ms: "1000"}') + "  config: *same"
     (manifest,) = loaded(text).resources.values()
     assert manifest.spec["config"] == manifest.labels == {"retention.ms": "1000"}
+
+
+def test_binary_is_a_text_as_in_kubernetes() -> None:
+    (manifest,) = loaded(TOPIC + "  topicName: !!binary aGVsbG8=").resources.values()
+    assert manifest.spec["topicName"] == "hello"
 
 
 def test_a_secrets_value_is_in_no_problem() -> None:

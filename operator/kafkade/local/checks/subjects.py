@@ -52,17 +52,24 @@ def _record_name(world: World, key: Key, spec: KafkaSchemaSpec) -> str | None:
     return None if content is None else record_name(spec.schema_type.value, content)
 
 
-def source(world: World, key: Key, above: frozenset[Key] = frozenset()) -> Source | None:
+def source(world: World, key: Key) -> Source | None:
     """A schema with all that it references; None where some of it is in no file, or it is in a circle."""
+    if key not in world.sources:
+        world.sources[key] = None  # while it is made: whoever comes back to it is in a circle
+        world.sources[key] = _made(world, key)
+    return world.sources[key]
+
+
+def _made(world: World, key: Key) -> Source | None:
     content = text(world, key) if key in world.resources else None
-    if content is None or key in above:
+    if content is None:
         return None
     spec = world.spec(key, KafkaSchemaSpec)
     references = []
     for reference in spec.references:
         if reference.schema_ref is None:
             return None  # a version that only the registry has
-        found = source(world, Key(SCHEMA, key.namespace, reference.schema_ref.name), above | {key})
+        found = source(world, Key(SCHEMA, key.namespace, reference.schema_ref.name))
         if found is None:
             return None
         references.append((reference.name, found))

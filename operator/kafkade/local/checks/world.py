@@ -16,6 +16,7 @@ from kafkade.local.admission import Path
 from kafkade.local.documents import Document
 from kafkade.local.manifests import Manifest, Manifests
 from kafkade.local.problems import Place, Problem, Rule
+from kafkade.schemas.source import Source
 
 S = TypeVar("S", bound=Model)
 
@@ -29,6 +30,8 @@ class World:
     def __init__(self, manifests: Manifests, *, partial: bool = False) -> None:
         self.manifests = manifests
         self.partial = partial
+        self.sources: dict[Key, Source | None] = {}
+        """Texts of KafkaSchemas with all that they reference, once they were asked for (checks.subjects)."""
         declared = [*manifests.resources.values(), *manifests.runs]
         self.resources: dict[Key, Resource] = {manifest.key: _resource(manifest) for manifest in declared}
         self._specs: dict[Key, Model] = {
