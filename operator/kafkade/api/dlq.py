@@ -30,6 +30,7 @@ DEFAULT_RETRY_SUFFIX = ".retry."
 DEFAULT_RETENTION = "336h"
 DEFAULT_HEADROOM = 65_536
 """Bytes that a dead letter may be larger than its source's max.message.bytes: room for the headers that tell of the error."""
+MAX_HEADROOM = 1_073_741_823
 
 ALERT = "Alert"
 """Type of the condition that says whether a limit of spec.alert is passed."""
@@ -81,7 +82,7 @@ class DeadLetterTopics(Model):
     max_message_bytes_headroom: Int = Field(
         default=DEFAULT_HEADROOM,
         ge=0,
-        le=1_073_741_823,
+        le=MAX_HEADROOM,
         description="Bytes that max.message.bytes is above the source's, for the headers that tell of the error; default 65536.",
     )
     config: Settings = Field(

@@ -1,7 +1,8 @@
 """KafkaDLQPolicies, guessed from the names of topics: ``orders.dlq`` beside ``orders`` holds the dead letters of orders. Pure.
 
-A guess never changes a topic: what the policy would want otherwise than it is gets a KafkaTopic of its own, which a policy
-leaves alone.
+A guess never changes a topic: a policy is only for topics that it would make exactly as they are. What it would make otherwise
+gets a KafkaTopic, and no policy names it: a policy that is applied first would make a KafkaTopic of the same name, and turn the
+exported one, once the two are merged, into its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kafkade.api.dlq import (
     DEFAULT_RETENTION,
     DEFAULT_RETRY_SUFFIX,
     DEFAULT_SUFFIX,
+    MAX_HEADROOM,
     KafkaDLQPolicySpec,
 )
 from kafkade.api.errors import KafkadeError
@@ -31,6 +33,7 @@ from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import MAX_MESSAGE_BYTES
 from kafkade.exports.model import Exported, Target
 from kafkade.exports.topics import own_settings, replication_factor
+from kafkade.local.admission import faults
 from kafkade.local.object_names import object_names
 from kafkade.local.writing import Draft, setting
 from kafkade.topics.observe import TopicFacts
@@ -75,11 +78,11 @@ def guess(facts: Mapping[str, TopicFacts | KafkadeError], suffixes: Sequence[str
     """Policies for the topics that have dead-letter topics by their names. ``suffixes``: in the order in which they count."""
     known = {name: f for name, f in facts.items() if isinstance(f, TopicFacts) and f.description is not None}
     groups: dict[str, list[_Pair]] = defaultdict(list)
+    found = Guessed()
     for pair in _pairs(known, suffixes):
-        spec = _spec(pair, known)
+        spec = _spec(pair, known, target, found.exported.notes)
         if spec is not None:
             groups[json.dumps(spec, sort_keys=True)].append(pair)
-    found = Guessed()
     parts = [
         (json.loads(text), pairs[start : start + _MOST_TOPICS])
         for text, pairs in groups.items()
@@ -129,8 +132,11 @@ def _retries(source: str, known: Collection[str]) -> tuple[str, int]:
     return DEFAULT_RETRY_SUFFIX, 0
 
 
-def _spec(pair: _Pair, known: Mapping[str, TopicFacts]) -> dict[str, Any] | None:
-    """The policy's spec but for its topics; None where a setting of the dead-letter topic cannot be read."""
+def _spec(pair: _Pair, known: Mapping[str, TopicFacts], target: Target, notes: list[str]) -> dict[str, Any] | None:
+    """The policy's spec but for its topics; None where none would make the dead-letter topic exactly as it is.
+
+    It has retry topics only if all of them are as it would make them.
+    """
     spec: dict[str, Any] = {}
     if pair.suffix != DEFAULT_SUFFIX:
         spec["suffix"] = pair.suffix
@@ -139,11 +145,44 @@ def _spec(pair: _Pair, known: Mapping[str, TopicFacts]) -> dict[str, Any] | None
         return None
     if template:
         spec["deadLetterTopics"] = template
-    if pair.retries:
-        spec["retry"] = {"strategy": "RetryTopics", "maxAttempts": pair.retries + 1}
-        if pair.retry_suffix != DEFAULT_RETRY_SUFFIX:
-            spec["retry"]["suffix"] = pair.retry_suffix
+    if _others(pair, spec, known, target) != []:
+        notes.append(f"topic {pair.dead_letters}: no policy keeps it, since none would make it as it is")
+        return None
+    if not pair.retries:
+        return spec
+    retry: dict[str, Any] = {"strategy": "RetryTopics", "maxAttempts": pair.retries + 1}
+    if pair.retry_suffix != DEFAULT_RETRY_SUFFIX:
+        retry["suffix"] = pair.retry_suffix
+    others = _others(pair, {**spec, "retry": retry}, known, target)
+    if others == []:
+        return {**spec, "retry": retry}
+    named = ", ".join(others or ("them",))
+    notes.append(
+        f"topic {pair.source}: spec.retry of its policy is left out, since it would make {named} otherwise than as they are;"
+        " its retry topics are KafkaTopics"
+    )
     return spec
+
+
+def _whole(spec: Mapping[str, Any], pairs: Sequence[_Pair], target: Target) -> dict[str, Any]:
+    return {"clusterRef": dict(target.cluster_ref), "topics": [pair.source for pair in pairs], **spec}
+
+
+def _children(pair: _Pair, spec: KafkaDLQPolicySpec, known: Mapping[str, TopicFacts], target: Target) -> list[Child]:
+    """The KafkaTopics that a policy with this spec makes for the pair."""
+    source = known[pair.source]
+    assert source.description is not None  # noqa: S101 -- the caller saw it
+    facts = SourceFacts(len(source.description.partitions), number(_value(source, MAX_MESSAGE_BYTES)))
+    return children(target.namespace, spec, source_topics(pair.source, spec), facts, {})
+
+
+def _others(pair: _Pair, spec: Mapping[str, Any], known: Mapping[str, TopicFacts], target: Target) -> list[str] | None:
+    """The topics that a policy would make otherwise than they are; None: there can be no such policy."""
+    whole = _whole(spec, (pair,), target)
+    if faults(Key(DLQ_POLICY, target.namespace, _NAME), whole):
+        return None
+    made = _children(pair, KafkaDLQPolicySpec.model_validate(whole), known, target)
+    return [child.topic for child in made if not _as_it_is(child, known[child.topic])]
 
 
 def _template(source: TopicFacts, dead_letters: TopicFacts) -> dict[str, Any] | None:
@@ -176,12 +215,12 @@ def _template(source: TopicFacts, dead_letters: TopicFacts) -> dict[str, Any] | 
 
 
 def _limit(source: TopicFacts, dead_letters: TopicFacts, template: dict[str, Any]) -> dict[str, str]:
-    """max.message.bytes by its distance from the source's; as a setting where it is the smaller one."""
+    """max.message.bytes by its distance from the source's; as a setting where it is smaller, or further away than can be said."""
     text = _value(dead_letters, MAX_MESSAGE_BYTES)
     ours, theirs = number(text), number(_value(source, MAX_MESSAGE_BYTES))
     if text is None or ours is None or theirs is None:
         return {}
-    if ours < theirs:
+    if ours < theirs or ours - theirs > MAX_HEADROOM:
         return {MAX_MESSAGE_BYTES: text}
     if ours - theirs != DEFAULT_HEADROOM:
         template["maxMessageBytesHeadroom"] = ours - theirs
@@ -208,17 +247,13 @@ def _take(
     target: Target,
     found: Guessed,
 ) -> None:
-    whole = {"clusterRef": dict(target.cluster_ref), "topics": [pair.source for pair in pairs], **spec}
+    whole = _whole(spec, pairs, target)
     parsed = KafkaDLQPolicySpec.model_validate(whole)
     for pair in pairs:
-        source = known[pair.source]
-        assert source.description is not None  # noqa: S101 -- the caller saw it
-        facts = SourceFacts(len(source.description.partitions), number(_value(source, MAX_MESSAGE_BYTES)))
-        for child in children(key.namespace, parsed, source_topics(pair.source, parsed), facts, {}):
-            if _as_it_is(child, known[child.topic]):
-                found.exported.notes += [f"topic {child.topic}: {note}" for note in own_settings(known[child.topic])[1]]
-                found.kept.add(child.topic)
-                found.names.add(child.key.name)
+        for child in _children(pair, parsed, known, target):
+            found.exported.notes += [f"topic {child.topic}: {note}" for note in own_settings(known[child.topic])[1]]
+            found.kept.add(child.topic)
+            found.names.add(child.key.name)
     found.exported.drafts.append(Draft(key, whole, comment=_GUESSED))
 
 
@@ -228,5 +263,7 @@ def _as_it_is(child: Child, facts: TopicFacts) -> bool:
     if child.spec["partitions"] != len(facts.description.partitions):
         return False
     if child.spec.get("replicationFactor") not in (None, replication_factor(facts)):
+        return False
+    if not own_settings(facts)[0].keys() <= child.spec["config"].keys():
         return False
     return all(same(key, _value(facts, key), value) for key, value in child.spec["config"].items())

@@ -14,13 +14,22 @@ from functools import cache
 from typing import Any
 
 import cel
+from pydantic import ValidationError
 
+from kafkade.api.common import OBJECT_NAME
 from kafkade.api.crd import crd
 from kafkade.api.kinds import KINDS
+from kafkade.api.objects import Key
 from kafkade.local.problems import Rule
 from kafkade.local.words import nearest
 
 Path = tuple[str | int, ...]
+
+MAX_NAME, MAX_NAMESPACE = 253, 63
+_NO_NAME = (
+    f"Kubernetes takes lowercase letters, digits, '-' and '.', {MAX_NAME} at most, with a letter or digit at both ends"
+)
+_NO_NAMESPACE = f"Kubernetes takes lowercase letters, digits and '-', {MAX_NAMESPACE} at most"
 
 _RULES = "x-kubernetes-validations"
 _OPEN = "x-kubernetes-preserve-unknown-fields"
@@ -52,6 +61,22 @@ def refusals(kind: str, name: str, spec: Any) -> list[Refusal]:
     root, body = _schema(kind), _body(name, spec)
     found = list(_shapes(root["properties"]["spec"], spec, ("spec",)))
     return found or list(_broken(root, body, None, ()))
+
+
+def faults(key: Key, spec: Mapping[str, Any]) -> list[str]:
+    """Why Kubernetes would not take a resource that kafkade is about to write; nothing: it would."""
+    found = []
+    if len(key.name) > MAX_NAME or not OBJECT_NAME.fullmatch(key.name):
+        found.append(f"metadata.name {key.name}: {_NO_NAME}")
+    if len(key.namespace) > MAX_NAMESPACE or "." in key.namespace or not OBJECT_NAME.fullmatch(key.namespace):
+        found.append(f"metadata.namespace {key.namespace}: {_NO_NAMESPACE}")
+    try:
+        KINDS[key.kind].spec.model_validate(spec)
+    except ValidationError as error:
+        for entry in error.errors(include_url=False, include_input=False):
+            found.append(f"{written(('spec', *entry['loc']))} of the {key.kind}: {entry['msg']}")
+        return found
+    return found + [str(refusal) for refusal in refusals(key.kind, key.name, spec)]
 
 
 def forbidden_changes(kind: str, name: str, old: Any, new: Any) -> list[Refusal]:

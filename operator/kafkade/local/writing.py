@@ -16,7 +16,8 @@ from kafkade.api.errors import InvalidSpec
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.api.objects import Key
 
-_FOLDERS = {CLUSTER: "clusters", TOPIC: "topics", SCHEMA: "schemas", DLQ_POLICY: "dead-letters"}
+_FOLDERS = {CLUSTER: "clusters", TOPIC: "topics", SCHEMA: "schemas", DLQ_POLICY: "topics-dead-letters"}
+"""``kubectl apply -R`` takes them by their names: what is written of topics is there before policies ask for it."""
 _ORDER = (CLUSTER, TOPIC, DLQ_POLICY, SCHEMA)
 
 _INT64 = 2**63

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,12 +86,58 @@ def test_the_template_is_the_topic_as_it_is(
 
 
 def test_retry_topics_belong_to_the_policy_if_they_are_like_it() -> None:
-    found = guessed("a", "a.dlq", "a.retry.1", topic("a.retry.2", retention_ms="5"), "a.retry.4")
+    found = guessed("a", "a.dlq", "a.retry.1", "a.retry.2", "a.retry.4")
     assert specs(found)["dead-letters"]["retry"] == {"strategy": "RetryTopics", "maxAttempts": 3}
-    assert found.kept == {"a.dlq", "a.retry.1"}, "the second is another one, and the fourth does not follow the second"
+    assert found.kept == {"a.dlq", "a.retry.1", "a.retry.2"}, "the fourth does not follow the second"
     other = guessed("a", "a-dlt", "a-retry-1")
     assert specs(other)["dead-letters"]["retry"]["suffix"] == "-retry-"
     assert specs(other)["dead-letters"]["suffix"] == "-dlt"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        topic("Pays.retry.2", retention_ms="2592000000"),
+        topic("Pays.retry.2", 3),
+        topic("Pays.retry.2", factor=2),
+        topic("Pays.retry.2", segment_ms="1000"),
+    ],
+)
+def test_a_policy_that_would_make_one_retry_topic_otherwise_names_none(other: TopicFacts) -> None:
+    found = guessed(
+        "Pays", topic("Pays.dlq", retention_ms="86400000"), topic("Pays.retry.1", retention_ms="86400000"), other
+    )
+    assert "retry" not in specs(found)["dead-letters"], "applied first, it would make Pays.retry.2 by its own retention"
+    assert found.kept == {"Pays.dlq"}, "the others are KafkaTopics"
+    assert len(found.names) == 1
+    assert (
+        "topic Pays: spec.retry of its policy is left out, since it would make Pays.retry." in found.exported.notes[0]
+    )
+
+
+UNREADABLE = replace(topic("a"), configs={})
+
+
+@pytest.mark.parametrize(
+    ("source", "dead_letters"),
+    [
+        (topic("a"), topic("a.dlq", partitions=100_001)),
+        (UNREADABLE, topic("a.dlq", max_message_bytes="2000000")),
+    ],
+)
+def test_a_dead_letter_topic_that_no_policy_would_make_has_none(source: TopicFacts, dead_letters: TopicFacts) -> None:
+    found = guessed(source, dead_letters, "b", "b.dlq")
+    assert specs(found)["dead-letters"]["topics"] == ["b"]
+    assert found.kept == {"b.dlq"}
+    assert "topic a.dlq: no policy keeps it" in found.exported.notes[0]
+
+
+def test_a_limit_far_above_the_sources_is_a_setting() -> None:
+    found = guessed(topic("a", max_message_bytes="1000"), topic("a.dlq", max_message_bytes="1073742824"))
+    template = specs(found)["dead-letters"]["deadLetterTopics"]
+    assert template["config"] == {"max.message.bytes": 1073742824}
+    assert "maxMessageBytesHeadroom" not in template
+    assert found.kept == {"a.dlq"}
 
 
 def test_what_differs_has_policies_of_its_own_the_largest_first() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.api.kinds import CLUSTER, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
 from kafkade.api.objects import Key
 from kafkade.local.manifests import load
 from kafkade.local.writing import Draft, in_order, setting, stream, write
@@ -82,6 +82,11 @@ def test_each_resource_has_a_file_and_each_of_several_namespaces_a_folder(tmp_pa
     write([draft("a"), draft("a", namespace="other")], tmp_path / "two", force=False)
     files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
     assert files == ["one/clusters/main.yaml", "one/topics/a.yaml", "two/other/topics/a.yaml", "two/shop/topics/a.yaml"]
+
+
+def test_kubectl_comes_to_topics_before_the_policies_that_would_make_them(tmp_path: Path) -> None:
+    write([draft(kind, kind=kind) for kind in (TOPIC, DLQ_POLICY)], tmp_path, force=False)
+    assert [folder.name for folder in sorted(tmp_path.iterdir())] == ["topics", "topics-dead-letters"]
 
 
 def test_nothing_is_written_where_something_else_is(tmp_path: Path) -> None:
