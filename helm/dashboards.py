@@ -22,6 +22,9 @@ _CLUSTER = f'{_HERE},cluster=~"$cluster"'
 _TOPIC = f'{_CLUSTER},topic=~"$topic"'
 _PAIR = f'{_TOPIC},group=~"$group"'
 _POLICY = f'{_HERE},policy=~"$policy"'
+_EACH = "max by (cluster_namespace, cluster, topic)"
+"""Dead-letter topics, each once: two policies can have one together, and two namespaces clusters of one name."""
+_LETTERS = "{{cluster_namespace}}/{{cluster}} {{topic}}"
 
 OPERATOR = Dashboard(
     "operator",
@@ -175,7 +178,11 @@ TOPICS = Dashboard(
             ),
         ),
         (
-            number("Most behind, records", f"max(kafkade_consumer_lag_records{{{_PAIR}}})", "Of a group at a topic."),
+            number(
+                "Most behind, records",
+                f'max(kafkade_consumer_lag_records{{{_PAIR},group!="*"}})',
+                "Of a group at a topic that has a series of its own.",
+            ),
             number(
                 "Most behind, time",
                 f"max(kafkade_consumer_lag_seconds{{{_PAIR}}})",
@@ -256,7 +263,7 @@ DEAD_LETTERS = Dashboard(
         (
             number(
                 "Dead letters that wait",
-                f"sum(max by (cluster, topic) (kafkade_dlq_records{{{_POLICY}}})) or vector(0)",
+                f"sum({_EACH} (kafkade_dlq_records{{{_POLICY}}})) or vector(0)",
                 "Of all policies chosen above; a topic of two policies counts once.",
             ),
             number(
@@ -281,14 +288,14 @@ DEAD_LETTERS = Dashboard(
         (
             lines(
                 "Dead letters that wait",
-                (f"max by (cluster, topic) (kafkade_dlq_records{{{_POLICY}}})", "{{cluster}} {{topic}}"),
+                (f"{_EACH} (kafkade_dlq_records{{{_POLICY}}})", _LETTERS),
                 text="By topic: they are there and were not put back.",
             ),
             lines(
                 "Age of the oldest",
                 (
-                    f"max by (cluster, topic) (kafkade_dlq_oldest_record_age_seconds{{{_POLICY}}})",
-                    "{{cluster}} {{topic}}",
+                    f"{_EACH} (kafkade_dlq_oldest_record_age_seconds{{{_POLICY}}})",
+                    _LETTERS,
                 ),
                 text="By topic. No line where nothing waits.",
                 unit="s",
@@ -298,16 +305,16 @@ DEAD_LETTERS = Dashboard(
             lines(
                 "Dead letters that come, a minute",
                 (
-                    f"max by (cluster, topic) (rate(kafkade_dlq_arrived_records_total{{{_POLICY}}}[5m])) * 60",
-                    "{{cluster}} {{topic}}",
+                    f"{_EACH} (rate(kafkade_dlq_arrived_records_total{{{_POLICY}}}[5m])) * 60",
+                    _LETTERS,
                 ),
                 text="By topic, over five minutes.",
             ),
             lines(
                 "Growth as alerts see it",
                 (
-                    f"max by (cluster, topic) (kafkade_dlq_growth_records_per_minute{{{_POLICY}}})",
-                    "{{cluster}} {{topic}}",
+                    f"{_EACH} (kafkade_dlq_growth_records_per_minute{{{_POLICY}}})",
+                    _LETTERS,
                 ),
                 text="Records a minute between the last two counts: what spec.alert.growthPerMinute is held against.",
             ),

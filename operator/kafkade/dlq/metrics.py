@@ -14,15 +14,16 @@ from kafkade.api.objects import Key
 from kafkade.dlq.depth import Depth
 
 _POLICY = ("namespace", "policy")
-_TOPIC = (*_POLICY, "cluster", "topic")
+_OF_CLUSTER = (*_POLICY, "cluster_namespace", "cluster")
+_TOPIC = (*_OF_CLUSTER, "topic")
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What was counted for a policy. ``growth``: records a minute by dead-letter topic, where it is known."""
 
-    cluster: str
-    """Name of its KafkaCluster."""
+    cluster: Key
+    """Its KafkaCluster, which may be of another namespace."""
     depths: Mapping[str, Depth]
     growth: Mapping[str, float]
     alert: bool
@@ -50,9 +51,7 @@ def _families(known: Sequence[tuple[Key, Counted | None]], now: float) -> list[M
         "1 where the dead letters of the policy could be counted, 0 where not: its other series are gone then",
         labels=_POLICY,
     )
-    alert = GaugeMetricFamily(
-        "kafkade_dlq_policy_alert", "1 while a limit of spec.alert is passed", labels=(*_POLICY, "cluster")
-    )
+    alert = GaugeMetricFamily("kafkade_dlq_policy_alert", "1 while a limit of spec.alert is passed", labels=_OF_CLUSTER)
     records = GaugeMetricFamily("kafkade_dlq_records", "Dead letters that wait", labels=_TOPIC)
     oldest = GaugeMetricFamily(
         "kafkade_dlq_oldest_record_timestamp_seconds", "Timestamp of the oldest dead letter that waits", labels=_TOPIC
@@ -71,9 +70,10 @@ def _families(known: Sequence[tuple[Key, Counted | None]], now: float) -> list[M
         counted.add_metric(policy, found is not None)
         if found is None:
             continue
-        alert.add_metric((*policy, found.cluster), found.alert)
+        cluster = (*policy, found.cluster.namespace, found.cluster.name)
+        alert.add_metric(cluster, found.alert)
         for topic, depth in found.depths.items():
-            labels = (*policy, found.cluster, topic)
+            labels = (*cluster, topic)
             records.add_metric(labels, depth.waiting)
             arrived.add_metric(labels, depth.arrived)
             if depth.oldest is not None:

@@ -115,7 +115,7 @@ class Policies:
         own = {name: counted.depths[name] for name in sorted(letters_of(planned, groups) & counted.depths.keys())}
         rates = self.growth.per_minute(resource.uid, own, time.monotonic())
         found = _Letters(own, rates, passed(item.work.spec.alert, own, rates, context.now()), counted.error is None)
-        told = Counted(connection.key.name, own, rates, found.alert is not None) if found.counted else None
+        told = Counted(connection.key, own, rates, found.alert is not None) if found.counted else None
         self._tell(resource, told, context)
         return found
 

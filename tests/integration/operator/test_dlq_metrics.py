@@ -47,7 +47,8 @@ class Policy:
         for name, labels, value in scrape(self.world.metrics):
             if labels.get("policy") == self.name:
                 found[name.removeprefix("kafkade_dlq_")] = value
-                expected = {"namespace": self.namespace, "policy": self.name, "cluster": "main", "topic": self.topic}
+                cluster = {"cluster_namespace": self.namespace, "cluster": "main"}
+                expected = {"namespace": self.namespace, "policy": self.name, "topic": self.topic, **cluster}
                 assert labels.items() <= expected.items(), labels
                 assert ("topic" in labels) is not name.startswith("kafkade_dlq_policy_"), name
         return found

@@ -24,6 +24,7 @@ from kafkade.dlq.reconcile import Policies
 from unit.dlq.resources import policy
 
 ORDERS, RETURNS = Key(DLQ_POLICY, "shop", "orders"), Key(DLQ_POLICY, "shop", "returns")
+MAIN = Key(CLUSTER, "kafka", "main")
 NOW = 1_000.0
 
 
@@ -37,7 +38,7 @@ def samples(metrics: PolicyMetrics) -> dict[str, float]:
 
 def series(policy: str = "orders", topic: str = "a.dlq", **values: float) -> dict[str, float]:
     """Series of a topic, named without their ``kafkade_dlq_``."""
-    labels = f'cluster="main",namespace="shop",policy="{policy}",topic="{topic}"'
+    labels = f'cluster="main",cluster_namespace="kafka",namespace="shop",policy="{policy}",topic="{topic}"'
     return {f"kafkade_dlq_{name}{{{labels}}}": value for name, value in values.items()}
 
 
@@ -46,14 +47,14 @@ def of_policy(policy: str = "orders", *, counted: int = 1, alert: int | None = 0
     labels = f'namespace="shop",policy="{policy}"'
     found: dict[str, float] = {f"kafkade_dlq_policy_counted{{{labels}}}": counted}
     if alert is not None:
-        found[f'kafkade_dlq_policy_alert{{cluster="main",{labels}}}'] = alert
+        found[f'kafkade_dlq_policy_alert{{cluster="main",cluster_namespace="kafka",{labels}}}'] = alert
     return found
 
 
 def counted(depth: Depth | None = None, growth: float | None = None, *, alert: bool = False) -> Counted:
     """What was counted where a policy has the topic ``a.dlq``, or none."""
     depths = {} if depth is None else {"a.dlq": depth}
-    return Counted("main", depths, {} if growth is None else {"a.dlq": growth}, alert)
+    return Counted(MAIN, depths, {} if growth is None else {"a.dlq": growth}, alert)
 
 
 CASES: list[tuple[str, Callable[[PolicyMetrics], object], dict[str, float]]] = [
@@ -90,7 +91,7 @@ CASES: list[tuple[str, Callable[[PolicyMetrics], object], dict[str, float]]] = [
     (
         "counted again, without a topic that left",
         lambda m: (
-            m.tell(ORDERS, Counted("main", {"a.dlq": Depth(1, None, 1), "b.dlq": Depth(2, None, 2)}, {}, alert=False)),
+            m.tell(ORDERS, Counted(MAIN, {"a.dlq": Depth(1, None, 1), "b.dlq": Depth(2, None, 2)}, {}, alert=False)),
             m.tell(ORDERS, None),
             m.tell(ORDERS, counted(Depth(1, None, 3))),
         ),

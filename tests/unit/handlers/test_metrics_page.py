@@ -37,7 +37,7 @@ def collected() -> Iterable[Metric]:
         pass
     policies, redrives, groups = PolicyMetrics(), RedriveMetrics(), GroupMetrics()
     groups.tell(MAIN, Told({("g", "t"): Lag(1, 1.0)}, {"t": Messages(1, 0)}, {"Stable": 1}, {"pairs": 0}))
-    policies.tell(ORDERS, Counted("main", {"a.dlq": Depth(1, 1, 1)}, {"a.dlq": 1.0}, alert=False))
+    policies.tell(ORDERS, Counted(MAIN, {"a.dlq": Depth(1, 1, 1)}, {"a.dlq": 1.0}, alert=False))
     redrives.tell(ORDERS, {"moved": 1})
     for collector in (engine, policies, redrives, groups):
         assert [f.name for f in collector.describe()] == [f.name for f in collector.collect()]

@@ -28,7 +28,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGE = ROOT / "docs" / "reference" / "metrics.md"
 
 _WORDS = frozenset(
-    "absent and by changes cluster count histogram_quantile ignoring instance job kind le max min_over_time namespace on"
+    "absent and by changes cluster cluster_namespace count histogram_quantile ignoring instance job kind le max min_over_time namespace on"
     " or policy rate reason status sum topic vector version".split()
 )
 """What is in the expressions beside metrics: functions, operators, labels."""
@@ -130,6 +130,11 @@ def test_the_alerts_are_those_of_the_reference() -> None:
 
 def _expressions() -> list[str]:
     return [rule["expr"] for rule in RULES] + [found.expr for found in asked()]
+
+
+def test_the_sum_of_all_others_is_not_the_one_that_is_most_behind() -> None:
+    (most,) = [text for text in _expressions() if text.startswith("max(kafkade_consumer_lag_records")]
+    assert 'group!="*"' in most
 
 
 def test_alerts_and_dashboards_ask_for_metrics_that_there_are() -> None:
