@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 from urllib.parse import quote
 
@@ -73,6 +74,12 @@ class RegistryClient:
 
     def __repr__(self) -> str:
         return f"RegistryClient({', '.join(self._http.urls)})"
+
+    def beside(self, concurrency: int) -> RegistryClient:
+        """Another client of the same registry, to be closed on its own: neither waits for the other's requests."""
+        made = copy(self)
+        made._http = self._http.beside(concurrency)
+        return made
 
     async def close(self) -> None:
         """Close the connections."""

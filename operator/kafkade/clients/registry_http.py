@@ -60,6 +60,12 @@ class RegistryTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._urls)})"
 
+    def beside(self, concurrency: int) -> RegistryTransport:
+        """Another one to the same registry: its requests wait for none of this one's."""
+        return RegistryTransport(
+            self._urls, auth=self._auth, tls=self._tls, timeout=self._timeout, concurrency=concurrency
+        )
+
     @property
     def urls(self) -> tuple[str, ...]:
         """Base URLs, without a trailing slash."""

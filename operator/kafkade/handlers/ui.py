@@ -21,8 +21,10 @@ from kafkade.api.errors import (
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant
+from kafkade.clients.connection import Connection
 from kafkade.clients.fence import FENCE
 from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.registry import RegistryClient
 from kafkade.dlq.redrive.sources import is_allowed
 from kafkade.engine.engine import Engine
 from kafkade.handlers.address import Address
@@ -32,6 +34,8 @@ from kafkade.ui.server import serving
 
 _TIMEOUT = 8.0
 """Seconds that a request to a broker may take: somebody waits for the page."""
+_REGISTRY_REQUESTS = 2
+"""Requests to a registry at the same time: schemas that are declared come first."""
 _REFUSALS = frozenset(
     error.reason for error in (DeadLetterLoop, NamingRefused, NotAllowed, PolicyConflict, TopicConflict)
 )
@@ -79,7 +83,7 @@ async def serving_pages(pages: Pages | None, engine: Engine) -> AsyncIterator[No
     if pages is None:
         yield
         return
-    known = _Known(engine)
+    known = Known(engine)
     try:
         async with serving(known.clusters, pages.access, *pages.address, standby=lambda: not FENCE.is_open):
             yield
@@ -87,13 +91,13 @@ async def serving_pages(pages: Pages | None, engine: Engine) -> AsyncIterator[No
         await known.close()
 
 
-class _Known:
-    """The KafkaClusters that the engine knows, with connections to Kafka of the pages' own: the operator waits for none."""
+class Known:
+    """The KafkaClusters that the engine knows, with connections of the pages' own: no page keeps the operator waiting."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._own: dict[Key, tuple[KafkaAdmin, KafkaAdmin]] = {}
-        """By cluster: the operator's, and the one that was made beside it."""
+        self._own: dict[Key, tuple[Connection, KafkaAdmin, RegistryClient | None]] = {}
+        """By cluster: the operator's connection, and what was made beside it."""
         self._closing: set[asyncio.Task[None]] = set()
 
     def clusters(self) -> Mapping[str, Cluster]:
@@ -115,11 +119,12 @@ class _Known:
         grant = self._engine.ownership.grant
         letters = frozenset(topic for policy in policies for topic in letters_of(policy, grant(policy), key))
         connection = self._engine.connections.get(key)
+        kafka, registry = (None, None) if connection is None else self._beside(key, connection)
         return Cluster(
             f"{key.namespace}:{key.name}",
             f"{key.namespace}/{key.name}",
-            None if connection is None else self._kafka(key, connection.kafka),
-            None if connection is None else connection.registry,
+            kafka,
+            registry,
             letters.__contains__,
             None if connection is not None else _trouble(key, declared_of(resource)),
             lambda: [
@@ -127,20 +132,23 @@ class _Known:
             ],
         )
 
-    def _kafka(self, key: Key, operators: KafkaAdmin) -> KafkaAdmin:
+    def _beside(self, key: Key, operators: Connection) -> tuple[KafkaAdmin, RegistryClient | None]:
         before = self._own.get(key)
-        if before is not None and before[0] is operators:
-            return before[1]
         if before is not None:
+            # a connection is made anew at each look that sees brokers change, and its clients only with spec or Secrets
+            if before[0].kafka is operators.kafka and before[0].registry is operators.registry:
+                return before[1:]
             self._drop(key)
-        made = KafkaAdmin(operators.security, timeout=_TIMEOUT)
-        self._own[key] = (operators, made)
-        return made
+        registry = None if operators.registry is None else operators.registry.beside(_REGISTRY_REQUESTS)
+        kafka = KafkaAdmin(operators.kafka.security, timeout=_TIMEOUT)
+        self._own[key] = (operators, kafka, registry)
+        return kafka, registry
 
     def _drop(self, key: Key) -> None:
-        closing = asyncio.create_task(self._own.pop(key)[1].close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        _, *clients = self._own.pop(key)
+        for closing in [asyncio.create_task(client.close()) for client in clients if client is not None]:
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
 
 def _trouble(key: Key, declared: Declared) -> ClusterNotReady:

@@ -203,6 +203,28 @@ async def test_at_most_so_many_at_once() -> None:
     assert highest == 3
 
 
+async def test_one_beside_it_waits_for_none_of_its_requests() -> None:
+    held, asked = asyncio.Event(), []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append((request.path, request.headers.get("Authorization")))
+        if len(asked) == 1:
+            await held.wait()
+        return web.json_response([":.here:a"])
+
+    auth = RegistryAuth.basic("me", "secret")
+    async with serving(handle) as url, client(url, concurrency=1, auth=auth, context=".here") as registry:
+        first = asyncio.create_task(registry.subjects())
+        while not asked:  # noqa: ASYNC110 -- the handler tells nobody
+            await asyncio.sleep(0.01)
+        other = registry.beside(1)
+        assert await asyncio.wait_for(other.subjects(), 10) == ("a",)
+        await other.close()
+        held.set()
+        assert await first == ("a",), "closing the other one did not end it"
+    assert asked[0] == asked[1]
+
+
 async def test_it_can_be_used_again_after_close() -> None:
     async def handle(request: web.Request) -> web.Response:
         return web.json_response([1])

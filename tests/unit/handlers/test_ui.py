@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant
-from kafkade.handlers.ui import Pages, UiRefused, declared_of, letters_of
+from kafkade.clients.connection import Connection
+from kafkade.clients.kafka import KafkaAdmin, Security
+from kafkade.clients.kube import KubeClient
+from kafkade.clients.model import ClusterDescription
+from kafkade.clients.registry import RegistryClient
+from kafkade.engine.engine import Engine, Scope
+from kafkade.handlers.ui import Known, Pages, UiRefused, declared_of, letters_of
 
 TOKEN = "0123456789abcdef"
 
@@ -94,3 +103,31 @@ def test_a_topic_that_a_policy_was_refused_is_none_of_dead_letters(reason: str) 
 def test_only_what_the_namespace_may_use(grant: Grant | None, topic: str, shown: list[str]) -> None:
     for entry in ({"ready": True}, {"ready": False, "reason": "WaitingForTopics"}, {"ready": False}):
         assert letters(grant, deadLetterTopic=topic, **entry) == shown
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[Connection]:
+    """The operator's, which nobody answers."""
+    kafka, registry = KafkaAdmin(Security("127.0.0.1:1")), RegistryClient(["http://127.0.0.1:1"])
+    described = cast(ClusterDescription, None)
+    yield Connection(Key(CLUSTER, "n", "a"), cast(KafkaClusterSpec, None), described, kafka, registry)
+    await kafka.close()
+    await registry.close()
+
+
+async def test_pages_have_connections_of_their_own(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(KubeClient(), Scope(frozenset(), None))
+    engine.store.put(resource(CLUSTER, {}))
+    now = [connection]
+    monkeypatch.setattr(engine.connections, "get", lambda _: now[0])
+    known = Known(engine)
+    (first,) = known.clusters().values()
+    assert first.kafka not in (None, connection.kafka)
+    assert first.registry not in (None, connection.registry)
+    now[0] = replace(connection)  # as after a look that saw other brokers
+    (same,) = known.clusters().values()
+    assert (same.kafka, same.registry) == (first.kafka, first.registry)
+    now[0] = replace(connection, registry=None)
+    (without,) = known.clusters().values()
+    assert without.registry is None
+    await known.close()
