@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 import typer
 
@@ -16,7 +17,7 @@ from kafkade.api.errors import InvalidSpec
 from kafkade.cli.connection import access_from
 from kafkade.cli.output import errors_reported
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.ui.access import TOKEN, Access, is_loopback, new_token, token_of
+from kafkade.ui.access import TOKEN, Access, TokenFile, is_loopback, new_token
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.server import serving
 
@@ -47,7 +48,9 @@ class Serve:
             raise InvalidSpec(
                 f"--no-token needs a loopback --host, and {self.host} is none: who reaches it would see records"
             )
-        token = None if self.no_token else new_token() if self.token_file is None else token_of(self.token_file)
+        if self.no_token:
+            return Access(None, (*self.names, self.host))
+        token = new_token() if self.token_file is None else TokenFile(self.token_file)
         return Access(token, (*self.names, self.host), any_address=not inside)
 
 
@@ -68,8 +71,7 @@ async def _serve(
     clusters = MappingProxyType({cluster.id: cluster})
     try:
         async with serving(lambda: clusters, access, serve.host, serve.port) as listening:
-            query = "" if access.token is None else f"?{TOKEN}={access.token}"
-            sys.stdout.write(f"{listening.url}/{query}\n")
+            sys.stdout.write(f"{entrance(listening.url, access.token)}\n")
             sys.stdout.flush()
             typer.echo("It only shows, and changes nothing. Ctrl-C ends it.", err=True)
             await told.wait()
@@ -79,6 +81,11 @@ async def _serve(
         await kafka.close()
         if schemas is not None:
             await schemas.close()
+
+
+def entrance(url: str, token: str | None) -> str:
+    """The address that lets a browser in. A plus of base64 would be a space in it."""
+    return f"{url}/" if token is None else f"{url}/?{TOKEN}={quote(token, safe='')}"
 
 
 def _end_asked_for() -> asyncio.Event:

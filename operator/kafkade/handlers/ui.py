@@ -28,7 +28,7 @@ from kafkade.clients.registry import RegistryClient
 from kafkade.dlq.redrive.sources import is_allowed
 from kafkade.engine.engine import Engine
 from kafkade.handlers.address import Address
-from kafkade.ui.access import Access, is_loopback, token_of
+from kafkade.ui.access import Access, TokenFile, is_loopback
 from kafkade.ui.clusters import Cluster, Declared
 from kafkade.ui.server import serving
 
@@ -67,7 +67,7 @@ class Pages:
         if token_file is None:
             raise UiRefused("--ui needs --ui-token-file: the pages show records of dead-letter topics")
         try:
-            token = token_of(token_file)
+            token = TokenFile(token_file)
         except InvalidSpec as error:
             raise UiRefused(f"--ui-token-file: {error.message}") from error
         return cls(where, Access(token, (*names, where.host), any_address=not is_loopback(where.host)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
 from collections.abc import Callable, Collection
@@ -14,6 +15,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from kafkade.api.errors import InvalidSpec
+
+log = logging.getLogger("kafkade.ui")
 
 TOKEN = "token"  # noqa: S105 -- the name of the parameter
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
@@ -59,6 +62,43 @@ def token_of(file: Path) -> str:
     return text
 
 
+class TokenFile:
+    """A file with the token, which is read again when it has changed: a Secret is mounted anew some time after its change."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Raises:
+            InvalidSpec: as token_of.
+        """
+        self._path = path
+        self._seen = _stamp(path)
+        self._token = token_of(path)
+
+    def __repr__(self) -> str:
+        return f"TokenFile({str(self._path)!r})"
+
+    @property
+    def token(self) -> str:
+        """The token in it now; the last one where there is none any more."""
+        if (stamp := _stamp(self._path)) != self._seen:
+            self._seen = stamp
+            try:
+                self._token = token_of(self._path)
+                log.info("the token was read anew from %s", self._path)
+            except InvalidSpec as error:
+                log.warning("the pages keep the token that they had: %s", error.message)
+        return self._token
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Changes when somebody writes the file, or puts another one in its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server that listens there."""
     try:
@@ -69,14 +109,19 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may see the pages. ``token`` None: everybody who reaches them. ``names``: hosts that this server goes by.
+    """Who may see the pages. ``given`` is the token, or the file with it; None: everybody who reaches them.
 
-    ``any_address``: it listens for other machines, which may call it by any of its IP addresses.
+    ``names``: hosts that this server goes by. ``any_address``: it listens for other machines, which may call it by any of its IP addresses.
     """
 
-    token: str | None = field(repr=False)
+    given: str | TokenFile | None = field(repr=False)
     names: Collection[str] = ()
     any_address: bool = False
+
+    @property
+    def token(self) -> str | None:
+        """The token as it is now."""
+        return self.given.token if isinstance(self.given, TokenFile) else self.given
 
     def knows_host(self, header: str | None) -> bool:
         """Whether a request's Host is this server.
@@ -90,10 +135,11 @@ class Access:
 
     def is_token(self, given: str | None) -> bool:
         """Whether this is the token; how long that takes does not tell how much of it is right."""
-        if self.token is None:
+        token = self.token
+        if token is None:
             return True
         return given is not None and hmac.compare_digest(
-            given.encode("utf-8", "surrogatepass"), self.token.encode("utf-8", "surrogatepass")
+            given.encode("utf-8", "surrogatepass"), token.encode("utf-8", "surrogatepass")
         )
 
 
@@ -132,10 +178,11 @@ def _refusal(access: Access, refuse: Refuse, request: web.Request, public: str) 
     if request.path.startswith(public):
         return None
     cookie = _cookie_name(request)
-    if TOKEN in request.query and access.token is not None:
-        if not access.is_token(request.query[TOKEN].strip()):
+    if TOKEN in request.query and access.given is not None:
+        given = request.query[TOKEN].strip()
+        if not access.is_token(given):
             return refuse(request, 401, "That is not the token", "kafkade printed the right one when it started.")
-        return _keep(access.token, cookie, request)
+        return _keep(given, cookie, request)
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if access.is_token(request.cookies.get(cookie)) or (scheme.lower() == "bearer" and access.is_token(bearer.strip())):
         return None

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.cli.ui_command import Serve
-from kafkade.ui.access import Access, is_loopback, new_token, token_of
+from kafkade.cli.ui_command import Serve, entrance
+from kafkade.ui.access import Access, TokenFile, is_loopback, new_token, token_of
 from kafkade.ui.server import serving
 
 TOKEN = "right-" + "x" * 20
@@ -140,6 +140,35 @@ def test_a_file_with_a_token_is_read(tmp_path: Path) -> None:
     assert token_of(file) == TOKEN
     with pytest.raises(InvalidSpec, match="cannot be read"):
         token_of(tmp_path / "none")
+
+
+def test_a_token_that_is_replaced_is_read_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As kubelet does it: the file is a link, and where it leads is changed."""
+    file, other = tmp_path / "token", "other-" + "y" * 20
+    for name, text in (("a", TOKEN), ("b", other), ("c", "short")):
+        (tmp_path / name).write_text(text)
+    file.symlink_to("a")
+    access = Access(TokenFile(file))
+    assert access.is_token(TOKEN)
+    for name in ("b", "c"):
+        (tmp_path / "new").symlink_to(name)
+        (tmp_path / "new").replace(file)
+        assert access.is_token(other), name
+        assert not access.is_token(TOKEN)
+    file.unlink()
+    assert access.is_token(other), "a file that is gone leaves what there was"
+    file.write_text(TOKEN)
+    assert access.is_token(TOKEN)
+    assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 2
+    assert other not in caplog.text
+    assert TOKEN not in caplog.text + repr(access)
+
+
+async def test_the_address_that_is_printed_lets_in_with_any_token() -> None:
+    token = "base64+of/random==0"
+    async with served(Access(token)) as (client, url), client.get(entrance(url, token)) as answer:
+        assert answer.status == 200
+    assert entrance("http://x", None) == "http://x/"
 
 
 async def test_a_replica_that_waits_says_so_and_has_the_browser_ask_again() -> None:
