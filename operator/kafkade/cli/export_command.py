@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from kafkade.api.common import OBJECT_NAME
 from kafkade.api.errors import InvalidSpec
 from kafkade.api.policy import INTERNAL_TOPICS
 from kafkade.cli.connection import access_from
@@ -27,9 +28,9 @@ from kafkade.exports.model import Exported, Target
 from kafkade.exports.schemas import chosen, of_topics, schema_drafts
 from kafkade.exports.select import Selection, internal
 from kafkade.exports.topics import topic_drafts
+from kafkade.local.admission import MAX_NAME, MAX_NAMESPACE
 
 _SUFFIX = re.compile(r"[._-][a-zA-Z0-9._-]{1,63}")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,11 @@ class Export:
 
 def check_name(option: str, name: str) -> None:
     """Raises InvalidSpec unless Kubernetes takes the name that an option gives."""
-    if not _NAME.fullmatch(name):
-        raise InvalidSpec(f"{option} {name}: only lowercase letters, digits and '-'")
+    # a cluster's name may have dots, a namespace's not
+    most, dots = (MAX_NAME, "") if option == "--cluster-name" else (MAX_NAMESPACE, ".")
+    if len(name) > most or not OBJECT_NAME.fullmatch(name) or (dots and dots in name):
+        taken = "lowercase letters, digits and '-'" if dots else "lowercase letters, digits, '-' and '.'"
+        raise InvalidSpec(f"{option} {name}: only {taken}, {most} at most")
 
 
 def export_command(export: Export, out: Path | None, force: bool, output: Manifest) -> None:

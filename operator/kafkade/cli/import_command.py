@@ -62,13 +62,18 @@ def import_command(
 
 
 def included(manifest: str, name: str) -> str | None:
-    """The text of a file that a manifest names, from here or from the manifest's own folder; None where it is not there."""
+    """The text of a file that a manifest names, from here or from the manifest's own folder; None where it is not there.
+
+    Only files below these two are read, wherever links lead: somebody else may have written the manifest.
+    """
     path = name.removeprefix("file://")
     folders = [Path()] if manifest.startswith("<") else [Path(), Path(manifest).parent]
     for folder in folders:
         try:
-            return (folder / path).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+            file = (folder / path).resolve()
+            if file.is_file() and any(file.is_relative_to(allowed.resolve()) for allowed in folders):
+                return file.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError):  # ValueError: no UTF-8, or no name that a file can have
             continue
     return None
 

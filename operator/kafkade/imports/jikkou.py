@@ -10,7 +10,17 @@ from typing import Any
 
 from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.imports.fields import Fields
-from kafkade.imports.model import Found, Imported, Include, Target, labels, spec_of_schema, spec_of_topic, unset
+from kafkade.imports.model import (
+    NOT_READ,
+    Found,
+    Imported,
+    Include,
+    Target,
+    labels,
+    spec_of_schema,
+    spec_of_topic,
+    unset,
+)
 from kafkade.imports.schema_fields import references
 from kafkade.local.documents import Document
 
@@ -135,9 +145,7 @@ def _schema_text(spec: Fields, include: Include) -> str | None:
         return None
     text = include(spec.document.file, file)
     if text is None:
-        schema.refuse(
-            "$ref", f"{file} cannot be read; write the schema itself there, or call kafkade where the file is"
-        )
+        schema.refuse("$ref", f"{file} {NOT_READ}")
     return text
 
 

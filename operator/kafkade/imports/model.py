@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
-
-from kafkade.api.kinds import KINDS, TOPIC
+from kafkade.api.kinds import TOPIC
 from kafkade.api.objects import Key
 from kafkade.api.policy import INTERNAL_TOPICS
-from kafkade.local.admission import refusals
+from kafkade.local.admission import faults
 from kafkade.local.documents import Document
 from kafkade.local.object_names import likeness, object_names
 from kafkade.local.problems import Place
@@ -23,9 +21,17 @@ DEFAULT_NAMESPACE, DEFAULT_CLUSTER = "default", "main"
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _MAX_LABEL = 63
+_SOMEBODYS = re.compile(
+    r"app\.kubernetes\.io/(instance|managed-by)|applyset\.kubernetes\.io/.+|config\.k(ubernetes|8s)\.io/.+"
+    r"|([a-z0-9.-]+\.)?(argocd\.argoproj\.io|toolkit\.fluxcd\.io|helm\.sh|kapp\.k14s\.io|cattle\.io)/.+"
+)
+"""Labels and annotations by which GitOps tools know what is theirs: what has them and is not in their sources, they delete."""
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""What kubectl wrote for itself; with it, the next ``kubectl apply`` would compare with another object."""
 
 Include = Callable[[str, str], str | None]
 """The text of a file that a manifest names: by the manifest's file and the name in it; None where it cannot be read."""
+NOT_READ = "cannot be read: it must be below the manifest's folder, or the one that kafkade is called in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,21 @@ class Imported:
         if found.kind == TOPIC and (found.own_name in INTERNAL_TOPICS or found.own_name.startswith("__")):
             self.warn(found.place, f"topic {found.own_name} is left out: it is internal, and never managed")
         else:
-            self.found.append(found)
+            kept, annotations = self._nobodys(found, found.labels), self._nobodys(found, found.annotations)
+            self.found.append(replace(found, labels=kept, annotations=annotations))
+
+    def _nobodys(self, found: Found, given: Mapping[str, str]) -> dict[str, str]:
+        """Labels or annotations without those that would give the resource to another tool."""
+        kept = {}
+        for key, value in given.items():
+            if _SOMEBODYS.fullmatch(key):
+                self.warn(
+                    found.place,
+                    f"{key} is left out: by it another tool would take the resource for its own, and delete it",
+                )
+            elif key != _LAST_APPLIED:
+                kept[key] = value
+        return kept
 
     def drafts(self) -> list[Draft]:
         """All of them as resources with names; what would be none that kafkade takes is among the problems."""
@@ -111,7 +131,8 @@ class Imported:
             spec = dict(item.spec)
             if item.kind == TOPIC and key.name != item.own_name:
                 spec = {"clusterRef": spec.pop("clusterRef"), "topicName": item.own_name, **spec}
-            self._check(item, key.name, spec)
+            for fault in faults(key, spec):
+                self.refuse(item.place, f"{item.own_name}: {fault}")
             drafts[key] = Draft(key, spec, item.labels, item.annotations), item.place
         return [draft for draft, _ in drafts.values()]
 
@@ -121,17 +142,6 @@ class Imported:
             if item.object_name is None:
                 wanted.setdefault((item.kind, item.namespace), []).append(item.own_name)
         return {group: object_names(sorted(names)) for group, names in wanted.items()}
-
-    def _check(self, item: Found, name: str, spec: Mapping[str, Any]) -> None:
-        try:
-            KINDS[item.kind].spec.model_validate(spec)
-        except ValidationError as error:
-            for entry in error.errors(include_url=False, include_input=False):
-                where = ".".join(("spec", *map(str, entry["loc"])))
-                self.refuse(item.place, f"{item.own_name}: {where} of the {item.kind}: {entry['msg']}")
-            return
-        for refusal in refusals(item.kind, name, spec):
-            self.refuse(item.place, f"{item.own_name}: {refusal}")
 
 
 def labels(given: Mapping[str, str], imported: Imported, place: Place) -> dict[str, str]:
@@ -148,8 +158,9 @@ def labels(given: Mapping[str, str], imported: Imported, place: Place) -> dict[s
 def spec_of_topic(
     cluster: str, partitions: int | None, factor: int | None, config: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """A KafkaTopic's spec; what is None or empty is left out."""
-    given = {"partitions": partitions, "replicationFactor": factor, "config": dict(config), **more}
+    """A KafkaTopic's spec; what is None or empty is left out. A manifest that is lost takes no records with it (Retain)."""
+    given = {"partitions": partitions, "replicationFactor": factor, "config": dict(config), "deletionPolicy": "Retain"}
+    given |= more
     return {
         "clusterRef": {"name": cluster},
         **{name: value for name, value in given.items() if value not in (None, {})},

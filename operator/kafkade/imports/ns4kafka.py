@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.imports.fields import Fields
-from kafkade.imports.model import Found, Imported, Include, Target, labels, spec_of_schema, spec_of_topic, unset
+from kafkade.imports.model import (
+    NOT_READ,
+    Found,
+    Imported,
+    Include,
+    Target,
+    labels,
+    spec_of_schema,
+    spec_of_topic,
+    unset,
+)
 from kafkade.imports.schema_fields import references
 from kafkade.local.documents import Document
 
@@ -73,7 +83,7 @@ def _schema(spec: Fields, cluster: str, subject: str | None, include: Include) -
     if text is None and file is not None:
         text = include(spec.document.file, file)
         if text is None:
-            spec.refuse("schemaFile", f"{file} cannot be read")
+            spec.refuse("schemaFile", f"{file} {NOT_READ}")
             return None
     if text is None:
         spec.refuse("schema", "is not there")

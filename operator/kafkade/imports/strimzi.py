@@ -78,6 +78,6 @@ def _annotations(given: dict[str, str], meta: Fields, more: dict[str, Any]) -> d
             more |= {"paused": True} if value.lower() == "true" else {}
         elif key.startswith("strimzi.io/"):
             meta.warn("annotations", f"{key} is left out: it is Strimzi's own")
-        elif key != "kubectl.kubernetes.io/last-applied-configuration":
+        else:
             kept[key] = value
     return kept

@@ -106,7 +106,7 @@ def write(drafts: Sequence[Draft], folder: Path, *, force: bool) -> Files:
     is there that says something else, unless ``force``.
 
     Raises:
-        InvalidSpec: such files, by name; or a file cannot be read or written.
+        InvalidSpec: such files, by name; or a file cannot be read or written, or would be outside of the folder.
     """
     texts = {folder / path: draft.text for path, draft in _paths(drafts).items()}
     try:
@@ -134,6 +134,11 @@ def _paths(drafts: Sequence[Draft]) -> dict[Path, Draft]:
     several = len({draft.key.namespace for draft in drafts}) > 1
     found = {}
     for draft in in_order(drafts):
+        for part in (draft.key.namespace, draft.key.name):
+            if "/" in part or part in ("", ".", ".."):
+                raise InvalidSpec(
+                    f"{draft.key}: {part} is no name of a file: it would be written outside of the folder"
+                )
         base = Path(draft.key.namespace) if several else Path()
         found[base / _FOLDERS[draft.key.kind] / f"{draft.key.name}.yaml"] = draft
     return found

@@ -31,7 +31,12 @@ def imported(tool: str, *args: str | Path, stdin: str | None = None) -> dict[str
 
 
 def specs(tool: str, *args: str | Path, stdin: str | None = None) -> dict[str, dict[str, Any]]:
-    return {name: body["spec"] for name, body in imported(tool, *args, stdin=stdin).items()}
+    """Specs by name; of topics without the deletionPolicy that all of them have."""
+    found = imported(tool, *args, stdin=stdin)
+    for body in found.values():
+        if body["kind"] == "KafkaTopic":
+            assert body["spec"].pop("deletionPolicy") == "Retain"
+    return {name: body["spec"] for name, body in found.items()}
 
 
 def warnings(done: Result) -> list[str]:
@@ -82,6 +87,7 @@ def test_strimzi() -> None:
                     "min.cleanable.dirty.ratio": "0.25",
                     "unclean.leader.election.enable": False,
                 },
+                "deletionPolicy": "Retain",
             },
         },
         "my-topic-1": {
@@ -93,6 +99,7 @@ def test_strimzi() -> None:
                 "topicName": "My_Topic_1",
                 "partitions": 6,
                 "replicationFactor": 3,
+                "deletionPolicy": "Retain",
                 "managementPolicy": "Observe",
             },
         },
@@ -100,7 +107,7 @@ def test_strimzi() -> None:
             "apiVersion": "kafkade.io/v1alpha1",
             "kind": "KafkaTopic",
             "metadata": {"name": "by-default", "namespace": "kafka"},
-            "spec": {"clusterRef": {"name": "my-cluster"}, "paused": True},
+            "spec": {"clusterRef": {"name": "my-cluster"}, "deletionPolicy": "Retain", "paused": True},
         },
     }
     said = warnings(run("strimzi", "-f", FILES / "strimzi"))
@@ -189,7 +196,10 @@ items:
     assert "<stdin>:7:" in done.stderr
     assert "no ConfigMap nowhere is in these files" in done.stderr
     done = run("jikkou", "-f", "-", stdin=text.replace(", configMapRefs: [nowhere]", ""))
-    assert next(iter(yaml.safe_load_all(done.stdout)))["spec"] == {"clusterRef": {"name": "main"}}
+    assert next(iter(yaml.safe_load_all(done.stdout)))["spec"] == {
+        "clusterRef": {"name": "main"},
+        "deletionPolicy": "Retain",
+    }
     assert "gone is left out: Jikkou is to delete it" in done.stderr
     assert "theirs is left out: Jikkou ignores it" in done.stderr
     assert "spec.partitions and spec.replicas are not set" in done.stderr
@@ -204,6 +214,7 @@ def test_topicctl() -> None:
         "partitions": 3,
         "replicationFactor": 2,
         "config": {"cleanup.policy": "delete", "max.message.bytes": 5542880, "retention.ms": 6000000},
+        "deletionPolicy": "Retain",
     }
     assert body["metadata"]["labels"] == {"environment": "local-env", "region": "local-region"}
     assert body["metadata"]["annotations"]["description"].startswith("Topic that uses default (any) strategy")
@@ -379,3 +390,98 @@ def test_names_that_kubernetes_does_not_take_are_refused() -> None:
     done = run("strimzi", "-f", "-", "-n", "My_Namespace", stdin=STRIMZI)
     assert done.exit_code == 1
     assert "--namespace My_Namespace: only lowercase letters" in done.stderr
+    for name in ("a" * 64, "a.b"):
+        assert f"--namespace {name}: only" in run("strimzi", "-f", "-", "-n", name, stdin=STRIMZI).stderr
+    assert "--cluster-name a..b: only" in run("strimzi", "-f", "-", "--cluster-name", "a..b", stdin=STRIMZI).stderr
+    dotted = specs("strimzi", "-f", "-", "--cluster-name", "main.eu", stdin=STRIMZI)
+    assert dotted["a"]["clusterRef"] == {"name": "main.eu"}
+
+
+MARKS = (
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "argocd.argoproj.io/instance",
+    "kustomize.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/name",
+    "meta.helm.sh/release-name",
+    "helm.sh/resource-policy",
+    "applyset.kubernetes.io/part-of",
+)
+
+
+@pytest.mark.parametrize(
+    ("tool", "where"),
+    [
+        ("strimzi", "labels"),
+        ("strimzi", "annotations"),
+        ("jikkou", "labels"),
+        ("jikkou", "annotations"),
+        ("ns4kafka", "labels"),
+    ],
+)
+def test_no_mark_of_another_tools_ownership_comes_along(tool: str, where: str) -> None:
+    kinds = {"strimzi": "kafka.strimzi.io/v1, kind: KafkaTopic", "ns4kafka": "v1, kind: Topic"}
+    kind = kinds.get(tool, "kafka.jikkou.io/v1beta2, kind: KafkaTopic")
+    marks = dict.fromkeys(MARKS, "shop") | {"team": "shop"}
+    last = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    given = json.dumps(marks | (last if where == "annotations" else {}))
+    text = f"{{apiVersion: {kind}, metadata: {{name: a, {where}: {given}}}, spec: {{partitions: 1}}}}"
+    done = run(tool, "-f", "-", stdin=text)
+    assert done.exit_code == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["metadata"][where] == {"team": "shop"}
+    for mark in MARKS:
+        assert f"{mark} is left out: by it another tool would take the resource for its own" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.replace("name: a", "name: ../../x"), "metadata.name ../../x: Kubernetes takes lowercase letters"),
+        (lambda t: t.replace("name: a", "name: /tmp/evil"), "metadata.name /tmp/evil: Kubernetes takes"),
+        (
+            lambda t: t.replace("name: a", f"name: {'a' * 254}"),
+            "Kubernetes takes lowercase letters, digits, '-' and '.', 253",
+        ),
+        (lambda t: t.replace("name: a", "name: a, namespace: a.b"), "metadata.namespace a.b: Kubernetes takes"),
+    ],
+)
+def test_no_name_leaves_the_folder(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
+    done = run("strimzi", "-f", "-", "-d", tmp_path / "in" / "out", stdin=change(STRIMZI))
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_files_below_the_manifests_folder_or_this_one_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        (folder / "in").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    for file in (tmp_path / "outside", here / "in/mine.avsc", there / "in/theirs.avsc"):
+        file.write_text('"string"')
+    (there / "link.avsc").symlink_to(tmp_path / "outside")
+    (there / "folder.avsc").mkdir()
+    manifest = there / "a.yaml"
+    text = """{apiVersion: schemaregistry.jikkou.io/v1beta2, kind: SchemaRegistrySubject, metadata: {name: a},
+ spec: {schema: {$ref: FILE}}}"""
+    within = (
+        "in/mine.avsc",
+        "in/theirs.avsc",
+        f"file://{here}/in/mine.avsc",
+        "../there/in/theirs.avsc",
+        there / "in/theirs.avsc",
+    )
+    for name in within:
+        manifest.write_text(text.replace("FILE", str(name)))
+        assert specs("jikkou", "-f", manifest)["a"]["schema"] == '"string"', name
+    outside = ("../outside", f"file://{tmp_path}/outside", "file:///etc/hostname", "/etc/hostname", "in/../../outside")
+    for name in (*outside, "link.avsc", "folder.avsc", '"a\\0b"'):
+        manifest.write_text(text.replace("FILE", name))
+        done = run("jikkou", "-f", manifest)
+        assert done.exit_code == 1, name
+        assert (
+            "cannot be read: it must be below the manifest's folder, or the one that kafkade is called in"
+            in done.stderr
+        )

@@ -84,6 +84,16 @@ def test_each_resource_has_a_file_and_each_of_several_namespaces_a_folder(tmp_pa
     assert files == ["one/clusters/main.yaml", "one/topics/a.yaml", "two/other/topics/a.yaml", "two/shop/topics/a.yaml"]
 
 
+@pytest.mark.parametrize(
+    "found",
+    [draft("../../x"), draft("/tmp/x"), draft(".."), draft("a", namespace=".."), draft("a", namespace="/tmp")],  # noqa: S108
+)
+def test_nothing_is_written_outside_of_the_folder(found: Draft, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="outside of the folder"):
+        write([draft("b"), found], tmp_path / "in" / "out", force=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_kubectl_comes_to_topics_before_the_policies_that_would_make_them(tmp_path: Path) -> None:
     write([draft(kind, kind=kind) for kind in (TOPIC, DLQ_POLICY)], tmp_path, force=False)
     assert [folder.name for folder in sorted(tmp_path.iterdir())] == ["topics", "topics-dead-letters"]
