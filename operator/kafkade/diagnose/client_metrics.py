@@ -35,7 +35,8 @@ _JAVA = (
     "bufferpool-wait-ratio",
 )
 _LINE = re.compile(r"^\s*([A-Za-z_][\w.:-]*)(\{[^}]*\})?\s*[=\s:]\s*([-+\w.]+)\s*(?:\d+)?\s*$")
-_PART = re.compile(r"(?:^|[-_.])(?:topic|node)[-_.]|[{,](?:topic|node_?id)=")
+_PART = re.compile(r"(?:^|[-_.])(?:topic|node)[-_.]")
+_LABEL_OF_PART = re.compile(r"""[{,]\s*(?:topic|node_id|type="producer-(?:topic|node)-metrics")\s*[=,}]""")
 _TYPE = re.compile(r"\btype=([^,:]+)")
 
 Figure = tuple[bool, str, float]
@@ -185,7 +186,7 @@ def _lines(text: str) -> Iterator[Figure]:
     for line in text.splitlines():
         match = _LINE.match(line)
         if match and (name := _java_name(match[1])) and (number := _number(match[3])) is not None:
-            yield _of_part(match[1]) or _of_part(match[2] or ""), name, number
+            yield _of_part(match[1]) or _LABEL_OF_PART.search(match[2] or "") is not None, name, number
 
 
 def _java_name(text: str) -> str | None:

@@ -200,8 +200,10 @@ def test_metrics_of_java(text: str) -> None:
             id="by name",
         ),
         pytest.param(
-            'record_send_total{client_id="a"} 90\nrecord_error_total{client_id="a"} 10\nrequest_latency_avg 5\n'
-            'record_send_total{client_id="a",topic="b"} 1\nrequest_latency_avg{client_id="a",node_id="node-1"} 70\n',
+            'record_send_total{client_id="a-topic-b"} 80\nrecord_send_total{client_id="a"} 10\n'
+            'record_error_total{client_id="a"} 10\nrequest_latency_avg 5\n'
+            'record_send_total{client_id="a", topic="b"} 1\nrequest_latency_avg{client_id="a",node_id="node-1"} 70\n'
+            'record_error_total{type="producer-topic-metrics"} 7\n',
             id="by label",
         ),
         pytest.param(
