@@ -81,7 +81,7 @@ def export_command(export: Export, out: Path | None, force: bool, output: Manife
         access = access_from(export.bootstrap, export.command_config, export.registry)
         if export.subjects and export.registry is None:
             raise InvalidSpec("--subjects needs --registry, which says where they are")
-        found = asyncio.run(_exported(export, selection, subjects, target, access))
+        found = asyncio.run(_exported(export, selection, subjects, target, access)).checked()
         for note in found.notes:
             typer.echo(f"note: {printable(note)}", err=True)
         for failed in found.failed:
@@ -89,7 +89,7 @@ def export_command(export: Export, out: Path | None, force: bool, output: Manife
         hand_over(found.drafts, out, force=force, output=output)
     typer.echo(f"exported: {counted(found.drafts)}", err=True)
     if found.failed:
-        typer.echo(f"error: {len(found.failed)} could not be read, so the export is not whole", err=True)
+        typer.echo(f"error: {len(found.failed)} could not be exported, so the export is not whole", err=True)
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kafkade.api.cluster import KafkaClusterSpec, TopicDefaults
@@ -17,6 +18,8 @@ from kafkade.exports.topics import SAFE
 from kafkade.local.writing import Draft, setting
 
 _PORT = 9092
+_CREDENTIALS = re.compile(r"^([a-zA-Z]+://)[^/?#]*@")
+"""What stands before an address in a URL."""
 _KEPT = (
     "deletionPolicy: Retain keeps a topic and its records when its manifest goes; take it out once kafkade is to delete",
     "them. adoptionPolicy: IfIdentical takes over what is as declared, and changes nothing else that was there before.",
@@ -56,7 +59,7 @@ def cluster_draft(
     if security.tls is not None:
         spec["tls"] = _tls(security.tls, secrets, "")
     if security.sasl is not None:
-        spec["sasl"] = _sasl(security.sasl, secrets)
+        spec["sasl"] = _sasl(security.sasl, secrets, found)
     if security.client_config:
         spec["clientConfig"] = dict(security.client_config)
     if registry is not None:
@@ -90,11 +93,17 @@ def _tls(tls: TlsFiles, secrets: _Secrets, prefix: str) -> dict[str, Any]:
     return spec
 
 
-def _sasl(sasl: SaslPassword | SaslOAuth, secrets: _Secrets) -> dict[str, Any]:
+def _sasl(sasl: SaslPassword | SaslOAuth, secrets: _Secrets, found: Exported) -> dict[str, Any]:
     arguments = "--from-literal=username=… --from-literal=password=…"
     if isinstance(sasl, SaslPassword):
         return {"mechanism": sasl.mechanism, "credentialsSecretRef": secrets.generic("credentials", arguments)}
-    oauth: dict[str, Any] = {"tokenEndpointUrl": sasl.token_endpoint_url}
+    url = _CREDENTIALS.sub(r"\1", sasl.token_endpoint_url)
+    if url != sasl.token_endpoint_url:
+        found.notes.append(
+            "KafkaCluster: the credentials in spec.sasl.oauthBearer.tokenEndpointUrl are left out; kafkade sends those of"
+            " clientSecretRef"
+        )
+    oauth: dict[str, Any] = {"tokenEndpointUrl": url}
     if sasl.scope is not None:
         oauth["scope"] = sasl.scope
     arguments = "--from-literal=username=CLIENT-ID --from-literal=password=CLIENT-SECRET"

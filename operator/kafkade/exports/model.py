@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kafkade.local.admission import faults
 from kafkade.local.writing import Draft
 
 
@@ -33,7 +34,18 @@ class Exported:
     notes: list[str] = field(default_factory=list)
     """What cannot be expressed or is left out on purpose, and why."""
     failed: list[str] = field(default_factory=list)
-    """What could not be read, and why: the export is not whole."""
+    """What could not be read, or be no resource, and why: the export is not whole."""
+
+    def checked(self) -> Exported:
+        """The same; what Kubernetes would refuse is no resource but a failure, so that the others can be applied."""
+        good, failed = list[Draft](), list(self.failed)
+        for draft in self.drafts:
+            found = faults(draft.key, draft.spec)
+            if found:
+                failed.append(f"{draft.key}: {'; '.join(found)}")
+            else:
+                good.append(draft)
+        return Exported(good, self.notes, failed)
 
     def add(self, other: Exported) -> None:
         """Take the other's in."""

@@ -164,6 +164,13 @@ def _contract(name: str, value: Mapping[str, Any], notes: list[str]) -> dict[str
         fields = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
         notes.append(f"spec.{name} is left out: it has what kafkade does not know ({fields})")
         return {}
+    secret = sorted(set(told.get("sensitive", ())) & told.get("properties", {}).keys()) if name == "metadata" else []
+    if secret:
+        notes.append(
+            f"spec.metadata is left out: its properties {', '.join(secret)} are sensitive, and a KafkaSchema without them would"
+            " register a version without them"
+        )
+        return {}
     return {name: told}
 
 

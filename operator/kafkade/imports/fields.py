@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from kafkade.local.documents import Document
 from kafkade.local.problems import Place
 from kafkade.local.words import nearest
 from kafkade.local.writing import setting
+
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 class Fields:
@@ -80,7 +83,7 @@ class Fields:
     def integer(self, name: str) -> int | None:
         """An integer; one in quotes is taken for it."""
         value = self.take(name)
-        if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+        if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
             value = int(value)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value

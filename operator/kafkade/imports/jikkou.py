@@ -88,7 +88,11 @@ def _topic(
     partitions, factor = (_number(spec, field) for field in ("partitions", "replicas"))
     missing = [f"spec.{n}" for n, v in (("partitions", partitions), ("replicas", factor)) if v is None]
     config = spec.settings("configs")
-    for reference in spec.take("configMapRefs") or ():
+    references = spec.take("configMapRefs") or []
+    if not isinstance(references, list) or not all(isinstance(name, str) for name in references):
+        spec.refuse("configMapRefs", "expected a list of names")
+        references = []
+    for reference in references:
         if reference not in maps:
             spec.refuse("configMapRefs", f"no ConfigMap {reference} is in these files")
         config |= maps.get(reference, {})  # Jikkou lets the ConfigMap win

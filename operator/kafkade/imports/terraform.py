@@ -73,6 +73,9 @@ def _state(fields: Fields) -> Iterator[Resource]:
         name = f"{module}.{kind}" if module else kind
         for instance in resource.items("instances"):
             index = instance.take("index_key")
+            if index is not None and not isinstance(index, str | int):
+                instance.refuse("index_key", "expected a text or an integer")
+                index = None
             address = f"{name}.{resource.text('name')}" + ("" if index is None else f"[{json.dumps(index)}]")
             yield kind, address, instance.inner("attributes")
 

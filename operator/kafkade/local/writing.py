@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ _FOLDERS = {CLUSTER: "clusters", TOPIC: "topics", SCHEMA: "schemas", DLQ_POLICY:
 _ORDER = (CLUSTER, TOPIC, DLQ_POLICY, SCHEMA)
 
 _INT64 = 2**63
+_BMP = 0xFFFF
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _OTHERS_READ_A_NUMBER_OR_BOOLEAN = re.compile(r"[-+]?[0-9.][0-9_.eExXoOa-fA-F+-]*|[yYnN]")
 """Texts that PyYAML writes without quotes and that Go's YAML, which Kubernetes reads with, takes for something else."""
@@ -50,7 +52,22 @@ class Draft:
     def text(self) -> str:
         """One YAML document. Equal drafts give equal texts."""
         comment = "".join(f"# {line}".rstrip() + "\n" for line in self.comment)
-        return comment + yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        text = comment + yaml.dump(self.body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        return text if _all_seen(text) else "".join(_escaped(c) if _unseen(c) else c for c in text)
+
+
+def _all_seen(text: str) -> bool:
+    return text.isprintable() or not any(map(_unseen, text))
+
+
+def _unseen(char: str) -> bool:
+    """What would change unseen, or change what is seen: line breaks of YAML that editors know not (U+0085, U+2028), text direction."""
+    return not (char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs")
+
+
+def _escaped(char: str) -> str:
+    """In double quotes, where each such character stands."""
+    return f"\\u{ord(char):04x}" if ord(char) <= _BMP else f"\\U{ord(char):08x}"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -59,7 +76,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
     style = None
-    if "\n" in value:
+    if not _all_seen(value):
+        style = '"'
+    elif "\n" in value:
         style = "|"
     elif _OTHERS_READ_A_NUMBER_OR_BOOLEAN.fullmatch(value):
         style = '"'

@@ -109,7 +109,7 @@ def measure(text: str) -> None:
     """Refuse what would exhaust the stack or the memory while it is read: libyaml's composer has no bounds of its own.
 
     Raises:
-        yaml.MarkedYAMLError: objects are too deep in one another, or aliases make it too large.
+        yaml.MarkedYAMLError: objects are too deep in one another, or aliases make it too large, or endless.
     """
     longest = max(map(len, text.splitlines()), default=0)
     # a block takes a column or two to be in another one
@@ -132,6 +132,8 @@ def measure(text: str) -> None:
             if anchor is not None:
                 sizes[anchor] = size - before
         elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_):
+                raise TooMuch(f"*{event.anchor} stands within what it names", event.start_mark)
             size += sizes.get(event.anchor or "", 1)
             if size > _MOST:
                 raise TooMuch(f"with its aliases written out there are more than {_MOST:,} values", event.start_mark)

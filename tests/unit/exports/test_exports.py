@@ -144,6 +144,14 @@ def test_a_cluster_names_secrets_and_has_none(security: Security, spec: dict[str
     assert len(named) == len(set(named))
 
 
+def test_credentials_in_the_token_endpoint_are_left_out() -> None:
+    sasl = SaslOAuth("https://app:hunter2@id.example.com/token?a=@b", "app", "hunter2")
+    found = cluster_draft(Security("a:1", sasl=sasl), None, NO_SETTINGS, TARGET)
+    assert found.drafts[0].spec["sasl"]["oauthBearer"]["tokenEndpointUrl"] == "https://id.example.com/token?a=@b"
+    assert "hunter2" not in found.drafts[0].text + "".join(found.notes)
+    assert "the credentials in spec.sasl.oauthBearer.tokenEndpointUrl are left out" in found.notes[0]
+
+
 def test_an_address_that_no_cluster_can_have_is_refused() -> None:
     with pytest.raises(InvalidSpec, match="bootstrapServers"):
         cluster_draft(Security("[::1]:9092"), None, NO_SETTINGS, TARGET)

@@ -73,6 +73,30 @@ def test_metadata_and_rules_come_along_as_far_as_they_are_known() -> None:
     assert "spec.ruleSet is left out: it has what kafkade does not know" in notes[0]
 
 
+def test_sensitive_properties_are_not_written() -> None:
+    metadata = {"properties": {"owner": "shop", "key": "hunter2"}, "sensitive": ["key", "absent"]}
+    spec, notes = spec_of(held(metadata=metadata))
+    assert "metadata" not in spec
+    assert "hunter2" not in json.dumps(spec) + notes[0]
+    assert "spec.metadata is left out: its properties key are sensitive" in notes[0]
+    assert "metadata" in spec_of(held(metadata={**metadata, "sensitive": ["absent"]}))[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (held(schema_type="OPENAPI"), "spec.schemaType of the KafkaSchema: Input should be"),
+        (held(schema=""), "spec.schema"),
+    ],
+)
+def test_what_would_be_refused_is_a_failure_and_no_resource(found: Held, fault: str) -> None:
+    exported = schema_drafts({"a-value": found, "b-value": held()}, registry(), TARGET).checked()
+    assert [draft.key.name for draft in exported.drafts] == ["b-value"]
+    assert len(exported.failed) == 1
+    assert exported.failed[0].startswith("KafkaSchema shop/a-value: ")
+    assert fault in exported.failed[0]
+
+
 def test_a_reference_names_the_schema_where_its_newest_version_is_meant() -> None:
     references = (Reference("A", "A-Subject", 2), Reference("B", "A-Subject", 1), Reference("C", "elsewhere", 3))
     found = schema_drafts(

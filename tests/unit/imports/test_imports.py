@@ -485,3 +485,39 @@ def test_only_files_below_the_manifests_folder_or_this_one_are_read(
             "cannot be read: it must be below the manifest's folder, or the one that kafkade is called in"
             in done.stderr
         )
+
+
+JIKKOU = "{apiVersion: kafka.jikkou.io/v1beta2, kind: KafkaTopic, metadata: {name: a}, spec: {partitions: 1, replicas: 1, MORE}}"
+STATE = """{version: 4, resources: [{mode: managed, type: kafka_topic, name: t,
+  instances: [{index_key: KEY, attributes: {name: a, partitions: 1, replication_factor: 1}}]}]}"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "message"),
+    [
+        ("jikkou", JIKKOU.replace("MORE", "configMapRefs: 5"), "spec.configMapRefs: expected a list of names"),
+        (
+            "jikkou",
+            JIKKOU.replace("MORE", "configMapRefs: [{name: x}]"),
+            "spec.configMapRefs: expected a list of names",
+        ),
+        ("jikkou", JIKKOU.replace("partitions: 1", "partitions: '--1'"), "spec.partitions: expected an integer"),
+        ("jikkou", JIKKOU.replace("partitions: 1", "partitions: '²'"), "spec.partitions: expected an integer"),
+        (
+            "jikkou",
+            JIKKOU.replace("partitions: 1", f"partitions: '{'9' * 5000}'"),
+            "spec.partitions: expected an integer",
+        ),
+        ("terraform", STATE.replace("KEY", "!!timestamp 2026-01-01"), "index_key: expected a text or an integer"),
+        (
+            "terraform",
+            "values: {root_module: &m {child_modules: [*m]}}",
+            "<stdin>:1:43: *m stands within what it names",
+        ),
+    ],
+)
+def test_what_nobody_expects_is_said_with_its_place(tool: str, text: str, message: str) -> None:
+    done = run(tool, "-f", "-", stdin=text)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert message in done.stderr

@@ -56,7 +56,13 @@ def test_texts_stay_texts_for_every_reader(text: str) -> None:
         "  indented\nless",
         "# no comment\n---\nno document",
         "tab\tin a line\nü € 😀",
-        "\x85next line\nbell \x07",
+        "next\x85line",
+        "next\x85line\nand more",
+        "line\u2028separator\nand more\u2028",
+        "paragraph\u2029separator\nand more",
+        "\x85next line\n",
+        "bell \x07\nand more",
+        "a\u3000wide space\xa0\nand more",
     ],
 )
 def test_texts_of_several_lines_come_back_as_they_were(schema: str, tmp_path: Path) -> None:
@@ -64,6 +70,15 @@ def test_texts_of_several_lines_come_back_as_they_were(schema: str, tmp_path: Pa
     found = load([str(tmp_path)], "default")
     assert not found.problems
     assert found.resources[Key(SCHEMA, "shop", "s")].spec["schema"] == schema
+
+
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\u200b", "\x1b", "\x9b", "\ufeff", "\U000e0041"])
+@pytest.mark.parametrize("text", ["safe{}txt", "first{}\nsecond", "{}", 'quote"{}', "\\{}", "{} " * 60])
+def test_what_is_not_to_be_seen_is_escaped(char: str, text: str) -> None:
+    value = text.format(char) if "{} " not in text else text.replace("{}", char)
+    written = draft("a", **{"config": {"key": value, f"k{char}": "x"}}).text
+    assert char not in written
+    assert yaml.safe_load(written)["spec"]["config"] == {"key": value, f"k{char}": "x"}
 
 
 def test_a_stream_has_first_what_others_name() -> None:
