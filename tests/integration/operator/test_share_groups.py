@@ -181,7 +181,8 @@ def test_dead_letters_that_brokers_write(place: Place, copied: bool) -> None:
 
     place.kubectl.delete("KafkaDLQPolicy", name)
     assert place.settings(group) == {RESET: "earliest"}, "what was the policy's is taken back, and nothing else"
-    until(lambda: place.kubectl.get("KafkaTopic", dlq) is None, "the KafkaTopic goes")
+    # a garbage collector that has just begun looks for new kinds every half minute
+    until(lambda: place.kubectl.get("KafkaTopic", dlq) is None, "the KafkaTopic goes", timeout=90)
     assert len(records(place, dlq, 4)) == 4, "the records stay"
 
 
