@@ -21,7 +21,7 @@ from kafkade.cli.plan_report import PlanReport, made_of
 from kafkade.cli.plan_text import print_report
 from kafkade.clusters.connect import access_of
 from kafkade.engine.connections import AccessOf
-from kafkade.engine.engine import Engine
+from kafkade.engine.parts import now
 from kafkade.engine.store import Belongs, cluster_of
 from kafkade.local.kube import Body, Declared, LocalKube, Memory
 from kafkade.local.manifests import Manifest, Manifests, load
@@ -162,7 +162,7 @@ async def planned(desired: Desired, manifests: Manifests, access: AccessOf, know
     if desired.from_cluster:
         kube, declared = await _live(desired, manifests)
     else:
-        kube = LocalKube(Memory(known), Engine.now)
+        kube = LocalKube(Memory(known), now)
         declared = kube.declare(manifests, prune=desired.prune)
     found = await Preview(kube, access, own=desired.assume_owned).run(kube.resources())
     if desired.from_cluster and desired.files:
@@ -175,7 +175,7 @@ async def _live(desired: Desired, manifests: Manifests) -> tuple[LocalKube, Decl
     """The resources of the cluster, with manifests laid over them."""
     from kafkade.local.snapshot import cluster_snapshot  # brings Kopf, which takes its time
 
-    kube = await cluster_snapshot(desired.namespace, Engine.now)
+    kube = await cluster_snapshot(desired.namespace, now)
     if not desired.files:
         return kube, Declared(frozenset(), frozenset(), frozenset())
     return kube, replace(kube.declare(manifests, prune=False, hide=False), left=frozenset())

@@ -7,7 +7,6 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client.registry import Collector
@@ -23,17 +22,13 @@ from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
-from kafkade.engine.connections import AccessOf, Connections
-from kafkade.engine.gates import Gates
+from kafkade.engine.connections import AccessOf
 from kafkade.engine.lane import Lane
-from kafkade.engine.members import Member, indexers, members
+from kafkade.engine.members import Member, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
-from kafkade.engine.namespaces import Namespaces
-from kafkade.engine.ownership import Ownership
-from kafkade.engine.references import References
+from kafkade.engine.parts import Parts, now
 from kafkade.engine.reporter import Reporter, is_outage, note
-from kafkade.engine.store import Store, cluster_of
-from kafkade.engine.view import View
+from kafkade.engine.store import cluster_of
 from kafkade.engine.watching import Watching
 
 log = logging.getLogger("kafkade.engine")
@@ -79,13 +74,9 @@ class Engine:
         self.kube = kube
         self.scope = scope
         self.health = Health()
-        self.references = References(kube, self.wake)
-        self.connections = Connections(self.references, access)
-        self.store = Store(indexers(lambda: self._view))
-        namespaces = Namespaces(kube)
-        self.gates = Gates(self.store, self.connections, namespaces, self.now)
-        self.ownership = Ownership(self.store, self.connections, namespaces)
-        self._view = View(kube, self.store, self.ownership, self.references, self.now, self.seen, scope.selector)
+        self._parts = parts = Parts(kube, access, wake=self.wake, seen=self.seen, selector=scope.selector)
+        self.references, self.connections, self.store = parts.references, parts.connections, parts.store
+        self.gates, self.ownership, self._view = parts.gates, parts.ownership, parts.view
         policies, self._redrives = Policies(), Redrives()
         self._metrics = EngineMetrics(self.store.resources, self._waiting, self.connections.described)
         self._watching = Watching(self.connections.get)
@@ -98,14 +89,9 @@ class Engine:
         )
         """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)
-        self.reporter = Reporter(kube, self.store, self._later, self.wake, self.now, self._metrics.reported)
+        self.reporter = Reporter(kube, self.store, self._later, self.wake, now, self._metrics.reported)
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
-
-    @staticmethod
-    def now() -> str:
-        """RFC 3339, UTC, whole seconds."""
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def start(self) -> None:
         """List everything once, so that ownership is known before anything is done, then begin."""
@@ -122,9 +108,7 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._watching.close()
         await self._redrives.close()
-        await self.references.close()
-        await self.connections.close()
-        await self.kube.close()
+        await self._parts.close()
 
     @property
     def idle(self) -> bool:
@@ -241,7 +225,7 @@ class Engine:
             # a defect that one resource brings out must neither end the lane nor hold up its neighbours
             log.exception("batch of %s failed: %s", cluster, ", ".join(map(str, keys[:5])))
             if len(resources) == 1:
-                await self.reporter.write(resources, [_defect(resources[0], error, self.now())])
+                await self.reporter.write(resources, [_defect(resources[0], error, now())])
                 return
             half = len(keys) // 2
             await self._work(keys[:half], cluster, member)
@@ -277,7 +261,7 @@ class Engine:
             return
         except Exception as error:
             log.exception("%s failed", key)
-            await self.reporter.write([resource], [_defect(resource, error, self.now())])
+            await self.reporter.write([resource], [_defect(resource, error, now())])
             return
         await self.reporter.write([resource], [look.report])
         if look.members_affected:

@@ -25,15 +25,9 @@ from kafkade.clusters.connect import access_of
 from kafkade.dlq.foresee import Expected
 from kafkade.dlq.foresee import plans as plan_policies
 from kafkade.dlq.observe import MAX_MESSAGE_BYTES
-from kafkade.engine.connections import AccessOf, Connections
-from kafkade.engine.engine import Engine
-from kafkade.engine.gates import Gates
-from kafkade.engine.members import indexers
-from kafkade.engine.namespaces import Namespaces
-from kafkade.engine.ownership import Ownership
-from kafkade.engine.references import References
-from kafkade.engine.store import Store, cluster_of
-from kafkade.engine.view import View
+from kafkade.engine.connections import AccessOf
+from kafkade.engine.parts import Parts
+from kafkade.engine.store import cluster_of
 from kafkade.schemas.reconcile import plans as plan_schemas
 from kafkade.topics.reconcile import plans as plan_topics
 from kafkade.topics.steps import AddPartitions, AlterConfig, Create
@@ -73,15 +67,10 @@ class Preview:
     """
 
     def __init__(self, kube: KubeApi, access: AccessOf = access_of, *, own: bool = False) -> None:
-        self._kube = kube
         self._own = own
-        self._references = References(kube, lambda _: None)
-        self._connections = Connections(self._references, access, dry=True)
-        self._store = Store(indexers(lambda: self._view))
-        namespaces = Namespaces(kube)
-        self._gates = Gates(self._store, self._connections, namespaces, Engine.now)
-        ownership = Ownership(self._store, self._connections, namespaces)
-        self._view = View(kube, self._store, ownership, self._references, Engine.now, self._seen)
+        self._parts = parts = Parts(kube, access, wake=lambda _: None, seen=self._seen, dry=True)
+        self._kube, self._connections, self._store = kube, parts.connections, parts.store
+        self._gates, self._view = parts.gates, parts.view
 
     async def run(self, resources: Iterable[Resource]) -> list[Foreseen]:
         """Look at all of these resources."""
@@ -90,9 +79,7 @@ class Preview:
         try:
             return await self._run()
         finally:
-            await self._references.close()
-            await self._connections.close()
-            await self._kube.close()
+            await self._parts.close()
 
     async def _run(self) -> list[Foreseen]:
         clusters = [r for r in self._store if r.key.kind == CLUSTER]

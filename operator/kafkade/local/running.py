@@ -12,6 +12,7 @@ from kafkade.api.errors import KafkadeError
 from kafkade.api.objects import Key, Resource
 from kafkade.engine.connections import AccessOf
 from kafkade.engine.engine import Engine, Scope
+from kafkade.engine.parts import now
 from kafkade.local.kube import LocalKube
 from kafkade.local.state import State
 
@@ -34,7 +35,7 @@ class Runner:
     """An engine whose Kubernetes API are manifests and a state. ``async with`` starts and stops it."""
 
     def __init__(self, state: State, access: AccessOf) -> None:
-        self.kube = LocalKube(state, Engine.now)
+        self.kube = LocalKube(state, now)
         self._engine = Engine(self.kube, Scope(), access)
 
     async def __aenter__(self) -> Runner:
