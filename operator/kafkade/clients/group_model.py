@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,7 +79,3 @@ class NextRecord:
 
     timestamp: int | None
     seen: int
-
-
-Offsets = Mapping[TopicPartition, int]
-"""Committed offsets by topic and partition."""

@@ -23,7 +23,6 @@ from kafkade.clients.messages import ConsumerGroupDescribeRequest, ShareGroupDes
 from kafkade.clients.model import Committed
 
 T = TypeVar("T")
-K = TypeVar("K")
 
 _LOADING = (14, 15, 16)
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: another moment, another answer."""
@@ -157,49 +156,37 @@ def _classic_member(member: Any, ours: bool) -> Member:
 
 
 def _consumer(response: Any) -> Iterable[tuple[str, Group | int]]:
-    for found in response.groups:
-        if found.error_code != 0:
-            yield found.group_id, found.error_code
-            continue
-        members = tuple(
-            Member(
-                member.member_id,
-                member.client_id,
-                member.client_host.removeprefix("/"),
-                member.instance_id,
-                _partitions(member.assignment),
-                _partitions(member.target_assignment),
-                tuple(sorted(member.subscribed_topic_names)),
-            )
-            for member in found.members
-        )
-        yield (
-            found.group_id,
-            Group(found.group_id, GroupKind.CONSUMER, found.group_state, "consumer", found.assignor_name, members),
-        )
+    return _described(response, GroupKind.CONSUMER)
 
 
 def _share(response: Any) -> Iterable[tuple[str, Group | int]]:
+    return _described(response, GroupKind.SHARE)
+
+
+def _described(response: Any, kind: GroupKind) -> Iterable[tuple[str, Group | int]]:
+    """The two newer protocols answer alike, and their groups' type is called as their kind."""
     for found in response.groups:
         if found.error_code != 0:
             yield found.group_id, found.error_code
             continue
-        members = tuple(
-            Member(
-                member.member_id,
-                member.client_id,
-                member.client_host.removeprefix("/"),
-                None,
-                _partitions(member.assignment),
-                None,
-                tuple(sorted(member.subscribed_topic_names)),
-            )
-            for member in found.members
-        )
+        members = tuple(map(_member, found.members))
         yield (
             found.group_id,
-            Group(found.group_id, GroupKind.SHARE, found.group_state, "share", found.assignor_name, members),
+            Group(found.group_id, kind, found.group_state, kind.value, found.assignor_name, members),
         )
+
+
+def _member(member: Any) -> Member:
+    target = getattr(member, "target_assignment", None)  # those of share groups have none, and no instance id
+    return Member(
+        member.member_id,
+        member.client_id,
+        member.client_host.removeprefix("/"),
+        getattr(member, "instance_id", None),
+        _partitions(member.assignment),
+        None if target is None else _partitions(target),
+        tuple(sorted(member.subscribed_topic_names)),
+    )
 
 
 def _partitions(assignment: Any) -> frozenset[TopicPartition]:
