@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from kafkade.api.cluster import KafkaClusterSpec
@@ -34,8 +35,7 @@ def check(world: World) -> Iterator[Problem]:
         yield from _secrets(world, key)
     for key in world.of_kind(SCHEMA):
         yield from _schema(world, key)
-    for key in world.of_kind(DLQ_POLICY):
-        yield from _topics(world, key)
+    yield from _topics(world)
     for key in world.of_kind(DLQ_REDRIVE):
         policy = world.spec(key, KafkaDLQRedriveSpec).source.policy_ref
         if policy is not None:
@@ -100,15 +100,19 @@ def _config_map(world: World, key: Key, name: str, spec: KafkaSchemaSpec) -> Ite
         yield world.problem(key, (*path, "key"), message, Rule.REFERENCE)
 
 
-def _topics(world: World, key: Key) -> Iterator[Problem]:
-    """Topics that a policy names one by one."""
+def _topics(world: World) -> Iterator[Problem]:
+    """Topics that policies name one by one."""
     if world.partial:
         return
-    cluster = world.cluster_of(key)
-    if any(k.kind == TOPIC and k not in world.resources for k in world.manifests.documents):
+    if any(key.kind == TOPIC and key not in world.resources for key in world.manifests.documents):
         return  # a topic with a problem of its own may be the one: that comes first
-    topics = {topic_name(r) for k, r in world.resources.items() if k.kind == TOPIC and world.cluster_of(k) == cluster}
-    for index, name in enumerate(world.spec(key, KafkaDLQPolicySpec).topics or ()):
-        if not is_pattern(name) and name not in topics:
-            message = f"spec.topics: no KafkaTopic of the files is topic {name} of {cluster}{nearest(name, topics)}"
-            yield world.problem(key, ("spec", "topics", index), message, Rule.REFERENCE)
+    topics: dict[Key, set[str]] = defaultdict(set)
+    for key in world.of_kind(TOPIC):
+        topics[world.cluster_of(key)].add(topic_name(world.resources[key]))
+    for key in world.of_kind(DLQ_POLICY):
+        cluster = world.cluster_of(key)
+        there = topics[cluster]
+        for index, name in enumerate(world.spec(key, KafkaDLQPolicySpec).topics or ()):
+            if not is_pattern(name) and name not in there:
+                message = f"spec.topics: no KafkaTopic of the files is topic {name} of {cluster}{nearest(name, there)}"
+                yield world.problem(key, ("spec", "topics", index), message, Rule.REFERENCE)
