@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from kafkade.local.checks.run import Checked
@@ -20,7 +21,7 @@ _FILE = "the file"
 def junit(checked: Checked) -> str:
     """The document. Errors are failures; warnings stand in the case's output."""
     suites = ElementTree.Element("testsuites", name="kafkade validate")
-    totals = [_suite(suites, file, list(_cases(file, checked))) for file in _files(checked)]
+    totals = [_suite(suites, file, cases) for file, cases in sorted(_files(checked).items())]
     for name, count in (("tests", sum(t for t, _ in totals)), ("failures", sum(f for _, f in totals))):
         suites.set(name, str(count))
     suites.set("errors", "0")
@@ -28,29 +29,22 @@ def junit(checked: Checked) -> str:
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{ElementTree.tostring(suites, encoding='unicode')}\n"
 
 
-def _files(checked: Checked) -> list[str]:
-    places = [*(place for _, place in checked.resources), *(problem.place for problem in checked.problems)]
-    return sorted({place.file for place in places})
+def _files(checked: Checked) -> Mapping[str, Mapping[str, list[Problem]]]:
+    """By file its resources, with what was found in it for each."""
+    files: dict[str, dict[str, list[Problem]]] = defaultdict(dict)
+    for key, place in checked.resources:
+        files[place.file][str(key)] = []
+    for problem in checked.problems:
+        case = _FILE if problem.key is None else str(problem.key)
+        files[problem.place.file].setdefault(case, []).append(problem)
+    return files
 
 
-def _cases(file: str, checked: Checked) -> Iterator[tuple[str, list[Problem]]]:
-    """The resources of a file, with what was found in it for each."""
-    here = [problem for problem in checked.problems if problem.place.file == file]
-    names = dict.fromkeys(str(key) for key, place in checked.resources if place.file == file)
-    names |= dict.fromkeys(_case(problem) for problem in here)
-    for name in names:
-        yield name, [problem for problem in here if _case(problem) == name]
-
-
-def _case(problem: Problem) -> str:
-    return _FILE if problem.key is None else str(problem.key)
-
-
-def _suite(suites: ElementTree.Element, file: str, cases: Sequence[tuple[str, list[Problem]]]) -> tuple[int, int]:
+def _suite(suites: ElementTree.Element, file: str, cases: Mapping[str, Sequence[Problem]]) -> tuple[int, int]:
     """Adds a suite; how many cases it has, and how many of them fail."""
     suite = ElementTree.SubElement(suites, "testsuite", name=_text(file), tests=str(len(cases)))
     failures = 0
-    for name, problems in cases:
+    for name, problems in cases.items():
         case = ElementTree.SubElement(suite, "testcase", name=_text(name), classname=_text(file), time="0")
         errors = [problem for problem in problems if not problem.warning]
         warnings = [problem for problem in problems if problem.warning]
