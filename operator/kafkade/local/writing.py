@@ -130,16 +130,16 @@ def write(drafts: Sequence[Draft], folder: Path, *, force: bool) -> Files:
     texts = {folder / path: draft.text for path, draft in _paths(drafts).items()}
     try:
         found = {path: path.read_bytes() for path in texts if path.exists()}
-        other = sorted(path for path, data in found.items() if data != texts[path].encode())
+        other = {path for path, data in found.items() if data != texts[path].encode()}
         if other and not force:
-            named = ", ".join(str(path) for path in other[:5]) + (
+            named = ", ".join(str(path) for path in sorted(other)[:5]) + (
                 f" and {len(other) - 5} more" if len(other) > 5 else ""
             )
             raise InvalidSpec(
                 f"nothing was written: {named} would be overwritten, and what is in there differs;"
                 " --force overwrites it, or give another folder"
             )
-        written = sorted(path for path in texts if path not in found or path in set(other))
+        written = sorted(path for path in texts if path not in found or path in other)
         for path in written:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, texts[path])
