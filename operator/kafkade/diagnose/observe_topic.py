@@ -93,9 +93,9 @@ async def _consumers(kafka: KafkaAdmin, name: str, unread: dict[str, KafkadeErro
     return tuple(
         ConsumerOf(
             group,
+            tuple(p for p in found.groups[group].partitions if p.topic == name),
             listed[group].kind.value,
             listed[group].state,
-            tuple(p for p in found.groups[group].partitions if p.topic == name),
         )
         for group in sorted(found.groups)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.model import ConfigEntry, ConfigSource, TopicDescription
 from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, size, some, span
-from kafkade.groups.lag import PartitionLag
+from kafkade.groups.lag import GroupLag
 
 MIN_ISR, RETENTION_MS, RETENTION_BYTES, UNCLEAN = (
     "min.insync.replicas",
@@ -27,26 +27,11 @@ _NEARLY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class ConsumerOf:
-    """A group that has committed offsets of the topic."""
+class ConsumerOf(GroupLag):
+    """A group that has committed offsets of the topic, at the topic's partitions."""
 
-    group: str
     kind: str
     state: str
-    partitions: tuple[PartitionLag, ...]
-
-    @property
-    def unknown(self) -> int:
-        """Partitions whose lag is not known; it counts for nothing in what follows."""
-        return sum(p.records is None for p in self.partitions)
-
-    @property
-    def records(self) -> int:
-        return sum(p.records or 0 for p in self.partitions)
-
-    @property
-    def seconds(self) -> float | None:
-        return max((p.seconds for p in self.partitions if p.seconds is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

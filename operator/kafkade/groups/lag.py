@@ -62,6 +62,11 @@ class GroupLag:
         """Of the partition that is behind most; None where no partition's is known."""
         return max((p.seconds for p in self.partitions if p.seconds is not None), default=None)
 
+    @property
+    def unknown(self) -> int:
+        """Partitions whose lag in records is not known."""
+        return sum(p.records is None for p in self.partitions)
+
 
 def records(committed: int | None, log: LogRange | None) -> int | None:
     """Offsets from the committed one to the log's end. Never negative: a log can have been cut, or made anew."""

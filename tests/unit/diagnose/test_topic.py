@@ -35,7 +35,7 @@ WELL = TopicFacts(EVEN, frozenset({1, 2, 3}), DEFAULTS, {0: 50 * MIB, 1: 50 * MI
 
 
 def consumer(records: int, seconds: float | None, state: str = "Stable") -> ConsumerOf:
-    return ConsumerOf("app", "classic", state, (PartitionLag("orders", 0, 0, LogRange(0, records), records, seconds),))
+    return ConsumerOf("app", (PartitionLag("orders", 0, 0, LogRange(0, records), records, seconds),), "classic", state)
 
 
 def in_part(seconds: float) -> ConsumerOf:
