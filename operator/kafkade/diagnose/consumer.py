@@ -337,7 +337,7 @@ def _positions(facts: ConsumerFacts) -> Iterator[Finding]:
             Severity.WARNING,
             facts.subject,
             f"nothing was ever committed for {many(len(new), 'partition that has', 'partitions that have')} records",
-            (some([_name((p.topic, p.partition)) for p in new]),),
+            (some([_name(p.key) for p in new]),),
             "the consumer has not finished its first records, commits nothing (enable.auto.commit=false without a commit), or"
             " commits elsewhere",
             "see that the application commits; until it does, a restart begins where auto.offset.reset says",
@@ -348,7 +348,7 @@ def _positions(facts: ConsumerFacts) -> Iterator[Finding]:
 def _offsets(p: PartitionLag) -> str:
     log = p.log
     where = "not known" if log is None else f"{log.start} to {log.end}"
-    return f"{p.topic}/{p.partition}: committed {p.committed}, log {where}"
+    return f"{_name(p.key)}: committed {p.committed}, log {where}"
 
 
 def _lag(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
@@ -360,7 +360,7 @@ def _lag(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
     evidence = [
         f"lag {lag} records" + (f", {before} records {span(facts.window)} ago" if facts.window else ""),
         *(
-            f"{p.topic}/{p.partition}: {p.records} records, "
+            f"{_name(p.key)}: {p.records} records, "
             + ("for a time that is not known" if p.seconds is None else f"the oldest for {span(p.seconds)}")
             for p in worst
             if p.records
@@ -397,9 +397,9 @@ def _lag(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
 
 def _moves(facts: ConsumerFacts) -> Iterator[tuple[PartitionLag, PartitionLag]]:
     """Partitions that both looks know, with offsets and log."""
-    before = {(p.topic, p.partition): p for p in facts.before.partitions}
+    before = {p.key: p for p in facts.before.partitions}
     for now in facts.after.partitions:
-        then = before.get((now.topic, now.partition))
+        then = before.get(now.key)
         if then is not None and None not in (then.committed, now.committed) and then.log and now.log:
             yield then, now
 
@@ -419,15 +419,15 @@ def _stuck(facts: ConsumerFacts) -> Iterator[Finding]:
             moved += 1
         elif then.records and now.seconds != 0.0 and (now.seconds is None or now.seconds > facts.window):
             still.append(now)
-    held = [p for p in still if p.log and (p.committed or 0) >= facts.stable.get((p.topic, p.partition), p.log.end)]
+    held = [p for p in still if p.log and (p.committed or 0) >= facts.stable.get(p.key, p.log.end)]
     if held:
         yield _held(facts, held)
     still = [p for p in still if p not in held]
     if not still:
         return
     evidence = [
-        f"{p.topic}/{p.partition}: committed {p.committed} for {span(facts.window)}, {p.records} records wait,"
-        f" consumer {owners.get((p.topic, p.partition), 'not known')}"
+        f"{_name(p.key)}: committed {p.committed} for {span(facts.window)}, {p.records} records wait,"
+        f" consumer {owners.get(p.key, 'not known')}"
         for p in still[:5]
     ]
     yield Finding(
@@ -438,7 +438,7 @@ def _stuck(facts: ConsumerFacts) -> Iterator[Finding]:
         tuple(evidence),
         "a record that cannot be processed and is tried again and again, a consumer that hangs or has paused the partition,"
         " or one that does not commit",
-        f"look at the record: its offset is {still[0].committed} of {still[0].topic}/{still[0].partition}; send what cannot be"
+        f"look at the record: its offset is {still[0].committed} of {_name(still[0].key)}; send what cannot be"
         " processed to a dead-letter topic (a KafkaDLQPolicy makes one); take a thread dump of a consumer that hangs",
         {"partitions": len(still), "moving": moved},
     )
@@ -453,7 +453,7 @@ def _held(facts: ConsumerFacts, held: list[PartitionLag]) -> Finding:
         facts.subject,
         f"a transaction that is open holds up {many(len(held), 'partition')}: what is behind it cannot be read yet",
         tuple(
-            f"{p.topic}/{p.partition}: committed {p.committed}, open from {facts.stable[p.topic, p.partition]} on,"
+            f"{_name(p.key)}: committed {p.committed}, open from {facts.stable[p.key]} on,"
             f" {many(p.records or 0, 'record waits', 'records wait')}"
             for p in held[:5]
         ),
@@ -478,7 +478,7 @@ def _skew(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
             Severity.WARNING,
             facts.subject,
             f"{share:.0%} of the lag is at one partition",
-            (f"{worst.topic}/{worst.partition}: {worst.records} of {total}",),
+            (f"{_name(worst.key)}: {worst.records} of {total}",),
             "many records have the same key, or this partition's consumer is slower than the others",
             f"kafkade diagnose producer {worst.topic} shows how keys are spread",
             {"share": share, "topic": worst.topic, "partition": worst.partition},

@@ -69,7 +69,7 @@ async def observe(
         await _letters(kafka, counts, names, letters, topics),
         tuple(letters or names.values()),
         unread,
-        stable=await kafka.stable_ends([(p.topic, p.partition) for p in after.partitions if p.records]),
+        stable=await kafka.stable_ends([p.key for p in after.partitions if p.records]),
     )
 
 

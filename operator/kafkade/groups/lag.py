@@ -38,6 +38,11 @@ class PartitionLag:
     seconds: float | None
 
     @property
+    def key(self) -> TopicPartition:
+        """Topic and partition."""
+        return self.topic, self.partition
+
+    @property
     def lost(self) -> int:
         """Records that were deleted before the group had read them (by retention, or DeleteRecords)."""
         if self.committed is None or self.log is None:

@@ -79,11 +79,6 @@ class Watch:
         self, kafka: KafkaAdmin, wanted: set[TopicPartition], found: Lags
     ) -> dict[TopicPartition, LogRange]:
         """The logs of topics: those that groups were at are known already."""
-        known = {
-            (p.topic, p.partition): p.log
-            for group in found.groups.values()
-            for p in group.partitions
-            if p.log is not None
-        }
+        known = {p.key: p.log for group in found.groups.values() for p in group.partitions if p.log is not None}
         asked = await kafka.log_ranges(wanted - known.keys() - found.logs.keys())
         return known | {key: log for key, log in asked.items() if isinstance(log, LogRange)}

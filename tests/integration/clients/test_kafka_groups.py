@@ -76,7 +76,7 @@ def produce(kafka: Kafka, topic: str, partition: int, timestamps: list[int], **s
 
 def at(found: Lags, group: str) -> dict[tuple[str, int], PartitionLag]:
     """Lag by topic and partition."""
-    return {(p.topic, p.partition): p for p in found.groups[group].partitions}
+    return {p.key: p for p in found.groups[group].partitions}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -211,7 +211,7 @@ def _partitions(
         Column("Waits for", numbers=True),
         Column("Read by"),
     )
-    rows = (_partition(cluster, p, owner.get((p.topic, p.partition))) for p in far.partitions[part.first : part.end])
+    rows = (_partition(cluster, p, owner.get(p.key)) for p in far.partitions[part.first : part.end])
     yield table("Partitions", columns, rows, empty="It has committed no offset for any partition.")
     yield part.links(cluster.page("group"), {"group": name})
 
