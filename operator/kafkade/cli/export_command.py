@@ -10,11 +10,10 @@ from pathlib import Path
 
 import typer
 
-from kafkade.api.common import OBJECT_NAME
 from kafkade.api.errors import InvalidSpec
 from kafkade.api.policy import INTERNAL_TOPICS
 from kafkade.cli.connection import access_from
-from kafkade.cli.manifests_out import counted, hand_over
+from kafkade.cli.manifests_out import check_names, counted, hand_over
 from kafkade.cli.options import Manifest
 from kafkade.cli.output import ProgressLine, errors_reported, printable, warn
 from kafkade.cli.plan_command import quiet
@@ -28,7 +27,6 @@ from kafkade.exports.model import Exported, Target
 from kafkade.exports.schemas import chosen, of_topics, schema_drafts
 from kafkade.exports.select import Selection, internal
 from kafkade.exports.topics import topic_drafts
-from kafkade.local.admission import MAX_NAME, MAX_NAMESPACE
 
 _SUFFIX = re.compile(r"[._-][a-zA-Z0-9._-]{1,63}")
 
@@ -57,18 +55,8 @@ class Export:
         Raises:
             InvalidSpec: one of the names is none that Kubernetes takes.
         """
-        for option, name in (("--namespace", self.namespace), ("--cluster-name", self.cluster)):
-            check_name(option, name)
+        check_names(self.namespace, self.cluster)
         return Target(self.namespace, self.cluster, self.with_cluster)
-
-
-def check_name(option: str, name: str) -> None:
-    """Raises InvalidSpec unless Kubernetes takes the name that an option gives."""
-    # a cluster's name may have dots, a namespace's not
-    most, dots = (MAX_NAME, "") if option == "--cluster-name" else (MAX_NAMESPACE, ".")
-    if len(name) > most or not OBJECT_NAME.fullmatch(name) or (dots and dots in name):
-        taken = "lowercase letters, digits and '-'" if dots else "lowercase letters, digits, '-' and '.'"
-        raise InvalidSpec(f"{option} {name}: only {taken}, {most} at most")
 
 
 def export_command(export: Export, out: Path | None, force: bool, output: Manifest) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import typer
 
 from kafkade.api.errors import InvalidSpec
-from kafkade.cli.export_command import check_name
-from kafkade.cli.manifests_out import counted, hand_over
+from kafkade.cli.manifests_out import check_names, counted, hand_over
 from kafkade.cli.options import Manifest
 from kafkade.cli.output import errors_reported, printable, warn
 from kafkade.imports import jikkou, ns4kafka, strimzi, terraform, topicctl
@@ -42,9 +41,7 @@ def import_command(
 ) -> None:
     """Print or write the manifests; exit as it went."""
     with errors_reported():
-        for option, name in (("--namespace", namespace), ("--cluster-name", cluster)):
-            if name is not None:
-                check_name(option, name)
+        check_names(namespace, cluster)
         _check_files(tool, files)
         documents, problems = read(files)
         _stop_at(problems, tool)

@@ -1,4 +1,7 @@
-"""How commands hand over manifests that they made: in a folder or on stdout, and what there is to say of it on stderr."""
+"""How commands hand over manifests that they made: in a folder or on stdout, and what there is to say of it on stderr.
+
+And which names they take for what is in them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,19 @@ from pathlib import Path
 
 import typer
 
+from kafkade.api.errors import InvalidSpec
 from kafkade.cli.options import Manifest, Output
 from kafkade.cli.output import print_data
+from kafkade.local.admission import MAX_NAME, MAX_NAMESPACE, is_name, is_namespace
 from kafkade.local.writing import Draft, in_order, stream, write
+
+
+def check_names(namespace: str | None, cluster: str | None) -> None:
+    """Raises InvalidSpec unless Kubernetes takes what --namespace and --cluster-name give; None: nothing is given."""
+    if namespace is not None and not is_namespace(namespace):
+        raise InvalidSpec(f"--namespace {namespace}: only lowercase letters, digits and '-', {MAX_NAMESPACE} at most")
+    if cluster is not None and not is_name(cluster):
+        raise InvalidSpec(f"--cluster-name {cluster}: only lowercase letters, digits, '-' and '.', {MAX_NAME} at most")
 
 
 def hand_over(drafts: Sequence[Draft], out: Path | None, *, force: bool, output: Manifest) -> None:

@@ -63,12 +63,22 @@ def refusals(kind: str, name: str, spec: Any) -> list[Refusal]:
     return found or list(_broken(root, body, None, ()))
 
 
+def is_name(text: str) -> bool:
+    """Whether Kubernetes takes it for a resource's name (RFC 1123 subdomain)."""
+    return len(text) <= MAX_NAME and OBJECT_NAME.fullmatch(text) is not None
+
+
+def is_namespace(text: str) -> bool:
+    """Whether Kubernetes takes it for a namespace's name, which has no dots (RFC 1123 label)."""
+    return len(text) <= MAX_NAMESPACE and "." not in text and is_name(text)
+
+
 def faults(key: Key, spec: Mapping[str, Any]) -> list[str]:
     """Why Kubernetes would not take a resource that kafkade is about to write; nothing: it would."""
     found = []
-    if len(key.name) > MAX_NAME or not OBJECT_NAME.fullmatch(key.name):
+    if not is_name(key.name):
         found.append(f"metadata.name {key.name}: {_NO_NAME}")
-    if len(key.namespace) > MAX_NAMESPACE or "." in key.namespace or not OBJECT_NAME.fullmatch(key.namespace):
+    if not is_namespace(key.namespace):
         found.append(f"metadata.namespace {key.namespace}: {_NO_NAMESPACE}")
     try:
         KINDS[key.kind].spec.model_validate(spec)

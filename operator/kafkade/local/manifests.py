@@ -18,13 +18,13 @@ from kafkade.api.common import OBJECT_NAME
 from kafkade.api.crd import structural
 from kafkade.api.kinds import KINDS, Kind
 from kafkade.api.objects import Key
-from kafkade.local.admission import refusals, without_nulls
+from kafkade.local.admission import MAX_NAME, MAX_NAMESPACE, refusals, without_nulls
 from kafkade.local.documents import Document, Fingerprint, fingerprint, read
 from kafkade.local.problems import Place, Problem, Rule
 from kafkade.local.words import nearest
 
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
-_MAX_NAME, _MAX_NAMESPACE, _MAX_LABEL = 253, 63, 63
+_MAX_LABEL = 63
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _OBJECT_TYPES = ("model_type", "dict_type")
 """pydantic's errors whose message speaks of Python's types."""
@@ -178,7 +178,7 @@ def _shape(document: Document, key: Key) -> Iterator[Problem]:
         if name not in _TOP:
             text = f"unknown field {name}{nearest(str(name), _TOP)}"
             yield Problem(document.place((name,), of_key=True), text, Rule.FIELD)
-    for field_name, value, limit in (("name", key.name, _MAX_NAME), ("namespace", key.namespace, _MAX_NAMESPACE)):
+    for field_name, value, limit in (("name", key.name, MAX_NAME), ("namespace", key.namespace, MAX_NAMESPACE)):
         place = document.place(("metadata", field_name))
         if not OBJECT_NAME.fullmatch(value) or (field_name == "namespace" and "." in value):
             others = "'-'" if field_name == "namespace" else "'-' and '.'"
