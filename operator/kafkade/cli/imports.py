@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,91 +36,43 @@ ClusterName = Annotated[
 ]
 
 
-def _run(
-    tool: str,
-    filename: list[str],
-    namespace: str | None,
-    cluster_name: str | None,
-    out: Path | None,
-    force: bool,
-    output: Manifest,
-) -> None:
-    from kafkade.cli.import_command import import_command
-
-    import_command(tool, filename, namespace, cluster_name, out, force, output)
-
-
-@app.command()
-def strimzi(
-    filename: Files,
-    namespace: Namespace = None,
-    cluster_name: ClusterName = None,
-    out: Out = None,
-    force: Force = False,
-    output: ManifestOutput = Manifest.YAML,
-) -> None:
-    """Import Strimzi's KafkaTopics, from files or from kubectl.
+_TOOLS = {
+    "strimzi": """Import Strimzi's KafkaTopics, from files or from kubectl.
 
     The label strimzi.io/cluster becomes the name of the KafkaCluster, strimzi.io/managed: "false" managementPolicy: Observe.
     From a cluster: kubectl get kafkatopics.kafka.strimzi.io -A -o yaml | kafkade import strimzi -f -
-    """
-    _run("strimzi", filename, namespace, cluster_name, out, force, output)
-
-
-@app.command()
-def jikkou(
-    filename: Files,
-    namespace: Namespace = None,
-    cluster_name: ClusterName = None,
-    out: Out = None,
-    force: Force = False,
-    output: ManifestOutput = Manifest.YAML,
-) -> None:
-    """Import Jikkou's KafkaTopics and SchemaRegistrySubjects, single ones and lists, with the ConfigMaps that they refer to.
+    """,
+    "jikkou": """Import Jikkou's KafkaTopics and SchemaRegistrySubjects, single ones and lists, with the ConfigMaps that they refer to.
 
     Files with templates ({{ … }}) are to be rendered first: jikkou validate --files … prints what they come to.
-    """
-    _run("jikkou", filename, namespace, cluster_name, out, force, output)
-
-
-@app.command()
-def topicctl(
-    filename: Files,
-    namespace: Namespace = None,
-    cluster_name: ClusterName = None,
-    out: Out = None,
-    force: Force = False,
-    output: ManifestOutput = Manifest.YAML,
-) -> None:
-    """Import topic configs of segmentio/topicctl. meta.cluster becomes the name of the KafkaCluster."""
-    _run("topicctl", filename, namespace, cluster_name, out, force, output)
-
-
-@app.command()
-def ns4kafka(
-    filename: Files,
-    namespace: Namespace = None,
-    cluster_name: ClusterName = None,
-    out: Out = None,
-    force: Force = False,
-    output: ManifestOutput = Manifest.YAML,
-) -> None:
-    """Import Topics and Schemas of michelin/ns4kafka, as kafkactl applies them."""
-    _run("ns4kafka", filename, namespace, cluster_name, out, force, output)
-
-
-@app.command()
-def terraform(
-    filename: Files,
-    namespace: Namespace = None,
-    cluster_name: ClusterName = None,
-    out: Out = None,
-    force: Force = False,
-    output: ManifestOutput = Manifest.YAML,
-) -> None:
-    """Import kafka_topic resources of Terraform's (or OpenTofu's) provider mongey/kafka.
+    """,
+    "topicctl": "Import topic configs of segmentio/topicctl. meta.cluster becomes the name of the KafkaCluster.",
+    "ns4kafka": "Import Topics and Schemas of michelin/ns4kafka, as kafkactl applies them.",
+    "terraform": """Import kafka_topic resources of Terraform's (or OpenTofu's) provider mongey/kafka.
 
     It reads what terraform show -json prints, of the state or of a plan, and not the .tf files: there, variables, loops and
     modules are resolved. So: terraform show -json | kafkade import terraform -f -
-    """
-    _run("terraform", filename, namespace, cluster_name, out, force, output)
+    """,
+}
+"""By the tool whose files are read: the help of its command. All of them take the same options."""
+
+
+def _add(tool: str) -> None:
+    """Adds a tool's command."""
+
+    @app.command(tool, help=_TOOLS[tool])
+    def run(
+        filename: Files,
+        namespace: Namespace = None,
+        cluster_name: ClusterName = None,
+        out: Out = None,
+        force: Force = False,
+        output: ManifestOutput = Manifest.YAML,
+    ) -> None:
+        from kafkade.cli.import_command import import_command
+
+        import_command(tool, filename, namespace, cluster_name, out, force, output)
+
+
+for _tool in _TOOLS:
+    _add(_tool)
