@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kafkade.api.errors import KafkadeError, NotSupportedByCluster
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import ConfigEntry, TopicDescription
 from kafkade.diagnose.cluster import ClusterFacts
+from kafkade.diagnose.looking import unless
 from kafkade.diagnose.topic import MIN_ISR
-
-T = TypeVar("T")
 
 
 async def observe(kafka: KafkaAdmin) -> ClusterFacts:
@@ -25,17 +23,17 @@ async def observe(kafka: KafkaAdmin) -> ClusterFacts:
     names = await kafka.topics()
     described = await kafka.describe_topics(names)
     topics = {name: found for name, found in described.items() if isinstance(found, TopicDescription)}
-    replication = await _unless(kafka.replication(), "quorum", unread)
+    replication = await unless(kafka.replication(), "quorum", unread)
     if replication is None and isinstance(unread.get("quorum"), NotSupportedByCluster):
         del unread["quorum"]  # ZooKeeper
     min_isr = dict(replication.min_isr) if replication is not None else await _min_isr(kafka, topics)
     configs: dict[int, Mapping[str, ConfigEntry]] = {}
     for broker in cluster.brokers:
-        found = await _unless(kafka.broker_configs(broker.id), f"settings of broker {broker.id}", unread)
+        found = await unless(kafka.broker_configs(broker.id), f"settings of broker {broker.id}", unread)
         if found is not None:
             configs[broker.id] = found
-    disks = await _unless(kafka.log_dirs(), "disks", unread)
-    versions = await _unless(kafka.versions(), "versions", unread)
+    disks = await unless(kafka.log_dirs(), "disks", unread)
+    versions = await unless(kafka.versions(), "versions", unread)
     return ClusterFacts(
         cluster,
         topics,
@@ -47,15 +45,6 @@ async def observe(kafka: KafkaAdmin) -> ClusterFacts:
         await kafka.features(),
         unread,
     )
-
-
-async def _unless(answer: Awaitable[T], what: str, unread: dict[str, KafkadeError]) -> T | None:
-    """The answer; None, and a note, where there is none."""
-    try:
-        return await answer
-    except KafkadeError as error:
-        unread[what] = error
-        return None
 
 
 async def _min_isr(kafka: KafkaAdmin, topics: Mapping[str, TopicDescription]) -> dict[str, int]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from kafkade.api.errors import KafkadeError
-from kafkade.clients.group_model import Group, GroupKind, TopicPartition
+from kafkade.clients.group_model import Group, GroupKind, LogRange, TopicPartition
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.diagnose.consumer import ConsumerFacts, DeadLetters, topics_of
+from kafkade.diagnose.looking import Progress, known, last_hour
+from kafkade.diagnose.topic import CLEANUP, RETENTION_MS
 from kafkade.groups.lag import GroupLag
 from kafkade.groups.observe import Lags, lags
 from kafkade.groups.series import OWN_GROUPS
 
-Progress = Callable[[float], None]
-"""Told how many seconds of the wait are over."""
-
-_HOUR = 3_600_000
 _STEP = 0.25
-RETENTION, CLEANUP = "retention.ms", "cleanup.policy"
 _TIMEOUTS = ("consumer.session.timeout.ms", "consumer.heartbeat.interval.ms")
 
 
@@ -39,14 +37,14 @@ async def observe(
     if group.startswith(OWN_GROUPS):
         return ConsumerFacts(group, listing)
     unread: dict[str, KafkadeError] = {}
-    described = _known(await kafka.describe_groups({group: listing.kind}), f"group {group}", unread)
+    described = known((await kafka.describe_groups({group: listing.kind})).get(group), f"group {group}", unread)
     assigned = _assigned(described)
     started = time.monotonic()
     before = _lag(await lags(kafka, [group], also={group: assigned}), group, unread)
     await _wait(window if before.partitions else 0.0, progress)
     after = _lag(await lags(kafka, [group], also={group: assigned}), group, unread)
     passed = time.monotonic() - started
-    again = _known(await kafka.describe_groups({group: listing.kind}), f"group {group}", unread)
+    again = known((await kafka.describe_groups({group: listing.kind})).get(group), f"group {group}", unread)
     topics = topics_of(described, after)
     counts = await kafka.topics()
     settings = {}
@@ -71,14 +69,6 @@ async def observe(
         unread,
         stable=await kafka.stable_ends([p.key for p in after.partitions if p.records]),
     )
-
-
-def _known(answers: Mapping[str, Group | KafkadeError], what: str, unread: dict[str, KafkadeError]) -> Group | None:
-    for answer in answers.values():
-        if not isinstance(answer, KafkadeError):
-            return answer
-        unread[what] = answer
-    return None
 
 
 def _assigned(group: Group | None) -> Collection[TopicPartition]:
@@ -106,9 +96,9 @@ async def _retention(kafka: KafkaAdmin, topics: list[str]) -> dict[str, float]:
     """Seconds that records are kept; nothing for a topic that is only compacted, or keeps all."""
     found = {}
     for name, configs in (await kafka.topic_configs(topics)).items():
-        if isinstance(configs, KafkadeError) or RETENTION not in configs:
+        if isinstance(configs, KafkadeError) or RETENTION_MS not in configs:
             continue
-        kept = int(configs[RETENTION].value or -1)
+        kept = int(configs[RETENTION_MS].value or -1)
         deletes = CLEANUP not in configs or "delete" in (configs[CLEANUP].value or "")
         if kept > 0 and deletes:
             found[name] = kept / 1000
@@ -126,22 +116,16 @@ async def _letters(
     pairs = [(name, [topic for topic in topics if topic != name]) for name in named if name in counts]
     pairs += [] if named else [(name, [topic]) for topic, name in by_name.items() if name in counts]
     wanted = {(t, n) for name, sources in pairs for t in (name, *sources) for n in range(counts.get(t, 0))}
-    if not wanted:
-        return ()
-    ranges = await kafka.log_ranges(wanted)
-    since = await kafka.offsets_at(dict.fromkeys(wanted, round(time.time() * 1000) - _HOUR))
-
-    def last_hour(topic: str) -> int:
-        total = 0
-        for number in range(counts.get(topic, 0)):
-            log = ranges.get((topic, number))
-            if log is not None and not isinstance(log, KafkadeError):
-                total += log.end - since.get((topic, number), log.end)
-        return total
-
+    ranges = {key: log for key, log in (await kafka.log_ranges(wanted)).items() if isinstance(log, LogRange)}
+    recent: Counter[str] = Counter()
+    for (topic, _), number in (await last_hour(kafka, ranges)).items():
+        recent[topic] += number
     return tuple(
         DeadLetters(
-            name, sources[0] if len(sources) == 1 else "its sources", last_hour(name), sum(map(last_hour, sources))
+            name,
+            sources[0] if len(sources) == 1 else "its sources",
+            recent[name],
+            sum(recent[source] for source in sources),
         )
         for name, sources in pairs
     )

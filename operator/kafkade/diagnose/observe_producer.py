@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import LogRange, TopicPartition
@@ -14,12 +14,10 @@ from kafkade.clients.kafka_batches import Batch
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.clients.kafka_records import RecordReader
 from kafkade.diagnose.client_metrics import ClientMetrics
+from kafkade.diagnose.looking import Progress, known, last_hour, unless
 from kafkade.diagnose.observe_topic import described
 from kafkade.diagnose.producer import Keys, ProducerFacts
 
-Progress = Callable[[float], None]
-
-_HOUR = 3_600_000
 _PARTITION_BYTES = 1_048_576
 """Of batches that are looked at of each partition."""
 
@@ -63,16 +61,10 @@ async def observe(
             unread["records"] = batches
         else:
             found[number] = batches
-    since = await kafka.offsets_at(dict.fromkeys(ranges, round(time.time() * 1000) - _HOUR))
-    settings = (await kafka.topic_configs([name]))[name]
-    if isinstance(settings, KafkadeError):
-        unread["settings"] = settings
-        settings = {}
-    plain, packed, keys = 0, 0, Keys()
-    try:
-        plain, packed, keys = await asyncio.to_thread(_contents, reader, name, found)
-    except KafkadeError as error:
-        unread["records"] = error
+    recent = await last_hour(kafka, ranges)
+    settings = known((await kafka.topic_configs([name]))[name], "settings", unread) or {}
+    contents = await unless(asyncio.to_thread(_contents, reader, name, found), "records", unread)
+    plain, packed, keys = contents or (0, 0, Keys())
     # where logs end by now: what was written while all this was read would count as late
     ends = {key: log.end for key, log in (await kafka.log_ranges(ranges)).items() if isinstance(log, LogRange)}
     delays = await _watch(kafka, ends, window, progress)
@@ -82,7 +74,7 @@ async def observe(
         plain,
         packed,
         keys,
-        {key[1]: log.end - since.get(key, log.end) for key, log in ranges.items()},
+        {number: records_there for (_, number), records_there in recent.items()},
         {key: settings[key].value or "" for key in _SETTINGS if key in settings},
         delays,
         window,

@@ -7,8 +7,8 @@ import time
 
 from kafkade.api.errors import KafkadeError, UnknownTopic
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.kafka_disks import LogDir
 from kafkade.clients.model import TopicDescription
+from kafkade.diagnose.looking import known, unless
 from kafkade.diagnose.topic import ConsumerOf, TopicFacts
 from kafkade.groups.observe import lags
 from kafkade.groups.series import OWN_GROUPS
@@ -39,31 +39,19 @@ async def observe(kafka: KafkaAdmin, name: str) -> TopicFacts:
     topic = await described(kafka, name)
     unread: dict[str, KafkadeError] = {}
     cluster = await kafka.describe_cluster()
-    configs = (await kafka.topic_configs([name]))[name]
-    if isinstance(configs, KafkadeError):
-        unread["settings"] = configs
-        configs = {}
-    disks: list[LogDir] = []
-    try:
-        disks = await kafka.log_dirs()
-    except KafkadeError as error:
-        unread["sizes of partitions"] = error
+    configs = known((await kafka.topic_configs([name]))[name], "settings", unread)
     sizes: dict[int, int] = {}
-    for disk in disks:
+    for disk in await unless(kafka.log_dirs(), "sizes of partitions", unread) or ():
         for (other, number), has in disk.replicas.items():
             if other == name:
                 sizes[number] = max(has, sizes.get(number, 0))
     led = [n for n, p in enumerate(topic.partitions) if p.leader is not None]
     offsets = await kafka.offsets({name: led}) if led else {}
-    consumers: tuple[ConsumerOf, ...] | None = None
-    try:
-        consumers = await _consumers(kafka, name, unread)
-    except KafkadeError as error:
-        unread["groups"] = error
+    consumers = await unless(_consumers(kafka, name, unread), "groups", unread)
     return TopicFacts(
         topic,
         frozenset(broker.id for broker in cluster.brokers),
-        configs,
+        configs or {},
         sizes,
         {number: found.end - found.start for (_, number), found in offsets.items()},
         {n: found.first_timestamp for (_, n), found in offsets.items() if found.first_timestamp is not None},
