@@ -313,73 +313,75 @@ def _disks(facts: ClusterFacts) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Risk:
+    """A default that is risky with one of ``values``.
+
+    ``says`` may name how many ``brokers`` its value is. ``least``: brokers that it takes to have it better.
+    """
+
     key: str
+    values: tuple[str, ...]
     says: str
-    remedy: str
+    better: str
+    least: int = 1
 
 
 _RISKS = (
     _Risk(
         "auto.create.topics.enable",
+        ("true",),
         "a client that mistypes a name makes a topic, with the brokers' defaults",
-        "set auto.create.topics.enable=false",
+        "false",
     ),
     _Risk(
         "unclean.leader.election.enable",
+        ("true",),
         "a replica that lacks records can become the leader: acknowledged records can be lost",
-        "set unclean.leader.election.enable=false",
+        "false",
+    ),
+    *(
+        _Risk(key, ("1", "2"), "what is made by it is on {brokers} only", "3", 3)
+        for key in (
+            "default.replication.factor",
+            "offsets.topic.replication.factor",
+            "transaction.state.log.replication.factor",
+        )
+    ),
+    _Risk(
+        "min.insync.replicas",
+        ("1",),
+        "a record is acknowledged though only one broker has it, for topics that do not say otherwise",
+        "2",
+        3,
     ),
 )
 
 
 def _defaults(facts: ClusterFacts) -> Iterator[Finding]:
     """Defaults that hold for topics which do not say otherwise."""
-    if not facts.configs:
-        return
-    found = 0
+    if facts.configs:
+        safe = Finding("defaults", Severity.OK, facts.subject, "the brokers' defaults are safe")
+        yield from list(_risky(facts)) or [safe]
+
+
+def _risky(facts: ClusterFacts) -> Iterator[Finding]:
     for risk in _RISKS:
-        brokers = sorted(id_ for id_, configs in facts.configs.items() if _value(configs, risk.key) == "true")
-        if brokers:
-            found += 1
-            yield _default(facts, risk.key, f"{risk.key}=true", risk.says, risk.remedy, brokers)
-    if len(facts.up) >= 3:
-        for key in (
-            "default.replication.factor",
-            "offsets.topic.replication.factor",
-            "transaction.state.log.replication.factor",
-        ):
-            brokers = sorted(id_ for id_, c in facts.configs.items() if _value(c, key) in ("1", "2"))
-            if brokers:
-                found += 1
-                value = _value(facts.configs[brokers[0]], key)
-                says = f"what is made by it is on {value} broker{'s' if value == '2' else ''} only"
-                yield _default(facts, key, f"{key}={value}", says, f"set {key}=3", brokers)
-        brokers = sorted(id_ for id_, c in facts.configs.items() if _value(c, "min.insync.replicas") == "1")
-        if brokers:
-            found += 1
-            says = "a record is acknowledged though only one broker has it, for topics that do not say otherwise"
-            yield _default(
-                facts, "min.insync.replicas", "min.insync.replicas=1", says, "set min.insync.replicas=2", brokers
-            )
-    if not found:
-        yield Finding("defaults", Severity.OK, facts.subject, "the brokers' defaults are safe")
-
-
-def _value(configs: Mapping[str, ConfigEntry], key: str) -> str | None:
-    return configs[key].value if key in configs else None
-
-
-def _default(facts: ClusterFacts, key: str, setting: str, says: str, remedy: str, brokers: list[int]) -> Finding:
-    return Finding(
-        "defaults",
-        Severity.WARNING,
-        facts.subject,
-        f"{setting}: {says}",
-        (f"broker {some([str(id_) for id_ in brokers])}",),
-        f"{key} is so by Kafka's default, or in server.properties",
-        f"{remedy} (spec.brokerConfig of the KafkaCluster where it is dynamic, server.properties otherwise)",
-        {"setting": key},
-    )
+        values = {id_: configs[risk.key].value for id_, configs in facts.configs.items() if risk.key in configs}
+        brokers = sorted(id_ for id_, value in values.items() if value in risk.values)
+        if not brokers or len(facts.up) < risk.least:
+            continue
+        value = values[brokers[0]]
+        says = risk.says.format(brokers=f"{value} broker{'s' if value == '2' else ''}")
+        yield Finding(
+            "defaults",
+            Severity.WARNING,
+            facts.subject,
+            f"{risk.key}={value}: {says}",
+            (f"broker {some([str(id_) for id_ in brokers])}",),
+            f"{risk.key} is so by Kafka's default, or in server.properties",
+            f"set {risk.key}={risk.better} (spec.brokerConfig of the KafkaCluster where it is dynamic, server.properties"
+            " otherwise)",
+            {"setting": risk.key},
+        )
 
 
 def _single(facts: ClusterFacts) -> Iterator[Finding]:
