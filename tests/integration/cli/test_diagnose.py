@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, Producer, ShareConsumer, TopicPartition
+from confluent_kafka import Producer, ShareConsumer, TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 from typer.testing import CliRunner, Result
 
@@ -23,6 +23,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import USER
 from support.cli import secure
 from support.group_tool import describe
+from support.groups import commit, member
 from support.kafka import KafkaView
 from support.meanwhile import at_work
 from support.waiting import until
@@ -59,49 +60,24 @@ def produce(kafka: Kafka, topic: str, count: int, *, age: float = 0.0, partition
     assert producer.flush(20) == 0
 
 
-def commit(kafka: Kafka, group: str, offsets: dict[tuple[str, int], int]) -> None:
-    """Commit without being a member."""
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(t, p, o) for (t, p), o in offsets.items()], asynchronous=False)
-    consumer.close()
-
-
 @contextmanager
 def consuming(
     kafka: Kafka, group: str, topic: str, *, protocol: str = "classic", leave: int | None = None
 ) -> Iterator[None]:
     """A consumer that reads and commits in a thread, and has begun to; it commits nothing for the partition ``leave``."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": kafka.bootstrap,
-            "group.id": group,
-            "client.id": "orders-app",
-            "group.protocol": protocol,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
-    consumer.subscribe([topic])
-    while not consumer.assignment():
-        consumer.poll(0.1)
-    stop, begun = threading.Event(), threading.Event()
+    begun = threading.Event()
+    with member(kafka.bootstrap, group, topic, protocol) as consumer:
 
-    def work() -> None:
-        while not stop.is_set():
-            message = consumer.poll(0.05)
-            if message is not None and message.error() is None and message.partition() != leave:
-                consumer.commit(message, asynchronous=False)
-                begun.set()
+        def work(stop: threading.Event) -> None:
+            while not stop.is_set():
+                message = consumer.poll(0.05)
+                if message is not None and message.error() is None and message.partition() != leave:
+                    consumer.commit(message, asynchronous=False)
+                    begun.set()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert begun.wait(20)
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        consumer.close()
+        with at_work(work):
+            assert begun.wait(20)
+            yield
 
 
 @contextmanager
@@ -144,7 +120,7 @@ def test_a_group_that_is_well(kafka: Kafka, view: KafkaView, name: str, protocol
 def test_a_partition_that_stands_still(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 2)
     produce(kafka, name, 10, age=120, partitions=2)
-    commit(kafka, name, {(name, 1): 2})
+    commit(kafka.bootstrap, name, {(name, 1): 2})
     with producing(kafka, name), consuming(kafka, name, name, leave=1):
         result = run("consumer", name, "-b", kafka.bootstrap, "--sample", "5.5", "-o", "json")
         tool = describe(kafka.bootstrap, name)
@@ -183,7 +159,7 @@ def test_a_group_without_members_that_is_behind(kafka: Kafka, view: KafkaView, n
     view.create(f"{name}.dlq", 1)
     produce(kafka, name, 40, age=100, partitions=2)
     produce(kafka, f"{name}.dlq", 20)
-    commit(kafka, name, {(name, 0): 5, (name, 1): 20})
+    commit(kafka.bootstrap, name, {(name, 0): 5, (name, 1): 20})
     result = run("consumer", name, "-b", kafka.bootstrap, "--sample", "0", "-o", "yaml")
     assert result.exit_code == 2
     checks = {finding["check"]: finding for finding in yaml.safe_load(result.stdout)["findings"]}
@@ -198,7 +174,7 @@ def test_a_group_without_members_that_is_behind(kafka: Kafka, view: KafkaView, n
 def test_records_that_were_deleted_before_they_were_read(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 1, retention_ms="60000")
     produce(kafka, name, 10, age=50)
-    commit(kafka, name, {(name, 0): 2})
+    commit(kafka.bootstrap, name, {(name, 0): 2})
     for future in view.admin.delete_records([TopicPartition(name, 0, 6)]).values():
         future.result(20)
     checks = found(run("consumer", name, "-b", kafka.bootstrap, "--sample", "0", "-o", "json"))
@@ -212,7 +188,7 @@ def test_older_brokers(name: str, version: str) -> None:
     with Kafka(version) as kafka:
         KafkaView(kafka.bootstrap).create(name, 2)
         produce(kafka, name, 50, age=100, partitions=2)
-        commit(kafka, name, {(name, 0): 5, (name, 1): 25})
+        commit(kafka.bootstrap, name, {(name, 0): 5, (name, 1): 25})
         group = found(run("consumer", name, "-b", kafka.bootstrap, "--sample", "0", "-o", "json"))
         assert group["kind"]["figures"]["kind"] == "classic"
         assert group["lag"]["figures"]["records"] == 20
@@ -252,7 +228,7 @@ def test_a_share_group(name: str) -> None:
 def test_for_people(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 1)
     produce(kafka, name, 3, age=100)
-    commit(kafka, name, {(name, 0): 0})
+    commit(kafka.bootstrap, name, {(name, 0): 0})
     result = run("consumer", name, "-b", kafka.bootstrap, "--sample", "0")
     assert result.exit_code == 2
     assert "✖ problem   members: nobody consumes: the group has no member, and 3 records wait" in result.stdout
@@ -263,7 +239,7 @@ def test_for_people(kafka: Kafka, view: KafkaView, name: str) -> None:
 
 def test_a_group_that_is_not_there(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 1)
-    commit(kafka, f"{name}-app", {(name, 0): 0})
+    commit(kafka.bootstrap, f"{name}-app", {(name, 0): 0})
     result = run("consumer", f"{name}-ap", "-b", kafka.bootstrap, "-o", "json")
     assert result.exit_code == 2
     assert f"{name}-app" in found(result)["group"]["remedy"]
@@ -273,7 +249,7 @@ def test_what_may_not_be_read_is_said(kafka: Kafka, view: KafkaView, name: str, 
     """With the right to describe the topic and the group, and no other."""
     view.create(name, 1)
     produce(kafka, name, 3, age=100)
-    commit(kafka, name, {(name, 0): 1})
+    commit(kafka.bootstrap, name, {(name, 0): 1})
     rights = secure(kafka, tmp_path, USER)
     nobody = run("consumer", name, "--sample", "0", **rights)
     assert "there is no such group" in nobody.stdout
@@ -361,7 +337,7 @@ def test_a_producers_own_metrics(kafka: Kafka, view: KafkaView, name: str, tmp_p
 def test_a_topic(kafka: Kafka, view: KafkaView, name: str) -> None:
     view.create(name, 2, retention_ms="3600000", min_insync_replicas="2")
     produce(kafka, name, 40, age=100, partitions=2)
-    commit(kafka, f"{name}-app", {(name, 0): 5, (name, 1): 20})
+    commit(kafka.bootstrap, f"{name}-app", {(name, 0): 5, (name, 1): 20})
     checks = found(run("topic", name, "-b", kafka.bootstrap, "-o", "json"))
     assert checks["replicas"]["severity"] == checks["retention"]["severity"] == "ok"
     assert checks["replication-factor"]["figures"] == {"factor": 1, "brokers": 1}

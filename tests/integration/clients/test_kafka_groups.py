@@ -6,8 +6,6 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -22,6 +20,7 @@ from kafkade.devstack.kafka_config import USER
 from kafkade.groups.lag import Known, PartitionLag
 from kafkade.groups.observe import Lags, lags
 from support.group_tool import describe
+from support.groups import commit, member
 from support.kafka import KafkaView
 from support.meanwhile import at_work
 
@@ -32,38 +31,6 @@ PROTOCOLS = [pytest.param("classic", id="classic"), pytest.param("consumer", id=
 def group() -> str:
     """A group of this test's own."""
     return f"g-{uuid.uuid4().hex[:10]}"
-
-
-@contextmanager
-def member(kafka: Kafka, group: str, topic: str, protocol: str = "classic", **settings: object) -> Iterator[Consumer]:
-    """A consumer that has partitions."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": kafka.bootstrap,
-            "group.id": group,
-            "client.id": "orders-app",
-            "group.protocol": protocol,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            **settings,
-        }
-    )
-    try:
-        consumer.subscribe([topic])
-        deadline = time.monotonic() + 30
-        while not consumer.assignment():
-            assert time.monotonic() < deadline, "no partition was assigned"
-            consumer.poll(0.1)
-        yield consumer
-    finally:
-        consumer.close()
-
-
-def commit(kafka: Kafka, group: str, offsets: dict[tuple[str, int], int]) -> None:
-    """Commit offsets without being a member."""
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(t, p, o) for (t, p), o in offsets.items()], asynchronous=False)
-    consumer.close()
 
 
 def produce(kafka: Kafka, topic: str, partition: int, timestamps: list[int], **settings: object) -> None:
@@ -82,7 +49,7 @@ def at(found: Lags, group: str) -> dict[tuple[str, int], PartitionLag]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_a_group_with_a_member(three: Kafka, admin: KafkaAdmin, name: str, group: str, protocol: str) -> None:
     KafkaView(three.bootstrap).create(name, 2)
-    with member(three, group, name, protocol):
+    with member(three.bootstrap, group, name, protocol):
         listed = (await admin.list_groups())[group]
         assert listed == GroupListing(group, GroupKind(protocol), "Stable", "consumer")
         found = (await admin.describe_groups({group: listed.kind}))[group]
@@ -108,7 +75,10 @@ async def test_lag_is_what_the_brokers_tool_says(
 ) -> None:
     """A producer and a consumer run: what the tool says lies between a look before it and one after it."""
     KafkaView(three.bootstrap).create(name, 3)
-    with at_work(lambda stop: _produce_until(three, name, stop)), member(three, group, name, protocol) as consumer:
+    with (
+        at_work(lambda stop: _produce_until(three, name, stop)),
+        member(three.bootstrap, group, name, protocol) as consumer,
+    ):
         with at_work(lambda stop: _consume_until(consumer, stop)):
             for _ in range(100):  # until all partitions were read from
                 if len((await lags(admin, [group])).groups[group].partitions) == 3:
@@ -174,7 +144,7 @@ async def test_seconds_are_those_of_the_oldest_record_that_waits(
     for partition in (0, 1, 2):
         for age in (90_000, 60_000, 30_000):  # a batch each
             produce(three, name, partition, [now - age])
-    commit(three, group, {(name, 0): 1, (name, 1): 3, (name, 2): 0, (name, 3): 0})
+    commit(three.bootstrap, group, {(name, 0): 1, (name, 1): 3, (name, 2): 0, (name, 3): 0})
     found = await lags(admin, [group], clock=lambda: now / 1000)
     assert {p: (x.records, x.seconds) for (_, p), x in at(found, group).items()} == {
         0: (2, 60.0),
@@ -196,11 +166,11 @@ async def test_the_end_of_a_transaction_is_no_record_that_waits(
         producer.begin_transaction()
         producer.produce(name, b"x", partition=0, timestamp=int(time.time() * 1000) - 50_000)
         producer.commit_transaction(20)
-    commit(three, group, {(name, 0): 3})
+    commit(three.bootstrap, group, {(name, 0): 3})
     waiting = at(await lags(admin, [group]), group)[name, 0]
     assert (waiting.records, waiting.seconds) == (1, 0.0)
     assert describe(three.bootstrap, group)[name, 0].lag == 1
-    commit(three, group, {(name, 0): 1})  # at the control record of the first
+    commit(three.bootstrap, group, {(name, 0): 1})  # at the control record of the first
     waiting = at(await lags(admin, [group]), group)[name, 0]
     assert waiting.records == 3
     assert waiting.seconds == pytest.approx(50, abs=10)
@@ -214,7 +184,7 @@ async def test_large_batches_and_many_partitions(three: Kafka, admin: KafkaAdmin
     for partition in range(24):
         large.produce(name, b"x" * 600_000, partition=partition, timestamp=now - 1000 * partition)
     assert large.flush(20) == 0
-    commit(three, group, {(name, partition): 0 for partition in range(24)})
+    commit(three.bootstrap, group, {(name, partition): 0 for partition in range(24)})
     found = at(await lags(admin, [group], clock=lambda: now / 1000), group)
     assert {p: x.seconds for (_, p), x in found.items()} == {p: float(p) for p in range(24)}
 
@@ -224,7 +194,7 @@ async def test_who_looks_again_reads_only_what_is_new(
 ) -> None:
     KafkaView(three.bootstrap).create(name, 1)
     produce(three, name, 0, [int(time.time() * 1000)] * 5)
-    commit(three, group, {(name, 0): 2})
+    commit(three.bootstrap, group, {(name, 0): 2})
     asked: list[object] = []
     real = admin.next_records
 
@@ -239,7 +209,7 @@ async def test_who_looks_again_reads_only_what_is_new(
     assert asked == [{(name, 0): 2}]
     assert (first.groups[group].seconds or 0) < (again.groups[group].seconds or 0)
     produce(three, name, 0, [int(time.time() * 1000)] * 5)
-    commit(three, group, {(name, 0): 7})  # between the log's ends of two looks
+    commit(three.bootstrap, group, {(name, 0): 7})  # between the log's ends of two looks
     last = await lags(admin, [group], known=known)
     assert len(asked) == 1
     assert last.groups[group].records == 3
@@ -255,7 +225,7 @@ async def test_logs_and_groups_that_cannot_be_read(three: Kafka, admin: KafkaAdm
     assert isinstance(found[name, 9], UnknownTopic)
     assert await admin.next_records({(gone, 0): 0}) == {}
     assert await admin.next_records({(name, 0): 99}) == {}
-    commit(three, group, {(name, 0): 0})
+    commit(three.bootstrap, group, {(name, 0): 0})
     looked = await lags(admin, [group], also={group: [(gone, 0)]})
     assert (gone, 0) in looked.logs
     assert at(looked, group)[gone, 0].records is None

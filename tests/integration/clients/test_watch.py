@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from kafkade.clients.kafka import KafkaAdmin, Security
 from kafkade.devstack.kafka import Kafka
 from kafkade.groups.series import Bounds, Lag, Messages, Told
 from kafkade.groups.watch import Watch
+from support.groups import commit
 from support.kafka import KafkaView
 
 PARTITIONS = 3
@@ -31,9 +32,7 @@ def fill(kafka: Kafka, topics: Sequence[str], group: str) -> None:
     for topic, number in everywhere:
         producer.produce(topic, b"x", partition=number)
     assert producer.flush(30) == 0
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(t, n, int(n < 2)) for t, n in everywhere], asynchronous=False)
-    consumer.close()
+    commit(kafka.bootstrap, group, {(topic, number): int(number < 2) for topic, number in everywhere})
 
 
 async def test_a_look_costs_as_much_for_many_topics_as_for_few(three: Kafka, admin: KafkaAdmin, name: str) -> None:
@@ -62,9 +61,7 @@ def spread(kafka: Kafka, topic: str, groups: Sequence[str]) -> None:
         producer.produce(topic, b"x")
         assert producer.flush(30) == 0
     for offset, group in enumerate(groups):
-        consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group})
-        consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
-        consumer.close()
+        commit(kafka.bootstrap, group, {(topic, 0): offset})
 
 
 async def test_groups_at_many_places_of_a_partition_are_read_in_turns(

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, TopicPartition
 
 from integration.operator.conftest import World
 from kafkade.devstack.helm import parse_promql
 from support.dashboards import Asked, asked
+from support.groups import commit
 from support.kubernetes import manifest
 from support.letters import letter, write
 from support.metrics import scrape
@@ -61,19 +61,12 @@ def busy(world: World, topic: Callable[..., str]) -> Iterator[World]:
     spec = {**cluster, "source": {"policyRef": {"name": "boards"}}, "filter": {"errorClass": "Error1"}}
     world.kubectl.apply(manifest("KafkaDLQRedrive", "boards", spec, here))
     world.kubectl.wait_ready("KafkaDLQRedrive", "boards", timeout=60)
-    read_by_a_group(world.kafka.bootstrap, source)
+    commit(world.kafka.bootstrap, "boards", {(source, 0): 0})
     metrics = {"bootstrapServers": world.kafka.bootstrap, "metrics": {"topics": [source]}}
     world.kubectl.apply(manifest("KafkaCluster", "boards", metrics, here))
     yield world
     for kind in ("KafkaDLQRedrive", "KafkaDLQPolicy", "KafkaCluster"):
         world.kubectl.delete(kind, "boards")
-
-
-def read_by_a_group(bootstrap: str, topic: str) -> None:
-    """A group has committed that it has read nothing yet."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "boards"})
-    consumer.commit(offsets=[TopicPartition(topic, 0, 0)], asynchronous=False)
-    consumer.close()
 
 
 def test_each_query_asks_for_what_is_served(busy: World) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkade.clients.registry import RegistryClient, SchemaBody
@@ -20,6 +20,7 @@ from kafkade.devstack.browser import Browser, Tab
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.process import Process
 from kafkade.devstack.registry import Registry
+from support.groups import commit
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'>&lt;b&gt;"
 """Text that a page must show, and never carry out."""
@@ -110,9 +111,7 @@ def filled(kafka: Kafka, order_schema: int) -> Kafka:
     )
     producer.produce("secrets", b"not for the page")
     assert producer.flush(30) == 0
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": GROUP, "enable.auto.commit": False})
-    consumer.commit(offsets=[TopicPartition("orders", p, 4) for p in range(3)], asynchronous=False)
-    consumer.close()
+    commit(kafka.bootstrap, GROUP, {("orders", p): 4 for p in range(3)})
     return kafka
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkade.clients.kafka import KafkaAdmin, Security
@@ -14,6 +14,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.ui.access import Access
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.server import serving
+from support.groups import commit
 from support.waiting import until
 
 TOPICS = ("orders", "orders.dlq")
@@ -31,9 +32,7 @@ def three() -> Iterator[Kafka]:
             for name in TOPICS:
                 producer.produce(name, b"value", partition=partition)
         assert producer.flush(30) == 0
-        consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "g", "enable.auto.commit": False})
-        consumer.commit(offsets=[TopicPartition("orders", p, 0) for p in range(6)], asynchronous=False)
-        consumer.close()
+        commit(kafka.bootstrap, "g", {("orders", p): 0 for p in range(6)})
         yield kafka
 
 
