@@ -11,7 +11,6 @@ from typing import Any
 from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.imports.fields import Fields
 from kafkade.imports.model import (
-    NOT_READ,
     Found,
     Imported,
     Include,
@@ -21,14 +20,15 @@ from kafkade.imports.model import (
     spec_of_topic,
     unset,
 )
-from kafkade.imports.schema_fields import references
+from kafkade.imports.schema_fields import references, text_of
 from kafkade.local.documents import Document
 
 _GROUPS = ("kafka.jikkou.io/", "core.jikkou.io/", "schemaregistry.jikkou.io/", "kafka.aiven.io/")
 _REGISTRY = "schemaregistry.jikkou.io/"
 _READ_ONLY = (f"{_REGISTRY}url", f"{_REGISTRY}schema-version", f"{_REGISTRY}schema-id", "kafka.jikkou.io/topic-id")
 """Annotations that ``jikkou get`` writes; they say nothing that is wanted."""
-_DECIDED = ("jikkou.io/ignore", "jikkou.io/delete")
+_UNWANTED = {"jikkou.io/ignore": "Jikkou ignores it", "jikkou.io/delete": "Jikkou is to delete it"}
+"""Annotations that keep a resource from being made, and why."""
 _KINDS = ("KafkaTopic", "SchemaRegistrySubject", "ConfigMap")
 _UNSET = -1
 
@@ -147,15 +147,12 @@ def _schema_text(spec: Fields, include: Include) -> str | None:
     schema.rest()
     if file is None:
         return None
-    text = include(spec.document.file, file)
-    if text is None:
-        schema.refuse("$ref", f"{file} {NOT_READ}")
-    return text
+    return text_of(file, schema, "$ref", include)
 
 
 def _wanted(name: str, annotations: dict[str, str], meta: Fields, imported: Imported) -> bool:
     """Whether Jikkou keeps it: what it ignores or deletes must not be made."""
-    for key, why in (("jikkou.io/ignore", "Jikkou ignores it"), ("jikkou.io/delete", "Jikkou is to delete it")):
+    for key, why in _UNWANTED.items():
         if annotations.get(key, "").lower() == "true":
             imported.warn(meta.place("name"), f"{name} is left out: {why} ({key})")
             return False
@@ -177,7 +174,7 @@ def _take(
     for key, value in annotations.items():
         if "jikkou.io/" not in key:
             kept[key] = value
-        elif key not in _READ_ONLY and key not in _DECIDED:
+        elif key not in _READ_ONLY and key not in _UNWANTED:
             meta.warn("annotations", f"{key} is left out: it is Jikkou's own")
     imported.take(
         Found(

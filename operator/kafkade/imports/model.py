@@ -31,7 +31,6 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 Include = Callable[[str, str], str | None]
 """The text of a file that a manifest names: by the manifest's file and the name in it; None where it cannot be read."""
-NOT_READ = "cannot be read: it must be below the manifest's folder, or the one that kafkade is called in"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.imports.fields import Fields
 from kafkade.imports.model import (
-    NOT_READ,
     Found,
     Imported,
     Include,
@@ -17,7 +16,7 @@ from kafkade.imports.model import (
     spec_of_topic,
     unset,
 )
-from kafkade.imports.schema_fields import references
+from kafkade.imports.schema_fields import references, text_of
 from kafkade.local.documents import Document
 
 _SERVER_MADE = ("generation", "creationTimestamp", "updateTimestamp", "status")
@@ -81,12 +80,10 @@ def _schema(spec: Fields, cluster: str, subject: str | None, include: Include) -
     spec.skip("id", "version")  # what the registry gave it
     text, file = spec.text("schema"), spec.text("schemaFile")
     if text is None and file is not None:
-        text = include(spec.document.file, file)
-        if text is None:
-            spec.refuse("schemaFile", f"{file} {NOT_READ}")
-            return None
-    if text is None:
+        text = text_of(file, spec, "schemaFile", include)
+    elif text is None:
         spec.refuse("schema", "is not there")
+    if text is None:
         return None
     level = spec.text("compatibility")
     if "alias" in spec:
