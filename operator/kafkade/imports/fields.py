@@ -131,6 +131,6 @@ class Fields:
         """A warning for each field that is set and that nobody asked for."""
         for name in self.names:
             if name not in self._seen:
-                hint = nearest(name, sorted(self._seen)) if self._seen else ""
+                hint = nearest(name, self._seen)
                 hint = hint if hint.startswith("; did you mean") else ""
                 self.warn(name, f"is left out: no such field is known here{hint}")

@@ -18,7 +18,7 @@ from kafkade.imports.model import (
     labels,
     spec_of_schema,
     spec_of_topic,
-    unset,
+    warn_of_unset,
 )
 from kafkade.imports.schema_fields import references, text_of
 from kafkade.local.documents import Document
@@ -86,7 +86,6 @@ def _topic(
     name, given = meta.required("name"), meta.texts("labels")
     annotations = meta.texts("annotations")
     partitions, factor = (_number(spec, field) for field in ("partitions", "replicas"))
-    missing = [f"spec.{n}" for n, v in (("partitions", partitions), ("replicas", factor)) if v is None]
     config = spec.settings("configs")
     references = spec.take("configMapRefs") or []
     if not isinstance(references, list) or not all(isinstance(name, str) for name in references):
@@ -99,8 +98,7 @@ def _topic(
     for part in (fields, spec):
         part.rest()
     if name and _wanted(name, annotations, meta, imported):
-        if missing:
-            imported.warn(spec.place(), unset(missing, "Jikkou"))
+        warn_of_unset({"spec.partitions": partitions, "spec.replicas": factor}, "Jikkou", spec.place(), imported)
         made = spec_of_topic(target.cluster_for(None), partitions, factor, config)
         _take(TOPIC, name, made, meta, given, annotations, target, imported)
 

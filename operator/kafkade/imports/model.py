@@ -172,6 +172,13 @@ def spec_of_schema(cluster: str, subject: str, text: str, **more: Any) -> dict[s
     return {"clusterRef": {"name": cluster}, "subject": subject, **given, "schema": text}
 
 
+def warn_of_unset(numbers: Mapping[str, int | None], tool: str, place: Place, imported: Imported) -> None:
+    """A warning where some of a topic's numbers, by their fields, are not set."""
+    missing = [field for field, number in numbers.items() if number is None]
+    if missing:
+        imported.warn(place, unset(missing, tool))
+
+
 def unset(missing: Sequence[str], tool: str) -> str:
     """What to say where a number is left to a default, which is another one here."""
     named = " and ".join(missing)

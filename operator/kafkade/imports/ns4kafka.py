@@ -14,7 +14,7 @@ from kafkade.imports.model import (
     labels,
     spec_of_schema,
     spec_of_topic,
-    unset,
+    warn_of_unset,
 )
 from kafkade.imports.schema_fields import references, text_of
 from kafkade.local.documents import Document
@@ -65,9 +65,8 @@ def _resource(document: Document, kind: str, target: Target, imported: Imported,
 
 def _topic(spec: Fields, cluster: str, annotations: dict[str, str], imported: Imported) -> dict[str, object]:
     partitions, factor = spec.integer("partitions"), spec.integer("replicationFactor")
-    missing = [f"spec.{n}" for n, v in (("partitions", partitions), ("replicationFactor", factor)) if v is None]
-    if missing:
-        imported.warn(spec.place(), unset(missing, "ns4kafka"))
+    numbers = {"spec.partitions": partitions, "spec.replicationFactor": factor}
+    warn_of_unset(numbers, "ns4kafka", spec.place(), imported)
     if description := spec.text("description"):
         annotations["description"] = description
     tags = spec.take("tags")

@@ -10,7 +10,7 @@ from typing import Any
 
 from kafkade.api.kinds import TOPIC
 from kafkade.imports.fields import Fields
-from kafkade.imports.model import Found, Imported, Target, labels, spec_of_topic, unset
+from kafkade.imports.model import Found, Imported, Target, labels, spec_of_topic, warn_of_unset
 from kafkade.local.documents import Document
 
 _GROUP = "kafka.strimzi.io/"
@@ -43,9 +43,7 @@ def _topic(document: Document, target: Target, imported: Imported) -> None:
     cluster = target.cluster_for(given.pop(_CLUSTER_LABEL, None))
     annotations = _annotations(meta.texts("annotations"), meta, more)
     partitions, factor = spec.integer("partitions"), spec.integer("replicas")
-    missing = [f"spec.{n}" for n, value in (("partitions", partitions), ("replicas", factor)) if value is None]
-    if missing:
-        imported.warn(spec.place(), unset(missing, "Strimzi"))
+    warn_of_unset({"spec.partitions": partitions, "spec.replicas": factor}, "Strimzi", spec.place(), imported)
     topic = spec.text("topicName") or name
     found = spec_of_topic(cluster, partitions, factor, spec.settings("config"), **more)
     namespace = target.namespace_for(meta.text("namespace"))
