@@ -18,11 +18,8 @@ from kafkade.cli.connection import access_from
 from kafkade.cli.output import errors_reported
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.ui.access import TOKEN, Access, TokenFile, is_loopback, new_token
-from kafkade.ui.clusters import Cluster
+from kafkade.ui.clusters import REQUEST_TIMEOUT, Cluster
 from kafkade.ui.server import serving
-
-_TIMEOUT = 8.0
-"""Seconds that a request to a broker may take: somebody waits for the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,14 @@ class Serve:
         Raises:
             InvalidSpec: options contradict each other, or the file has no token.
         """
-        inside = is_loopback(self.host)
         if self.no_token and self.token_file is not None:
             raise InvalidSpec("give --token-file or --no-token, not both")
-        if self.no_token and not inside:
+        if self.no_token and not is_loopback(self.host):
             raise InvalidSpec(
                 f"--no-token needs a loopback --host, and {self.host} is none: who reaches it would see records"
             )
-        if self.no_token:
-            return Access(None, (*self.names, self.host))
-        token = new_token() if self.token_file is None else TokenFile(self.token_file)
-        return Access(token, (*self.names, self.host), any_address=not inside)
+        token = None if self.no_token else new_token() if self.token_file is None else TokenFile(self.token_file)
+        return Access.at(self.host, token, self.names)
 
 
 def ui_command(bootstrap: str, command_config: Path | None, registry: str | None, serve: Serve, suffix: str) -> None:
@@ -66,7 +60,7 @@ async def _serve(
 ) -> None:
     told = _end_asked_for()
     way = access_from(bootstrap, command_config, registry)
-    kafka, schemas = KafkaAdmin(way.kafka, timeout=_TIMEOUT), way.registry_client()
+    kafka, schemas = KafkaAdmin(way.kafka, timeout=REQUEST_TIMEOUT), way.registry_client()
     cluster = Cluster("kafka", bootstrap, kafka, schemas, lambda topic: topic.endswith(suffix) and topic != suffix)
     clusters = MappingProxyType({cluster.id: cluster})
     try:

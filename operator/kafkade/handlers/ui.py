@@ -28,12 +28,10 @@ from kafkade.clients.registry import RegistryClient
 from kafkade.dlq.redrive.sources import is_allowed
 from kafkade.engine.engine import Engine
 from kafkade.handlers.address import Address
-from kafkade.ui.access import Access, TokenFile, is_loopback
-from kafkade.ui.clusters import Cluster, Declared
+from kafkade.ui.access import Access, TokenFile
+from kafkade.ui.clusters import REQUEST_TIMEOUT, Cluster, Declared
 from kafkade.ui.server import serving
 
-_TIMEOUT = 8.0
-"""Seconds that a request to a broker may take: somebody waits for the page."""
 _REGISTRY_REQUESTS = 2
 """Requests to a registry at the same time: schemas that are declared come first."""
 _REFUSALS = frozenset(
@@ -70,7 +68,7 @@ class Pages:
             token = TokenFile(token_file)
         except InvalidSpec as error:
             raise UiRefused(f"--ui-token-file: {error.message}") from error
-        return cls(where, Access(token, (*names, where.host), any_address=not is_loopback(where.host)))
+        return cls(where, Access.at(where.host, token, names))
 
 
 @asynccontextmanager
@@ -140,7 +138,7 @@ class Known:
                 return before[1:]
             self._drop(key)
         registry = None if operators.registry is None else operators.registry.beside(_REGISTRY_REQUESTS)
-        kafka = KafkaAdmin(operators.kafka.security, timeout=_TIMEOUT)
+        kafka = KafkaAdmin(operators.kafka.security, timeout=REQUEST_TIMEOUT)
         self._own[key] = (operators, kafka, registry)
         return kafka, registry
 

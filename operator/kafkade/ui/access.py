@@ -118,6 +118,11 @@ class Access:
     names: Collection[str] = ()
     any_address: bool = False
 
+    @classmethod
+    def at(cls, host: str, given: str | TokenFile | None, names: Collection[str]) -> Access:
+        """To a server that listens on ``host``, and goes by that and by ``names``."""
+        return cls(given, (*names, host), any_address=not is_loopback(host))
+
     @property
     def token(self) -> str | None:
         """The token as it is now."""

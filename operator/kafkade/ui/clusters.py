@@ -10,6 +10,9 @@ from kafkade.api.errors import KafkadeError
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.registry import RegistryClient
 
+REQUEST_TIMEOUT = 8.0
+"""Seconds that a request to a broker may take: somebody waits for the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:

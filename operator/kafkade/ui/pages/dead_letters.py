@@ -26,7 +26,7 @@ from kafkade.dlq.decode import Decoded, Decoder, Schemas, as_text
 from kafkade.dlq.depth import Depth, depth
 from kafkade.dlq.redrive.ledger import Ledger, group_of
 from kafkade.dlq.shown import Ranges, Shown, ago, moment, origin_text, rounds, shown
-from kafkade.ui.clusters import Cluster
+from kafkade.ui.clusters import REQUEST_TIMEOUT, Cluster
 from kafkade.ui.layout import Column, Part, Sorting, badge, notice, search, table, whole
 from kafkade.ui.markup import Content, Html, counted, el, link
 from kafkade.ui.pages.asking import Missing, Page, Query, kafka_of
@@ -50,7 +50,6 @@ _MOST_DECODED = 1 << 20
 """Bytes of a key or a value that is decoded: what is made of them can take fifty times as much memory."""
 _OVERHEAD = 100
 """Bytes that a record or a header takes besides what is in it, and more."""
-_READ_TIMEOUT = 8.0
 _SCHEMA_TIMEOUT = 10.0
 
 _COLUMNS = (
@@ -200,7 +199,7 @@ async def peek(cluster: Cluster, query: Query) -> Page:
 
     def read(stop: Stop) -> Seen:
         asking = None if schemas is None else _asking(schemas, loop, stop)
-        reader = RecordReader(kafka.security, timeout=_READ_TIMEOUT)
+        reader = RecordReader(kafka.security, timeout=REQUEST_TIMEOUT)
         return newest(reader, topic, ranges, limit, asking, _ledgers(ledgers), stop)
 
     seen = await aside(read)
