@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
-from kafkade.api.errors import DeadLetterLoop, NotAllowed
-from kafkade.api.kinds import DLQ_POLICY, SCHEMA, TOPIC
+from kafkade.api.errors import KafkadeError
+from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.api.objects import Key
-from kafkade.dlq.match import matched
 from kafkade.local.admission import Path
-from kafkade.local.checks.names import policy_rules, topics_of
+from kafkade.local.checks.names import Policy, where
 from kafkade.local.checks.subjects import subject
 from kafkade.local.checks.world import World
 from kafkade.local.problems import Problem, Rule
 from kafkade.topics.desired import claim_of, topic_name
 
 
-def check(world: World, unentitled: frozenset[Key]) -> Iterator[Problem]:
+def check(world: World, policies: Iterable[Policy], unentitled: frozenset[Key]) -> Iterator[Problem]:
     """Claims of all resources; the one that comes first in the files is taken for the holder.
 
     ``unentitled``: those that may not have the name, and so hold nothing against others.
     """
     seen: dict[Hashable, tuple[Key, str]] = {}
-    for key, path, claim, name, what in _claims(world):
+    for key, path, claim, name, what in _claims(world, policies):
         if key in unentitled:
             continue
         holder, held = seen.setdefault(claim, (key, name))
@@ -33,34 +32,29 @@ def check(world: World, unentitled: frozenset[Key]) -> Iterator[Problem]:
         yield world.problem(key, path, message, Rule.CLAIM)
 
 
-def _claims(world: World) -> Iterator[tuple[Key, Path, Hashable, str, str]]:
+def _claims(world: World, policies: Iterable[Policy]) -> Iterator[tuple[Key, Path, Hashable, str, str]]:
     """Who claims, by which field, what it is claimed by, its name, and the words for it."""
     for key in world.of_kind(TOPIC):
         resource, cluster = world.resources[key], world.cluster_of(key)
         name = topic_name(resource)
-        path: Path = ("spec", "topicName") if "topicName" in resource.spec else ("metadata", "name")
+        path = where(world, key, "topicName")
         yield key, path, (TOPIC, cluster, claim_of(resource)), name, f"topic {name} of {cluster}"
     for key in world.of_kind(SCHEMA):
         if (name_ := subject(world, key)) is not None:
             cluster = world.cluster_of(key)
             path = ("spec", "subject") if "subject" in world.resources[key].spec else ("spec", "topicRef", "name")
             yield key, path, (SCHEMA, cluster, name_), name_, f"subject {name_} of {cluster}"
-    for cluster in dict.fromkeys(world.cluster_of(key) for key in world.of_kind(DLQ_POLICY)):
-        yield from _of_policies(world, cluster)
+    for policy in policies:
+        if not isinstance(policy.sources, KafkadeError):
+            yield from _of_policy(policy, policy.sources)
 
 
-def _of_policies(world: World, cluster: Key) -> Iterator[tuple[Key, Path, Hashable, str, str]]:
-    rules = policy_rules(world, cluster)
-    topics = topics_of(world, cluster, rules)
-    for key, rule in rules.items():
-        try:
-            sources = matched(rule, topics)
-        except (DeadLetterLoop, NotAllowed):
-            continue
-        named = rule.spec.topics or []
-        for name in sources:
-            path: Path = ("spec", "topics", named.index(name)) if name in named else ("metadata", "name")
-            yield key, path, ("source", cluster, name), name, f"topic {name} as a source of dead letters"
-        for index, group in enumerate(rule.spec.share_groups):
-            path = ("spec", "shareGroups", index)
-            yield key, path, ("group", cluster, group.group), group.group, f"share group {group.group} of {cluster}"
+def _of_policy(policy: Policy, sources: Iterable[str]) -> Iterator[tuple[Key, Path, Hashable, str, str]]:
+    key, cluster, spec = policy.rule.key, policy.cluster, policy.rule.spec
+    named = spec.topics or []
+    for name in sources:
+        path: Path = ("spec", "topics", named.index(name)) if name in named else ("metadata", "name")
+        yield key, path, ("source", cluster, name), name, f"topic {name} as a source of dead letters"
+    for index, group in enumerate(spec.share_groups):
+        path = ("spec", "shareGroups", index)
+        yield key, path, ("group", cluster, group.group), group.group, f"share group {group.group} of {cluster}"

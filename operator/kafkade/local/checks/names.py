@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import DeadLetterLoop, KafkadeError, NamingRefused, NotAllowed
@@ -21,7 +22,16 @@ from kafkade.topics.desired import topic_name
 _RULE_OF = {NotAllowed: Rule.GRANT, NamingRefused: Rule.NAME, DeadLetterLoop: Rule.DEAD_LETTERS}
 
 
-def check(world: World) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A KafkaDLQPolicy as the matching of a cluster takes it, and the topics that it is for; an error where it names a wrong one."""
+
+    cluster: Key
+    rule: PolicyRule
+    sources: Sequence[str] | DeadLetterLoop | NotAllowed
+
+
+def check(world: World, policies: Iterable[Policy]) -> Iterator[Problem]:
     """Names of all resources."""
     for key in world.resources:
         if key.kind == CLUSTER:
@@ -37,35 +47,52 @@ def check(world: World) -> Iterator[Problem]:
             try:
                 grant.check_subject(name, world.cluster_of(key))
             except NotAllowed as error:
-                yield world.problem(key, _where(world, key, "subject"), error.message, Rule.GRANT)
-    yield from _policies(world)
+                yield world.problem(key, where(world, key, "subject"), error.message, Rule.GRANT)
+    for policy in policies:
+        if isinstance(wrong := policy.sources, KafkadeError):
+            path = _of_topic(policy.rule, wrong)
+            yield world.problem(policy.rule.key, path, wrong.message, _RULE_OF[type(wrong)])
 
 
-def _where(world: World, key: Key, field: str) -> Path:
+def where(world: World, key: Key, field: str) -> Path:
     """The field that a name comes from: ``field``, where it is given."""
     return ("spec", field) if field in world.resources[key].spec else ("metadata", "name")
 
 
 def _topic(world: World, key: Key, grant: Grant | None) -> Iterator[Problem]:
     resource, cluster = world.resources[key], world.cluster(key)
-    name, where = topic_name(resource), _where(world, key, "topicName")
+    name, path = topic_name(resource), where(world, key, "topicName")
     try:
         check_topic_name(name)
         if grant is not None:
             grant.check_topic(name, world.cluster_of(key))
     except (NamingRefused, NotAllowed) as error:
-        yield world.problem(key, where, error.message, _RULE_OF[type(error)])
+        yield world.problem(key, path, error.message, _RULE_OF[type(error)])
         return
     if cluster is None:
         return
     if (why := naming_violation(cluster.naming, name)) is not None:
         warning = cluster.naming is not None and cluster.naming.mode == "Warn"
-        yield world.problem(key, where, why, Rule.NAME, warning=warning)
+        yield world.problem(key, path, why, Rule.NAME, warning=warning)
 
 
-def policy_rules(world: World, cluster: Key) -> dict[Key, PolicyRule]:
-    """The policies of a cluster as its matching takes them. A namespace of which nothing is known may use any name."""
-    found = {}
+def policies(world: World) -> list[Policy]:
+    """The policies that their clusters let in, by cluster."""
+    found = []
+    for cluster in dict.fromkeys(world.cluster_of(key) for key in world.of_kind(DLQ_POLICY)):
+        topics = _topics(world, cluster)
+        for rule in topics.rules:
+            sources: Sequence[str] | DeadLetterLoop | NotAllowed
+            try:
+                sources = matched(rule, topics)
+            except (DeadLetterLoop, NotAllowed) as error:
+                sources = error
+            found.append(Policy(cluster, rule, sources))
+    return found
+
+
+def _rules(world: World, cluster: Key) -> Iterator[PolicyRule]:
+    """The policies of a cluster. A namespace of which nothing is known may use any name."""
     for key in world.of_kind(DLQ_POLICY):
         if world.cluster_of(key) != cluster:
             continue
@@ -73,29 +100,17 @@ def policy_rules(world: World, cluster: Key) -> dict[Key, PolicyRule]:
             grant = world.grant(key) or Grant()
         except NotAllowed:
             continue
-        found[key] = PolicyRule(key, str(key), "", world.spec(key, KafkaDLQPolicySpec), grant)
-    return found
+        yield PolicyRule(key, str(key), "", world.spec(key, KafkaDLQPolicySpec), grant)
 
 
-def topics_of(world: World, cluster: Key, rules: dict[Key, PolicyRule]) -> Topics:
-    """The topics of a cluster as the matching of policies takes them: those that are declared."""
+def _topics(world: World, cluster: Key) -> Topics:
+    """The policies of a cluster and its topics, which are those that are declared."""
     by_name: dict[str, tuple[Resource, ...]] = {}
     for key in world.of_kind(TOPIC):
         if world.cluster_of(key) == cluster:
             resource = world.resources[key]
             by_name[topic_name(resource)] = (*by_name.get(topic_name(resource), ()), resource)
-    return Topics((), by_name, tuple(rules.values()))
-
-
-def _policies(world: World) -> Iterator[Problem]:
-    for cluster in {world.cluster_of(key) for key in world.of_kind(DLQ_POLICY)}:
-        rules = policy_rules(world, cluster)
-        topics = topics_of(world, cluster, rules)
-        for key, rule in rules.items():
-            try:
-                matched(rule, topics)
-            except (DeadLetterLoop, NotAllowed) as error:
-                yield world.problem(key, _of_topic(rule, error), error.message, _RULE_OF[type(error)])
+    return Topics((), by_name, tuple(_rules(world, cluster)))
 
 
 def _of_topic(rule: PolicyRule, error: KafkadeError) -> Path:

@@ -65,7 +65,8 @@ def check(sources: Sources, revision: Revision | None = None) -> Checked:
         GitFailed: the revision cannot be read.
     """
     world = World(sources.now(), partial=sources.partial)
-    named = list(names.check(world))
+    policies = names.policies(world)
+    named = list(names.check(world, policies))
     unentitled = frozenset(
         p.key for p in named if p.key is not None and p.rule in (Rule.GRANT, Rule.NAME) and not p.warning
     )
@@ -73,7 +74,7 @@ def check(sources: Sources, revision: Revision | None = None) -> Checked:
         *world.manifests.problems,
         *references.check(world),
         *named,
-        *claims.check(world, unentitled),
+        *claims.check(world, policies, unentitled),
         *settings.check(world),
         *schemas.check(world),
     ]
