@@ -49,7 +49,7 @@ def _result(problem: Problem) -> dict[str, Any]:
     return {
         "ruleId": problem.rule.value,
         "ruleIndex": _ORDER.index(problem.rule),
-        "level": "warning" if problem.warning else "error",
+        "level": problem.severity,
         "message": {"text": problem.message},
         "locations": [location],
     }

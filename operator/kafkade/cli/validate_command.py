@@ -81,7 +81,7 @@ def data(checked: Checked) -> dict[str, Any]:
 def _entry(problem: Problem) -> Mapping[str, Any]:
     entry: dict[str, Any] = {
         "rule": problem.rule.value,
-        "severity": severity(problem),
+        "severity": problem.severity,
         "file": problem.place.file,
         "line": problem.place.line or None,
         "column": problem.place.column or None,
@@ -89,11 +89,6 @@ def _entry(problem: Problem) -> Mapping[str, Any]:
     if problem.key is not None:
         entry |= {"kind": problem.key.kind, "namespace": problem.key.namespace, "name": problem.key.name}
     return entry | {"message": problem.message}
-
-
-def severity(problem: Problem) -> str:
-    """``error`` or ``warning``."""
-    return "warning" if problem.warning else "error"
 
 
 def summary(checked: Checked) -> str:
@@ -116,7 +111,7 @@ def _lines(checked: Checked) -> Iterator[RenderableType]:
         for problem in problems:
             place = f"  {problem.place.line}:{problem.place.column}" if problem.place.line else "  -"
             style = "yellow" if problem.warning else "bold red"
-            words = (place, "dim"), (severity(problem), style), (problem.rule.value, ""), (problem.message, "")
+            words = (place, "dim"), (problem.severity, style), (problem.rule.value, ""), (problem.message, "")
             table.add_row(*(Text(printable(text), style) for text, style in words))
         yield table
         yield Text()

@@ -117,5 +117,10 @@ class Problem:
     warning: bool = False
     """Nothing would be refused; somebody should know all the same."""
 
+    @property
+    def severity(self) -> str:
+        """``error`` or ``warning``."""
+        return "warning" if self.warning else "error"
+
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
