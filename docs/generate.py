@@ -1,5 +1,7 @@
 """Writes docs/reference/: one page for each kind from its pydantic types, and the list of reasons from the error tree.
 
+And docs/results.md with its plots, from what benchmarks and suites recorded in docs/results/.
+
 ``python docs/generate.py`` writes the pages; with ``--check`` it writes nothing and ends with 1 when one is stale.
 """
 
@@ -21,6 +23,10 @@ from kafkade.cli.main import app
 from kafkade.devstack.generated import main
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
 from kafkade.local.problems import RULES
+
+sys.path.append(str(Path(__file__).parents[1] / "bench"))  # scripts, which are not installed
+
+import results
 
 FOLDER = Path(__file__).parent / "reference"
 HEAD = "<!-- Made by docs/generate.py; change the types in operator/kafkade/api instead. -->\n"
@@ -90,7 +96,7 @@ def pages() -> dict[Path, str]:
     result["rules.md"] = rules_page()
     result["commands.md"] = commands_page()
     result[SCHEMA_FILE] = json_schema_text()
-    return {FOLDER / name: text for name, text in result.items()}
+    return {FOLDER / name: text for name, text in result.items()} | results.pages()
 
 
 COMMANDS = (
@@ -320,4 +326,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, pages, "make crds"))
+    sys.exit(main(__doc__, pages, "make crds", results.found()))

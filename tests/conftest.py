@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from results import Result, record
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell that starts a command in the background has it ignore Ctrl-C, and children would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --record``: suites that measure write docs/results/."""
+    parser.addoption("--record", action="store_true", help="write figures into docs/results/ and docs/results.md")
+
+
+@pytest.fixture(scope="session")
+def record_result(pytestconfig: pytest.Config) -> Callable[[Result], Result]:
+    """What a suite gives its figures to: they are written where pytest was called with ``--record``, else dropped."""
+    return record if pytestconfig.getoption("record") else lambda result: result
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,144 @@
+"""A result as data, and as the JSON that stands in docs/results/."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class Section(StrEnum):
+    """The page's sections, in their order."""
+
+    SPEED = "Speed"
+    STAYING_POWER = "Staying power"
+    SECURITY = "Security"
+    APPLICATIONS = "Applications"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure: a line of the page's table.
+
+    ``goal`` needs one of ``at_most`` and ``at_least``, in the same unit; neither: a figure that is only told.
+    """
+
+    what: str
+    """What was measured: "create to Ready"."""
+    value: float
+    unit: str = ""
+    """"× the floor", "MiB", "topics"; empty for a bare number."""
+    at_most: float | None = None
+    at_least: float | None = None
+    beside: str = ""
+    """What it stands beside: the floor's own figure in this run, what a peer is known for. Free text."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: no finite number, or two goals."""
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.what}: {self.value} is no figure that JSON can hold")
+        if self.at_most is not None and self.at_least is not None:
+            raise ValueError(f"{self.what}: at_most and at_least are two goals: make two rows")
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None: there is none."""
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        return self.value >= self.at_least if self.at_least is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points of a plot, by rising x."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    dashed: bool = False
+    """For what only guides the eye: a goal, a floor, a fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture: docs/results/RESULT-NAME.svg. Both axes begin at zero and are linear."""
+
+    name: str
+    title: str
+    x: str
+    """What the x axis has, with its unit."""
+    y: str
+    lines: tuple[Line, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: nothing to draw, or a name that makes no file's name."""
+        _check_name(self.name)
+        if not any(line.points for line in self.lines):
+            raise ValueError(f"plot {self.name} has no points")
+        for line in self.lines:
+            if any(not (math.isfinite(n) and n >= 0) for point in line.points for n in point):
+                raise ValueError(f"plot {self.name}, {line.label}: coordinates are finite numbers from 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run of one command found: docs/results/NAME.json."""
+
+    name: str
+    """Of the file: small letters, digits and hyphens. A later run with this name takes the place of the former."""
+    section: Section
+    title: str
+    command: str
+    """What measures it again, from the repository's root."""
+    rows: tuple[Row, ...]
+    about: str = ""
+    """A paragraph of Markdown: what is compared with what."""
+    plots: tuple[Plot, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what it ran against: {"Kafka": "4.1.1"}."""
+    kafkade: str = ""
+    """``record`` fills these three."""
+    date: str = ""
+    machine: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a name that makes no file's name, or nothing measured."""
+        _check_name(self.name)
+        if not self.rows:
+            raise ValueError(f"result {self.name} has no rows")
+
+
+def text_of(result: Result) -> str:
+    """The JSON of a result: equal results have equal text."""
+    made = asdict(result)
+    made["rows"] = [{name: value for name, value in row.items() if value not in (None, "")} for row in made["rows"]]
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def result_of(text: str) -> Result:
+    """The result that ``text_of`` wrote.
+
+    Raises:
+        ValueError: it is none, with what is wrong.
+    """
+    raw = json.loads(text)
+    try:
+        plots = tuple(Plot(**{**plot, "lines": tuple(map(_line, plot["lines"]))}) for plot in raw.pop("plots"))
+        rows = tuple(Row(**row) for row in raw.pop("rows"))
+        return Result(**{**raw, "section": Section(raw["section"])}, rows=rows, plots=plots)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no result of a benchmark: {error!r}") from error
+
+
+def _line(raw: Mapping[str, Any]) -> Line:
+    return Line(raw["label"], tuple((x, y) for x, y in raw["points"]), raw["dashed"])
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r}: a name has small letters, digits and single hyphens between them")
