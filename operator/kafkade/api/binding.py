@@ -1,0 +1,162 @@
+"""KafkaServiceBinding: what a service gets to meet Kafka with, as a Secret in the layout of the Service Binding specification.
+
+The resource is a *Provisioned Service* of that specification (https://servicebinding.io): ``status.binding.name`` is the name
+of a Secret in its namespace. Mounted, each key is a file under ``$SERVICE_BINDING_ROOT/<binding>/``.
+
+=============================== =========================================================================================
+key                             what is in it
+=============================== =========================================================================================
+``type``                        ``kafka``, always
+``provider``                    ``kafkade``, always
+``binding.json``                the whole binding without secrets, for programs: :class:`BindingFile`, always
+``bootstrap-servers``           ``host:port,host:port``, always
+``security-protocol``           ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``, always
+``sasl-mechanism``              with SASL: ``SCRAM-SHA-512`` and others
+``username``, ``password``      where kafkade makes the credentials
+``credentials-id``              beside them: changes whenever the password does; says nothing of it
+``ca.crt``                      where the cluster has a CA of its own: PEM
+``schema-registry-url``         where the cluster has a registry: ``https://a,https://b``
+``schema-registry-username``,   where the KafkaCluster gives services credentials for the registry
+``schema-registry-password``
+``schema-registry-ca.crt``      where the registry has a CA of its own: PEM
+``policy.json``                 with dlqPolicyRef: the policy, of the topics consumed (docs/reference/dlq-policy.schema.json)
+``librdkafka.json``             settings for librdkafka (confluent-kafka): :class:`LibrdkafkaFile`, always
+``librdkafka.properties``       what all clients of librdkafka need to connect, as lines; always
+``client.properties``           Java: what every client needs to connect (``--command-config`` of Kafka's tools); always
+``producer.properties``         Java: a producer, connection included; always
+``consumer.properties``         Java: a consumer, connection included; always
+``application.yaml``            Spring Boot, always
+``application.properties``      the same for Spring Boot, as properties; always
+``securityProtocol``,           what Quarkus' Kafka client looks for beside ``bootstrap-servers`` and ``password``
+``saslMechanism``, ``user``
+=============================== =========================================================================================
+
+``ssl.*`` settings in the files hold the CA itself (PEM), so that none depends on where the Secret is mounted. A key whose
+column says "where" or "with" is missing otherwise. Values are UTF-8 text without a line break at the end for single values.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from kafkade.api.common import Bool, Int, Model
+
+TYPE: Final = "kafka"
+PROVIDER: Final = "kafkade"
+SCHEMA_VERSION: Final = "kafkade.io/service-binding/v1"
+
+KEY_TYPE: Final = "type"
+KEY_PROVIDER: Final = "provider"
+KEY_BINDING: Final = "binding.json"
+KEY_BOOTSTRAP: Final = "bootstrap-servers"
+KEY_PROTOCOL: Final = "security-protocol"
+KEY_MECHANISM: Final = "sasl-mechanism"
+KEY_USERNAME: Final = "username"
+KEY_PASSWORD: Final = "password"  # noqa: S105 -- a key's name
+KEY_CREDENTIALS_ID: Final = "credentials-id"
+KEY_CA: Final = "ca.crt"
+KEY_REGISTRY_URL: Final = "schema-registry-url"
+KEY_REGISTRY_USERNAME: Final = "schema-registry-username"
+KEY_REGISTRY_PASSWORD: Final = "schema-registry-password"  # noqa: S105 -- a key's name
+KEY_REGISTRY_CA: Final = "schema-registry-ca.crt"
+KEY_POLICY: Final = "policy.json"
+KEY_LIBRDKAFKA_JSON: Final = "librdkafka.json"
+KEY_LIBRDKAFKA: Final = "librdkafka.properties"
+KEY_JAVA_CLIENT: Final = "client.properties"
+KEY_JAVA_PRODUCER: Final = "producer.properties"
+KEY_JAVA_CONSUMER: Final = "consumer.properties"
+KEY_SPRING_YAML: Final = "application.yaml"
+KEY_SPRING: Final = "application.properties"
+KEY_QUARKUS_PROTOCOL: Final = "securityProtocol"
+KEY_QUARKUS_MECHANISM: Final = "saslMechanism"
+KEY_QUARKUS_USER: Final = "user"
+
+MAX_POLL_RECORDS: Final = 500
+"""max.poll.records. librdkafka has no such setting: records come one by one, or as many as ``consume(num_messages)`` says.
+It is in ``binding.json`` as ``consumer.maxPollRecords``, for the application to hand over."""
+REGISTRY_CACHE: Final = 100
+"""How many schemas a client keeps: ``cache.capacity`` of confluent-kafka's, ``max.schemas.per.subject`` of Java's."""
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class FileTopic(Model):
+    """A topic, or all topics whose names start with a prefix."""
+
+    name: str | None = Field(default=None, description="Name of the topic; absent where a prefix is given.")
+    prefix: str | None = Field(default=None, description="What names start with; absent where a name is given.")
+
+
+class FileSchema(Model):
+    """A subject that the service uses."""
+
+    subject: str = Field(description="Subject in the registry.")
+    schema_type: Literal["AVRO", "JSON", "PROTOBUF"] | None = Field(default=None, description="Where it is known.")
+
+
+class FileConsumer(Model):
+    """What a consumer is to do besides the settings of its client."""
+
+    max_poll_records: Int = Field(description="Records handed over at a time, at most.")
+
+
+class FileRegistry(Model):
+    """The schema registry."""
+
+    urls: list[str] = Field(description="Base URLs, tried in order.")
+    cache_capacity: Int = Field(description="Schemas that a client keeps.")
+
+
+class FilePolicy(Model):
+    """The KafkaDLQPolicy of the topics consumed; policy.json of the same Secret has it whole."""
+
+    name: str = Field(description="Name of the KafkaDLQPolicy.")
+    config_map: str = Field(description="The policy's own ConfigMap, in the same namespace.")
+
+
+class FileTransactions(Model):
+    """What transactional ids must start with."""
+
+    id_prefix: str = Field(description="transactional.id: this and something that is the instance's own.")
+
+
+class BindingFile(Model):
+    """binding.json: the whole binding without secrets."""
+
+    schema_version: Literal["kafkade.io/service-binding/v1"] = Field(description="Changes when a reader must change.")
+    service: str = Field(description="spec.serviceName.")
+    cluster: str = Field(description="Namespace and name of the KafkaCluster: kafka/main.")
+    produces: list[FileTopic] = Field(description="Topics that the service may write to.")
+    consumes: list[FileTopic] = Field(description="Topics that the service may read.")
+    groups: list[Name] = Field(
+        description="Consumer groups; the first is that of librdkafka.json and the others' files."
+    )
+    retry_group_prefix: str | None = Field(
+        default=None,
+        description="What groups that read retry topics are named by, the service's first group among them; absent where"
+        " there are no retry topics.",
+    )
+    transactions: FileTransactions | None = Field(default=None, description="Absent: the service has no transactions.")
+    consumer: FileConsumer = Field(description="What a consumer is to do besides its client's settings.")
+    registry: FileRegistry | None = Field(default=None, description="Absent: the cluster has none.")
+    schemas: list[FileSchema] = Field(description="Subjects that the service uses.")
+    dlq_policy: FilePolicy | None = Field(default=None, description="Absent: no dlqPolicyRef.")
+    credentials: Bool = Field(
+        description="Whether username and password are in the Secret. false with a SASL security-protocol: the service must"
+        " bring its own."
+    )
+
+
+class LibrdkafkaFile(Model):
+    """librdkafka.json: each object is the whole configuration of a client, and all values are strings."""
+
+    client: dict[str, str] = Field(description="What every client needs to connect: AdminClient(client).")
+    producer: dict[str, str] = Field(description="Producer(producer): acks=all, retries=3 and so on.")
+    consumer: dict[str, str] = Field(description="Consumer(consumer): group.id, auto.offset.reset and so on.")
+    registry: dict[str, str] | None = Field(
+        default=None,
+        description="SchemaRegistryClient(registry): url, cache.capacity (give it as an integer), basic.auth.user.info,"
+        " ssl.ca.pem (write it to a file for ssl.ca.location). Absent: the cluster has none.",
+    )
