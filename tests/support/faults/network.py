@@ -1,0 +1,123 @@
+"""The thread that proxies run in, listeners that can be closed for a moment, and how a connection is reset."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kafkade.devstack.ports import HOST, free_port, release
+
+T = TypeVar("T")
+
+REFUSED = 1.5
+"""Seconds at most that nobody listens."""
+DELAY = 2.0
+"""Seconds at most that a request waits: less than what a Lease's duration is longer than its deadline."""
+PIECE = 0.05
+"""Seconds between the pieces of a reply that drips."""
+
+
+class Network:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="faults", daemon=True)
+
+    def __enter__(self) -> Network:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._cancel_all())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have the loop do this, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+
+class Listener:
+    """A port of ours at which connections are taken, or refused for a while. Used in the network's loop."""
+
+    def __init__(self, listen: Callable[[int], Awaitable[asyncio.Server]], cut: Callable[[], None]) -> None:
+        self.port = free_port()
+        self._listen = listen
+        self._cut = cut
+        self._server: asyncio.Server | None = None
+        self._again: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Take connections."""
+        if self._server is None:
+            self._server = await self._listen(self.port)
+
+    def shut(self) -> None:
+        """Refuse connections, and cut those that there are."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._cut()
+
+    def refuse_for(self, seconds: float) -> None:
+        """Refuse connections for a while."""
+        self.shut()
+        if self._again is None or self._again.done():
+            self._again = asyncio.get_running_loop().create_task(self._reopen(seconds))
+
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.open()
+
+    async def end(self) -> None:
+        """Give the port back."""
+        if self._again is not None:
+            self._again.cancel()
+        self.shut()
+        release(self.port)
+
+
+def reset(transport: asyncio.BaseTransport | None) -> None:
+    """End a connection as a peer that knows nothing of it does: by RST."""
+    if transport is None or transport.is_closing():
+        return
+    with contextlib.suppress(OSError):
+        ours: socket.socket = transport.get_extra_info("socket")
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()  # type: ignore[attr-defined]
+
+
+def owner(port: int, pids: dict[int, str]) -> str:
+    """Which of these processes has the connection whose own port this is; empty: none of them, or it is gone."""
+    address = f"{int.from_bytes(socket.inet_aton(HOST), 'little'):08X}:{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[1] == address:
+            wanted = f"socket:[{columns[9]}]"
+            return next((name for pid, name in pids.items() if _has(pid, wanted)), "")
+    return ""
+
+
+def _has(pid: int, wanted: str) -> bool:
+    try:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(link.readlink()) == wanted:
+                    return True
+    except OSError:
+        pass
+    return False

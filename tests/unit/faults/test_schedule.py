@@ -1,0 +1,49 @@
+"""Which request meets which fault: the same for the same seed, whatever comes in between."""
+
+from __future__ import annotations
+
+from support.faults.schedule import Fault, Plan, Schedule
+
+ALL = frozenset(Fault)
+
+
+def drawn(schedule: Schedule, what: str, times: int) -> list[object]:
+    return [schedule.draw("kube", what, ALL) for _ in range(times)]
+
+
+def test_a_seed_says_it_all_whatever_else_is_asked_in_between() -> None:
+    first, second = Schedule(Plan(7, 0.3)), Schedule(Plan(7, 0.3))
+    alone = drawn(first, "GET /a", 40)
+    mixed = []
+    for _ in range(40):
+        drawn(second, "GET /b", 3)
+        mixed += drawn(second, "GET /a", 1)
+    assert alone == mixed
+    assert any(alone)
+    assert None in alone
+    assert alone != drawn(Schedule(Plan(8, 0.3)), "GET /a", 40)
+
+
+def test_only_faults_that_the_request_can_meet() -> None:
+    schedule = Schedule(Plan(1, 1.0, frozenset({Fault.STALE, Fault.RESET})))
+    found = {
+        each.fault for _ in range(30) if (each := schedule.draw("kube", "x", frozenset({Fault.RESET, Fault.DRIP})))
+    }
+    assert found == {Fault.RESET}
+    assert schedule.draw("kube", "x", frozenset({Fault.DRIP})) is None
+    assert schedule.tally() == {("kube", Fault.RESET): 30}
+
+
+def test_a_forced_one_comes_once_and_nothing_after_the_end() -> None:
+    schedule = Schedule()
+    schedule.force("kube", Fault.GONE, lambda what: "list" in what)
+    assert schedule.draw("kafka", "list", ALL) is None
+    assert schedule.draw("kube", "get", ALL) is None
+    found = schedule.draw("kube", "list", ALL)
+    assert found is not None
+    assert found.fault is Fault.GONE
+    assert schedule.draw("kube", "list", ALL) is None
+    schedule.use(Plan(1, 1.0))
+    assert schedule.draw("kube", "list", ALL) is not None
+    schedule.use(None)
+    assert schedule.draw("kube", "list", ALL) is None
