@@ -1,0 +1,86 @@
+"""Sees when resources are Ready by one watch: asking for lists again and again would keep the API server from its work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bare import Bare
+
+from kafkade.devstack import progress
+
+
+class Following:
+    """Which resources have been Ready, by the generation that they were Ready at, and which are gone."""
+
+    def __init__(self) -> None:
+        self.ready: dict[int, set[str]] = defaultdict(set)
+        self.gone: set[str] = set()
+        self.failed: BaseException | None = None
+        self._changed = asyncio.Event()
+
+    async def until(self, title: str, count: Callable[[], int], total: int) -> None:
+        """Wait until that many are."""
+        with progress.task(title, total=total, unit="resources") as task:
+            while (done := count()) < total:
+                task.done = done
+                self._changed.clear()
+                await self._changed.wait()
+                if self.failed is not None:
+                    raise self.failed
+
+    def event(self, line: bytes) -> None:
+        """One event of the watch."""
+        event = json.loads(line)
+        found = event["object"]
+        if event["type"] == "ERROR":
+            raise RuntimeError(f"the watch ended: {found}")
+        if event["type"] == "BOOKMARK":
+            return
+        name, generation = found["metadata"]["name"], found["metadata"]["generation"]
+        if event["type"] == "DELETED":
+            self.gone.add(name)
+            self._changed.set()
+        elif _ready(found.get("status", {}), generation):
+            self.ready[generation].add(name)
+            self._changed.set()
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        """The watch is over: whoever waits is told."""
+        if not task.cancelled():
+            self.failed = task.exception() or RuntimeError("the watch ended")
+            self._changed.set()
+
+
+def _ready(status: dict[str, Any], generation: int) -> bool:
+    return status.get("observedGeneration") == generation and any(
+        c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
+    )
+
+
+@asynccontextmanager
+async def following(bare: Bare, plural: str) -> AsyncIterator[Following]:
+    """Watch all resources of a kind in the client's namespace."""
+    listed = await bare.call("GET", f"/{plural}?limit=1")
+    seen = Following()
+    params = {"watch": "true", "timeoutSeconds": "7200", "resourceVersion": listed["metadata"]["resourceVersion"]}
+    async with bare.session.get(f"{bare.base}/{plural}", params=params) as response:
+        assert response.status == 200, await response.text()
+
+        async def read() -> None:
+            rest = b""
+            async for chunk in response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    seen.event(line)
+
+        task = asyncio.create_task(read())
+        task.add_done_callback(seen.end)
+        try:
+            yield seen
+        finally:
+            task.cancel()

@@ -1,0 +1,79 @@
+"""The operator as a process of its own, and what it takes: CPU, memory, and what its metrics say it has done."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kafkade.devstack import loopback
+from kafkade.devstack.ports import HOST, free_port
+
+
+class Running:
+    """A running operator."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.started = time.monotonic()
+        self.log = log
+        self._port = port
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def resident(self) -> float:
+        """MiB now."""
+        return self._memory("VmRSS")
+
+    @property
+    def peak(self) -> float:
+        """The most resident MiB that it ever had."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> float:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
+
+    def looks(self, kind: str) -> int:
+        """Looks at resources of a kind that found them Ready; 0 before metrics are served."""
+        try:
+            text = loopback.get(f"http://{HOST}:{self._port}/metrics", timeout=30).decode()
+        except OSError:
+            return 0
+        found = re.findall(rf'^kafkade_reconciles_total{{kind="{kind}",ready="True".*}} (\S+)$', text, re.MULTILINE)
+        return int(sum(map(float, found)))
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        self.process.terminate()
+        self.process.wait()
+
+
+@contextmanager
+def running(kubeconfig: Path, *options: str) -> Iterator[Running]:
+    """Run the operator meanwhile."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+        command = [sys.executable, "-m", "kafkade.cli.main", "run", "--all-namespaces"]
+        process = subprocess.Popen(
+            [*command, "--metrics", f"{HOST}:{port}", *options],
+            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+            stdout=log,
+            stderr=log,
+        )
+        operator = Running(process, port, Path(log.name))
+        try:
+            yield operator
+        finally:
+            operator.stop()
