@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock bench prepare clean
+.PHONY: help demo test e2e test-unit check crds manifests lock bench prepare clean fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -67,6 +67,11 @@ bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py
 	$(BIN)/python bench/redrive.py
 	$(BIN)/python bench/plan.py
+
+FUZZ_SECONDS ?= 60
+fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs
+	-$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r tests/fuzz/requirements.txt
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 clean: ## remove the environment and build results; the cache stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

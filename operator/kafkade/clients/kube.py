@@ -285,7 +285,7 @@ class KubeClient:
             async for chunk in response.content.iter_any():
                 *lines, buffer = (buffer + chunk).split(b"\n")
                 for line in lines:
-                    event = json.loads(line)
+                    event = _parsed(f"GET {path}", line)
                     if event["type"] == "ERROR":
                         raise ApiGone(str(event["object"].get("message", "the watch ended")))
                     if event["type"] != "BOOKMARK":
@@ -305,7 +305,7 @@ class KubeClient:
             self._slots,
             self._request(method, path, params=params, timeout=self._timeout, data=data, headers=headers) as response,
         ):
-            return json.loads(await response.read())
+            return _parsed(f"{method} {path}", await response.read())
 
     @asynccontextmanager
     async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -319,6 +319,21 @@ class KubeClient:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(f"Kubernetes API, {method} {path}: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _parsed(what: str, data: bytes) -> Any:
+    """The object that an answer is; what stands before the API server may answer 200 with something else.
+
+    Raises:
+        ApiUnavailable: it is none.
+    """
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ApiUnavailable(f"Kubernetes API, {what}: the answer is not JSON") from error
+    if not isinstance(found, dict):
+        raise ApiUnavailable(f"Kubernetes API, {what}: the answer is no object")
+    return found
 
 
 async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> KubernetesError:

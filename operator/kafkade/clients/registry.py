@@ -117,14 +117,14 @@ class RegistryClient:
 
     async def register(self, subject: str, body: SchemaBody, normalize: bool) -> int:
         """Register a version and return the schema's id. The same schema again changes nothing in any flavour."""
-        answer = await self._http.call(
+        return await self._http.call(
             "POST",
             f"/subjects/{self._s(subject)}/versions",
             f"register subject {subject}",
             {"normalize": _flag(normalize)},
             body.json(),
+            read=lambda answer: int(answer["id"]),
         )
-        return int(answer["id"])
 
     async def latest(self, subject: str) -> Registered | None:
         """The newest version that is not deleted, or None."""
@@ -132,13 +132,13 @@ class RegistryClient:
 
     async def version(self, subject: str, version: int) -> Registered:
         """One version, also a soft-deleted one, which a schema may still reference."""
-        answer = await self._http.call(
+        return await self._http.call(
             "GET",
             f"/subjects/{self._s(subject)}/versions/{version}",
             f"get subject {subject} version {version}",
             {"deleted": "true"},
+            read=Registered.from_json,
         )
-        return Registered.from_json(answer)
 
     async def subjects(self) -> tuple[str, ...]:
         """Subjects with a version that is not deleted, sorted.
@@ -146,20 +146,22 @@ class RegistryClient:
         Without a context Confluent names those of all contexts, the others with theirs before: ``:.context:subject``.
         """
         params = {"subjectPrefix": self._prefix} if self._prefix else None
-        answer = await self._http.call("GET", "/subjects", "list the subjects", params)
-        return tuple(sorted(str(name).removeprefix(self._prefix) for name in answer))
+        names = await self._http.call("GET", "/subjects", "list the subjects", params, read=_texts)
+        return tuple(sorted(name.removeprefix(self._prefix) for name in names))
 
     async def versions(self, subject: str) -> tuple[int, ...]:
         """Numbers of the versions that are not deleted, oldest first."""
         try:
-            answer = await self._http.call(
-                "GET", f"/subjects/{self._s(subject)}/versions", f"list versions of subject {subject}"
+            return await self._http.call(
+                "GET",
+                f"/subjects/{self._s(subject)}/versions",
+                f"list versions of subject {subject}",
+                read=lambda answer: tuple(sorted(_numbers(answer))),
             )
         except RegistryNotFound as error:
             if error.code in _ABSENT:
                 return ()
             raise
-        return tuple(sorted(int(v) for v in answer))
 
     async def compatible(self, subject: str, body: SchemaBody, normalize: bool, *, latest: bool = False) -> Verdict:
         """What the registry says of this schema as the next version, under the level in force. Nothing is written.
@@ -172,16 +174,16 @@ class RegistryClient:
         params = {"normalize": _flag(normalize), "verbose": "true"}
         try:
             try:
-                answer = await self._http.call("POST", path + ("/latest" if latest else ""), what, params, body.json())
+                last = "/latest" if latest else ""
+                return await self._http.call("POST", path + last, what, params, body.json(), read=_verdict)
             except RegistryNotFound as error:
                 if latest or error.code in _ABSENT:
                     raise
-                answer = await self._http.call("POST", f"{path}/latest", what, params, body.json())
+                return await self._http.call("POST", f"{path}/latest", what, params, body.json(), read=_verdict)
         except RegistryNotFound as error:
             if error.code in _ABSENT:
                 return Verdict(True)  # nothing to be incompatible with
             raise
-        return Verdict(bool(answer["is_compatible"]), tuple(str(m) for m in answer.get("messages") or ()))
 
     async def delete_subject(self, subject: str, *, permanent: bool) -> None:
         """Soft delete, or what must follow one: a permanent delete. RegistryNotFound's code tells what was gone."""
@@ -192,20 +194,24 @@ class RegistryClient:
     async def referenced_by(self, subject: str, version: int) -> tuple[int, ...]:
         """Ids of the schemas that reference this version."""
         path = f"/subjects/{self._s(subject)}/versions/{version}/referencedby"
-        answer = await self._http.call("GET", path, f"get referrers of subject {subject} version {version}")
-        return tuple(int(i) for i in answer)
+        what = f"get referrers of subject {subject} version {version}"
+        return await self._http.call("GET", path, what, read=_numbers)
 
     # config and mode
 
     async def subject_config(self, subject: str) -> SubjectConfig | None:
         """The subject's own configuration; None when it has none, which is normal (40408; some answer 40401)."""
         try:
-            answer = await self._http.call("GET", f"/config/{self._s(subject)}", f"get config of subject {subject}")
+            return await self._http.call(
+                "GET",
+                f"/config/{self._s(subject)}",
+                f"get config of subject {subject}",
+                read=SubjectConfig.from_json,
+            )
         except RegistryNotFound as error:
             if error.code in (NO_SUBJECT_CONFIG, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED):
                 return None
             raise
-        return SubjectConfig.from_json(answer)
 
     async def set_level(self, subject: str, level: str | None) -> None:
         """Set the subject's level; None takes only the level away and keeps other settings (Confluent)."""
@@ -226,24 +232,28 @@ class RegistryClient:
             path, params = f"/config/{self._s('')}", {"defaultToGlobal": "true"}
         else:
             path, params = "/config", {}
-        return SubjectConfig.from_json(await self._http.call("GET", path, "get the registry's config", params)).level
+        what = "get the registry's config"
+        return (await self._http.call("GET", path, what, params, read=SubjectConfig.from_json)).level
 
     async def mode(self, subject: str) -> str | None:
         """The mode in force for the subject: READWRITE, READONLY, …; None where the registry does not tell."""
         try:
-            answer = await self._http.call(
-                "GET", f"/mode/{self._s(subject)}", f"get mode of subject {subject}", {"defaultToGlobal": "true"}
+            return await self._http.call(
+                "GET",
+                f"/mode/{self._s(subject)}",
+                f"get mode of subject {subject}",
+                {"defaultToGlobal": "true"},
+                read=_mode,
             )
         except RegistryNotFound as error:
             if error.code in (NO_SUBJECT_MODE, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED, 404):
                 return await self.global_mode()
             raise
-        return _mode(answer)
 
     async def global_mode(self) -> str | None:
         """The registry's own mode; None where there is no such call."""
         try:
-            return _mode(await self._http.call("GET", "/mode", "get the registry's mode"))
+            return await self._http.call("GET", "/mode", "get the registry's mode", read=_mode)
         except RegistryNotFound:
             return None
 
@@ -263,16 +273,32 @@ class RegistryClient:
     ) -> Registered | None:
         params = None if normalize is None else {"normalize": _flag(normalize)}
         try:
-            answer = await self._http.call(method, path, what, params, None if body is None else body.json())
+            given = None if body is None else body.json()
+            return await self._http.call(method, path, what, params, given, read=Registered.from_json)
         except RegistryNotFound as error:
             if error.code in _ABSENT:
                 return None
             raise
-        return Registered.from_json(answer)
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _texts(answer: Any) -> list[str]:
+    if not isinstance(answer, list):
+        raise TypeError("no list")
+    return [str(item) for item in answer]
+
+
+def _numbers(answer: Any) -> tuple[int, ...]:
+    if not isinstance(answer, list):
+        raise TypeError("no list")
+    return tuple(int(item) for item in answer)
+
+
+def _verdict(answer: Any) -> Verdict:
+    return Verdict(bool(answer["is_compatible"]), tuple(_texts(answer.get("messages") or [])))
 
 
 def _mode(answer: Any) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -21,6 +21,16 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 ACCEPT = f"{MEDIA_TYPE}, application/vnd.schemaregistry+json, application/json"
 _MAX_TEXT = 1500
 """Characters kept of a registry's own error text: Confluent repeats whole schemas in it."""
+
+_MAX_ANSWER = 64 * 2**20
+"""Bytes of an answer that are taken, decompressed; the names of 100,000 subjects are some 5 MiB."""
+
+T = TypeVar("T")
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
+
 
 _ELSEWHERE = frozenset({502, 503, 504})
 """Answers of a node, or of what stands before it, that another URL may do better than."""
@@ -96,24 +106,38 @@ class RegistryTransport:
         return self._session
 
     async def call(
-        self, method: str, path: str, what: str, params: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
-        """The parsed JSON answer of ``method base-URL/path``; ``path`` is percent-encoded already.
+        self,
+        method: str,
+        path: str,
+        what: str,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        *,
+        read: Callable[[Any], T] = _as_it_is,
+    ) -> T:
+        """What ``read`` makes of the JSON answer of ``method base-URL/path``; ``path`` is percent-encoded already.
 
         Raises:
             RegistryUnreachable: no URL answered in time, or the answer was 5xx.
+            RegistryRequestFailed: the answer is not JSON, or ``read`` does not find in it what it needs.
             NotLeader: it is no GET, and this operator does not hold its Lease.
             KafkadeError: an error answer, as registry_error maps it.
         """
         status, text = await self.raw(method, path, what, params, body)
         if 200 <= status < 300:
             try:
-                return json.loads(text) if text else None
-            except ValueError as error:
+                answer = json.loads(text) if text else None
+            except (ValueError, RecursionError) as error:
                 raise RegistryRequestFailed(
                     f"{what}: the answer is not JSON; is the URL that of a Confluent-compatible API"
                     " (for Apicurio with its path /apis/ccompat/v7)?",
                     status,
+                ) from error
+            try:
+                return read(answer)
+            except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+                raise RegistryRequestFailed(
+                    f"{what}: the answer is not what a Confluent-compatible API gives: {_shortened(text)}", status
                 ) from error
         raise _refusal(what, status, text)
 
@@ -171,23 +195,39 @@ class RegistryTransport:
         headers = {"Content-Type": MEDIA_TYPE} if data is not None else None
         session = self._open()
         async with session.request(method, target, data=data, headers=headers, allow_redirects=False) as response:
-            return response.status, await response.text(errors="replace")
+            return response.status, await _text(response)
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    """The answer's text, as far as anything that a registry would say goes.
+
+    Raises:
+        aiohttp.ClientPayloadError: there is more.
+    """
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > _MAX_ANSWER:
+            raise aiohttp.ClientPayloadError(f"the answer has more than {_MAX_ANSWER:,} bytes")
+    return data.decode("utf-8", "replace")
 
 
 def _refusal(what: str, status: int, text: str) -> KafkadeError:
     code, message = 0, text
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict):
         if isinstance(answer.get("error_code"), int):
             code = answer["error_code"]
         message = str(answer.get("message") or answer.get("detail") or text)
-    message = " ".join(message.split())
-    if len(message) > _MAX_TEXT:
-        message = message[:_MAX_TEXT] + " …"
-    return registry_error(what, status, code, message)
+    return registry_error(what, status, code, _shortened(message))
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text[: 2 * _MAX_TEXT].split())
+    return line if len(line) <= _MAX_TEXT and len(text) <= 2 * _MAX_TEXT else line[:_MAX_TEXT] + " …"
 
 
 def _host(url: str) -> str:

@@ -43,7 +43,7 @@ async def probe(transport: RegistryTransport) -> RegistryProbe:
 def _object(text: str) -> dict[str, Any]:
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 

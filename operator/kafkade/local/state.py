@@ -36,7 +36,7 @@ def read(path: Path) -> dict[Key, Body]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
             _check(database, path)
-            return _objects(database)
+            return _objects(database, path)
     except sqlite3.Error as error:
         raise InvalidSpec(f"{path} is no state file of kafkade: {error}") from error
 
@@ -58,7 +58,7 @@ class State:
                 if not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     self._make()
                 _check(self._database, path)
-                self.objects: dict[Key, Body] = _objects(self._database)
+                self.objects: dict[Key, Body] = _objects(self._database, path)
             except sqlite3.Error as error:
                 raise InvalidSpec(f"{path} cannot be used as state file: {error}") from error
             opening.pop_all()
@@ -97,9 +97,19 @@ class State:
         self._database.commit()
 
 
-def _objects(database: sqlite3.Connection) -> dict[Key, Body]:
+def _objects(database: sqlite3.Connection, path: Path) -> dict[Key, Body]:
     rows: Iterable[tuple[str, str, str, str]] = database.execute("SELECT kind, namespace, name, body FROM objects")
-    return {Key(kind, namespace, name): json.loads(body) for kind, namespace, name, body in rows}
+    return {(key := Key(kind, namespace, name)): _object(body, key, path) for kind, namespace, name, body in rows}
+
+
+def _object(text: str, key: Key, path: Path) -> Body:
+    try:
+        body = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidSpec(f"{path} is damaged: what it holds of {key} is no object; restore the file from a copy")
+    return body
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:

@@ -248,3 +248,44 @@ async def test_long_texts_are_cut() -> None:
         with pytest.raises(errors.InvalidSchema) as caught:
             await registry.register("s", BODY, False)
     assert len(caught.value.message) < 2000
+
+
+async def test_an_answer_without_end_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may name a registry's URL could fill the operator's memory."""
+    monkeypatch.setattr("kafkade.clients.registry_http._MAX_ANSWER", 1000)
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.json_response(["x" * 2000])
+
+    async with serving(handle) as url, client(url) as registry:
+        with pytest.raises(RegistryUnreachable, match="the answer has more than"):
+            await registry.subjects()
+
+
+@pytest.mark.parametrize(
+    "answer", ["null", "[]", '{"id": {}}', '{"version": "x", "id": 1}', '{"id": 1e999, "version": 1}']
+)
+async def test_an_answer_of_another_form_is_told(answer: str) -> None:
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(text=answer, content_type="application/json")
+
+    async with serving(handle) as url, client(url) as registry:
+        with pytest.raises(
+            RegistryRequestFailed, match="get subject s: the answer is not what a Confluent-compatible API"
+        ):
+            await registry.latest("s")
+
+
+async def test_references_in_a_circle_end() -> None:
+    """A registry that answers each schema with two references would have been asked without end."""
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        references = [{"name": name, "subject": name, "version": 1} for name in ("a", "b")]
+        return web.json_response({"schema": "x", "references": references})
+
+    async with serving(handle) as url, client(url) as registry:
+        with pytest.raises(RegistryRequestFailed, match="references itself"):
+            await registry.schemas.by_id(1)
+    assert len(asked) <= 3
