@@ -20,6 +20,9 @@ DEEPEST = 64
 _MARK = re.compile(r"//|/\*|[\"'{}\[\]<>]|[^\w\s.;=(),/:+\-]", re.ASCII)
 """What begins a comment or a string, what nests, and what stands nowhere else in Protobuf."""
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character, which no file can have; JSON's escapes can."""
+
 _COMMENTS = {"//": "\n", "/*": "*/"}
 _STRINGS = {'"': re.compile(r'(?:[^"\\\n]|\\.)*"'), "'": re.compile(r"(?:[^'\\\n]|\\.)*'")}
 _LINE = re.compile(r"[^\n]+")
@@ -69,6 +72,8 @@ def bounded(text: str) -> str:
         Refused: there is a character that stands nowhere in Protobuf, or more than DEEPEST braces and brackets are in one
             another.
     """
+    if (half := _HALF.search(text)) is not None:
+        raise Refused(text, half.start(), "invalid token")
     parts: list[str] = []
     level = done = position = 0
     while (match := _MARK.search(text, position)) is not None:
