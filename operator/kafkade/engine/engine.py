@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client.registry import Collector
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
-from kafkade.api.conditions import Outcome, next_status
+from kafkade.api.conditions import Outcome, condition, next_status
 from kafkade.api.context import Work
 from kafkade.api.errors import KafkadeError, KubernetesError
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, TOPIC
@@ -123,7 +123,7 @@ class Engine:
         """A watch showed a resource. Only what could change its reconcile makes it wait in a lane again."""
         before = self.store.put(resource)
         if before is None or _trigger(before) != _trigger(self.store.get(resource.key) or resource):
-            self.wake([resource.key])
+            self.wake([resource.key], routine=before is None and _settled(resource))
             if before is None or before.spec != resource.spec:
                 self.wake(self._rivals(resource.key))
         if before is None or _match(before) != _match(resource):
@@ -152,13 +152,13 @@ class Engine:
         self.wake(waiting)
         self._close_lanes(cluster)
 
-    def wake(self, keys: Iterable[Key]) -> None:
-        """Ask for a look at resources; unknown ones are left out."""
+    def wake(self, keys: Iterable[Key], *, routine: bool = False) -> None:
+        """Ask for a look at resources; unknown ones are left out. ``routine``: nothing is known to have changed."""
         for key in keys:
             resource = self.store.get(key)
             cluster = cluster_of(resource) if resource else None
             if cluster is not None:
-                self._lane(cluster, key.kind).add([key])
+                self._lane(cluster, key.kind).add([key], routine=routine)
 
     def _later(self, key: Key, delay: float) -> None:
         resource = self.store.get(key)
@@ -186,7 +186,7 @@ class Engine:
             else:
                 member = self._members[kind]
                 work = self._timed(cluster, kind, lambda keys: self._work(keys, cluster, member))
-                lane = Lane(work, limit=member.batch)
+                lane = Lane(work, limit=member.batch, routine=member.routine)
             self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
@@ -292,7 +292,7 @@ class Engine:
         while True:
             await asyncio.sleep(interval * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
             self.wake([key])
-            self.wake(self.store.members(key))
+            self.wake(self.store.members(key), routine=True)
 
     async def _keep_listing(self) -> None:
         pause = SETTLED
@@ -354,6 +354,13 @@ def _owners(resources: Sequence[Resource], reports: Sequence[Report]) -> set[Key
 def _match(resource: Resource) -> tuple[object, ...]:
     """What of a resource can change which policy is for which topic."""
     return (resource.uid, resource.spec, resource.labels, resource.deleted)
+
+
+def _settled(resource: Resource) -> bool:
+    """Whether a resource was as declared when it was looked at last, perhaps by an operator before this one."""
+    ready = condition(resource.status, "Ready") or {}
+    observed = resource.status.get("observedGeneration")
+    return resource.deleted is None and observed == resource.generation and ready.get("status") == "True"
 
 
 def _trigger(resource: Resource) -> tuple[object, ...]:

@@ -6,44 +6,67 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from kafkade.api.objects import Key
+from kafkade.engine.turns import Turns
 
 LINGER = 0.02
 """Seconds that a lane waits for company before it hands out a batch."""
+
+AHEAD = 5
+"""Batches of what changed that go before one of what is only looked at again, while both wait."""
 
 
 class Lane:
     """Keys wait here at most once each. A key that is being worked on waits until that work is done (exclusion).
 
-    ``process`` gets up to ``limit`` keys in the order of arrival; it must not raise. Memory: one entry a known key.
+    What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch: a new
+    topic does not wait for ten thousand others, be they a neighbour's new ones or a resync. ``process`` gets up to ``limit``
+    keys that changed, or up to ``routine`` others; it must not raise. Memory: one entry a known key.
     """
 
-    def __init__(self, process: Callable[[list[Key]], Awaitable[None]], limit: int, linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        process: Callable[[list[Key]], Awaitable[None]],
+        limit: int,
+        linger: float = LINGER,
+        *,
+        routine: int | None = None,
+    ) -> None:
         self._process = process
         self._limit = limit
+        self._routine_limit = routine or limit
         self._linger = linger
-        self._waiting: dict[Key, None] = {}
+        self._waiting = Turns()
+        self._routine = Turns()
+        self._ahead = 0
         self._active: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._active)
+        return len(self._waiting) + len(self._routine) + len(self._active)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits, is worked on, or is due later."""
-        return not (self._waiting or self._active or self._timers)
+        return not (self._waiting or self._routine or self._active or self._timers)
 
-    def add(self, keys: Iterable[Key]) -> None:
-        """Ask for a look at once; a later appointment for the same key is dropped."""
+    def add(self, keys: Iterable[Key], *, routine: bool = False) -> None:
+        """Ask for a look at once; a later appointment for the same key is dropped.
+
+        ``routine``: nothing is known to have changed, so it may wait until what did is done.
+        """
         for key in keys:
             self._cancel(key)
-            self._waiting[key] = None
+            if not routine:
+                self._routine.discard(key)
+                self._waiting.add(key)
+            elif key not in self._waiting:
+                self._routine.add(key)
         self._wake.set()
 
     def later(self, key: Key, delay: float) -> None:
         """Ask for a look in ``delay`` seconds, unless one is wanted sooner."""
-        if key in self._waiting:
+        if key in self._waiting or key in self._routine:
             return
         now = asyncio.get_running_loop()
         timer = self._timers.get(key)
@@ -54,7 +77,8 @@ class Lane:
 
     def forget(self, key: Key) -> None:
         """Drop a key that is gone."""
-        self._waiting.pop(key, None)
+        self._waiting.discard(key)
+        self._routine.discard(key)
         self._cancel(key)
 
     async def run(self) -> None:
@@ -62,11 +86,9 @@ class Lane:
         try:
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(self._linger)
-                batch = list(self._waiting)[: self._limit]
-                for key in batch:
-                    del self._waiting[key]
-                if not self._waiting:
+                await asyncio.sleep(self._linger if len(self._waiting) < self._limit else 0)
+                batch = self._next()
+                if not (self._waiting or self._routine):
                     self._wake.clear()
                 self._active.update(batch)
                 try:
@@ -77,6 +99,14 @@ class Lane:
         finally:
             for timer in self._timers.values():
                 timer.cancel()
+
+    def _next(self) -> list[Key]:
+        """The next batch: what changed, and once in a while what did not, which would never come otherwise."""
+        if self._waiting and (self._ahead < AHEAD or not self._routine):
+            self._ahead += bool(self._routine)
+            return self._waiting.take(self._limit)
+        self._ahead = 0
+        return self._routine.take(self._routine_limit)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

@@ -8,7 +8,7 @@ from collections import Counter
 
 from kafkade.api.objects import Key
 from kafkade.engine.backoff import Backoff
-from kafkade.engine.lane import Lane
+from kafkade.engine.lane import AHEAD, Lane
 
 
 def key(n: int) -> Key:
@@ -112,6 +112,58 @@ async def test_forgotten_keys_do_not_come() -> None:
     lane.forget(key(3))
     await running(lane, done)
     assert seen == [key(2)]
+
+
+async def test_what_changed_goes_before_what_is_only_looked_at_again() -> None:
+    batches: list[list[Key]] = []
+    done = asyncio.Event()
+
+    async def process(keys: list[Key]) -> None:
+        batches.append(keys)
+        if sum(map(len, batches)) == 6:
+            done.set()
+
+    lane = Lane(process, limit=2, routine=3)
+    lane.add([key(n) for n in range(5)], routine=True)
+    lane.add([key(7), key(3)])
+    lane.add([key(3)], routine=True)  # waits already, as one that changed
+    await running(lane, done)
+    assert batches == [[key(7), key(3)], [key(0), key(1), key(2)], [key(4)]]
+    assert lane.idle
+
+
+async def test_changes_without_end_do_not_keep_the_routine_away() -> None:
+    batches: list[bool] = []
+    done = asyncio.Event()
+
+    async def process(keys: list[Key]) -> None:
+        batches.append(keys == [key(0)])
+        lane.add([key(len(batches))])
+        if keys == [key(0)]:
+            done.set()
+
+    lane = Lane(process, limit=1, linger=0.0)
+    lane.add([key(0)], routine=True)
+    lane.add([key(1)])
+    await running(lane, done)
+    assert batches.index(True) == AHEAD
+
+
+async def test_a_neighbours_ten_thousand_do_not_keep_a_single_one_waiting() -> None:
+    first: list[Key] = []
+    done = asyncio.Event()
+
+    async def process(keys: list[Key]) -> None:
+        first.extend(keys)
+        done.set()
+        await asyncio.sleep(1)
+
+    lane = Lane(process, limit=200)
+    lane.add(Key("KafkaTopic", "crowd", f"t{n}") for n in range(10_000))
+    lane.add([key(1)])
+    await running(lane, done)
+    assert key(1) in first
+    assert len(first) == 200
 
 
 def test_backoff_doubles_to_its_cap_within_its_jitter_and_forgets() -> None:
