@@ -12,15 +12,18 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import kopf
+import yaml
 
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.devstack import progress
 from kafkade.devstack.kubernetes import ControlPlane
 
+ROOT = Path(__file__).parents[1]
 CONNECTIONS = 16
 MERGE = "application/merge-patch+json"
 
@@ -89,6 +92,15 @@ async def connected(control_plane: ControlPlane, namespace: str) -> AsyncIterato
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     async with aiohttp.ClientSession(connector=connector, headers=info.as_http_headers(), timeout=timeout) as session:
         yield Bare(info.server, session, namespace)
+
+
+def install(control_plane: ControlPlane, *namespaces: str) -> None:
+    """kafkade's kinds, the operator's rights, and namespaces to work in."""
+    for path in ("crds", "deploy/rbac/cluster-wide.yaml"):
+        control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / path))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
+    control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
 
 
 async def timed(work: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,10 +16,11 @@ from kafkade.devstack import progress
 
 
 class Following:
-    """Which resources have been Ready, by the generation that they were Ready at, and which are gone."""
+    """Which resources have been Ready, and which are gone."""
 
     def __init__(self) -> None:
-        self.ready: dict[int, set[str]] = defaultdict(set)
+        self.ready: dict[int, dict[str, float]] = defaultdict(dict)
+        """By generation and name: when it was first seen Ready at it, on time.monotonic's clock."""
         self.gone: set[str] = set()
         self.failed: BaseException | None = None
         self._changed = asyncio.Event()
@@ -46,7 +48,7 @@ class Following:
             self.gone.add(name)
             self._changed.set()
         elif _ready(found.get("status", {}), generation):
-            self.ready[generation].add(name)
+            self.ready[generation].setdefault(name, time.monotonic())
             self._changed.set()
 
     def end(self, task: asyncio.Task[None]) -> None:

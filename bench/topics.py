@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from bare import MERGE, Bare, connected, floor
+from bare import MERGE, Bare, connected, floor, install
 from following import Following, following
 from results import Result, Row, Section, add_option, record
 from running import Running, running
@@ -29,7 +28,6 @@ from kafkade.devstack.golang import KUBERNETES
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 
-ROOT = Path(__file__).parents[1]
 NAMESPACE = "bench"
 PLURAL = "kafkatopics"
 FIRST, CONFIG, PARTITIONS = 1, 2, 3
@@ -201,7 +199,7 @@ class Bench:
         """All are looked at, and meanwhile one is new; it comes last by its name."""
         writes, new = await self.bare.writes(), "zz-new"
         await self.bare.call("POST", f"/{PLURAL}", body(new, "bench"))
-        await seen.until("restart: first new topic", lambda: len(seen.ready[FIRST].intersection((new,))), 1)
+        await seen.until("restart: first new topic", lambda: int(new in seen.ready[FIRST]), 1)
         self.found.first_ready = time.monotonic() - operator.started
         await self._looked(operator, self.count, "restart: all verified")
         self.found.verified = time.monotonic() - operator.started
@@ -262,16 +260,9 @@ def main() -> None:
     count = options.topics
     heap = f"{512 + count // 5}m"
     with ControlPlane() as control_plane, Kafka(metrics=True, heap=heap) as kafka:
-        for path in ("crds", "deploy/rbac/cluster-wide.yaml"):
-            control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / path))
-        control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        namespace = yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        control_plane.kubectl("apply", "-f", "-", stdin=namespace)
+        install(control_plane, NAMESPACE)
         rows = asyncio.run(measure(control_plane, kafka, count))
-    print(f"{count} topics:")
-    for row in rows:
-        verdict = {True: "", False: "  (goal not met)", None: ""}[row.met]
-        print(f"  {row.what}: {row.value} {row.unit}{f' ({row.beside})' if row.beside else ''}{verdict}")
+    print(f"{count} topics:", *map(str, rows), sep="\n  ")
     if options.record:
         record(
             Result(

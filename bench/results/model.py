@@ -46,6 +46,15 @@ class Row:
         if self.at_most is not None and self.at_least is not None:
             raise ValueError(f"{self.what}: at_most and at_least are two goals: make two rows")
 
+    def __str__(self) -> str:
+        """For a terminal."""
+        verdict = "  (goal not met)" if self.met is False else ""
+        return (
+            f"{self.what}: {self.value:,.6g} {self.unit}".rstrip()
+            + (f" ({self.beside})" if self.beside else "")
+            + verdict
+        )
+
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None: there is none."""

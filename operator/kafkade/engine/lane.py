@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from kafkade.api.objects import Key
@@ -10,6 +11,12 @@ from kafkade.engine.turns import Turns
 
 LINGER = 0.02
 """Seconds that a lane waits for company before it hands out a batch."""
+
+PACE = 0.5
+"""Seconds that a batch of what changed is meant to take: the next one waits for all of it."""
+
+FEWEST = 20
+"""Keys that such a batch may always have: less would cost more in requests than it saves in waiting."""
 
 AHEAD = 5
 """Batches of what changed that go before one of what is only looked at again, while both wait."""
@@ -20,7 +27,8 @@ class Lane:
 
     What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch: a new
     topic does not wait for ten thousand others, be they a neighbour's new ones or a resync. ``process`` gets up to ``limit``
-    keys that changed, or up to ``routine`` others; it must not raise. Memory: one entry a known key.
+    keys that changed, fewer where as many took longer than PACE, or up to ``routine`` others; it must not raise. Memory:
+    one entry a known key.
     """
 
     def __init__(
@@ -34,6 +42,7 @@ class Lane:
         self._process = process
         self._limit = limit
         self._routine_limit = routine or limit
+        self._size = min(limit, 5 * FEWEST)
         self._linger = linger
         self._waiting = Turns()
         self._routine = Turns()
@@ -86,8 +95,9 @@ class Lane:
         try:
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(self._linger if len(self._waiting) < self._limit else 0)
-                batch = self._next()
+                await asyncio.sleep(self._linger if len(self._waiting) < self._size else 0)
+                changed, batch = self._next()
+                began = time.monotonic()
                 if not (self._waiting or self._routine):
                     self._wake.clear()
                 self._active.update(batch)
@@ -96,17 +106,19 @@ class Lane:
                         await self._process(batch)
                 finally:
                     self._active.difference_update(batch)
+                if changed and len(batch) == self._size:
+                    self._size = paced(self._size, time.monotonic() - began, self._limit)
         finally:
             for timer in self._timers.values():
                 timer.cancel()
 
-    def _next(self) -> list[Key]:
-        """The next batch: what changed, and once in a while what did not, which would never come otherwise."""
+    def _next(self) -> tuple[bool, list[Key]]:
+        """The next batch, of what changed, and once in a while of what did not, which would never come otherwise."""
         if self._waiting and (self._ahead < AHEAD or not self._routine):
             self._ahead += bool(self._routine)
-            return self._waiting.take(self._limit)
+            return True, self._waiting.take(self._size)
         self._ahead = 0
-        return self._routine.take(self._routine_limit)
+        return False, self._routine.take(self._routine_limit)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
@@ -116,3 +128,9 @@ class Lane:
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
+
+
+def paced(size: int, seconds: float, limit: int) -> int:
+    """How many keys the next batch has, after a full one of ``size`` took that long: at most twice as many."""
+    fitting = int(size * PACE / seconds) if seconds > 0 else limit
+    return min(limit, max(FEWEST, min(fitting, 2 * size)))

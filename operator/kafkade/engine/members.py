@@ -38,7 +38,7 @@ class Member:
 
     reconcile: Reconcile
     batch: int
-    """How many that changed are worked on at once: the next one waits for all of them."""
+    """How many that changed are worked on at once at most."""
     routine: int
     """How many are looked at again at once, of which most cost no write."""
     let_go: Callable[[Key], None] = _nothing_to_do
@@ -58,7 +58,7 @@ def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
 def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
     return {
-        TOPIC: Member(reconcile_topics, 200, 1000),
+        TOPIC: Member(reconcile_topics, 500, 1000),
         SCHEMA: Member(reconcile_schemas, 200, 200),
         DLQ_POLICY: Member(policies.reconcile, 20, 20, policies.let_go, policies.gone),
         DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, redrives.let_go, redrives.gone),

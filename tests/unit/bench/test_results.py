@@ -52,6 +52,11 @@ def test_a_goal_is_met_or_not(row: Row, met: bool | None) -> None:
     assert row.met is met
 
 
+def test_a_row_on_a_terminal() -> None:
+    assert str(RESULT.rows[0]) == "create to Ready: 1.234 × the floor (floor 3.2 s; a | b)"
+    assert str(RESULT.rows[1]) == "throughput: 0.5  (goal not met)"
+
+
 def test_what_is_no_result_is_refused() -> None:
     with pytest.raises(ValueError, match="no figure"):
         Row("a", math.nan)

@@ -6,9 +6,11 @@ import asyncio
 import random
 from collections import Counter
 
+import pytest
+
 from kafkade.api.objects import Key
 from kafkade.engine.backoff import Backoff
-from kafkade.engine.lane import AHEAD, Lane
+from kafkade.engine.lane import AHEAD, FEWEST, Lane, paced
 
 
 def key(n: int) -> Key:
@@ -163,7 +165,43 @@ async def test_a_neighbours_ten_thousand_do_not_keep_a_single_one_waiting() -> N
     lane.add([key(1)])
     await running(lane, done)
     assert key(1) in first
-    assert len(first) == 200
+    assert len(first) == 100
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "limit", "then"),
+    [
+        (100, 0.5, 500, 100),
+        (100, 0.25, 500, 200),
+        (100, 0.01, 500, 200),  # at most twice as many
+        (100, 0.0, 500, 200),
+        (400, 0.1, 500, 500),
+        (100, 2.5, 500, 20),
+        (100, 60.0, 500, 20),
+        (10, 60.0, 10, 10),
+        (10, 0.1, 10, 10),
+    ],
+)
+def test_a_batch_has_as_many_as_go_in_half_a_second(size: int, seconds: float, limit: int, then: int) -> None:
+    assert paced(size, seconds, limit) == then
+
+
+async def test_slow_batches_become_smaller_and_fast_ones_larger() -> None:
+    sizes: list[int] = []
+    done = asyncio.Event()
+    cost = 0.02
+
+    async def process(keys: list[Key]) -> None:
+        sizes.append(len(keys))
+        await asyncio.sleep(cost * len(keys))
+        if len(sizes) == 3:
+            done.set()
+
+    lane = Lane(process, limit=500)
+    lane.add(key(n) for n in range(10_000))
+    await running(lane, done)
+    assert sizes[0] == 100
+    assert all(FEWEST <= size < 30 for size in sizes[1:]), sizes
 
 
 def test_backoff_doubles_to_its_cap_within_its_jitter_and_forgets() -> None:
