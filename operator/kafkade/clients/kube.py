@@ -30,6 +30,7 @@ from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API, Lease, LeaseName
 from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.clients.fence import FENCE, Fence, fenced
+from kafkade.clients.kube_api import Listing
 from kafkade.clients.tracing import http_spans
 
 _ERRORS: dict[int, type[KubernetesError]] = {
@@ -83,18 +84,21 @@ class KubeClient:
             await self._session.close()
             self._session = None
 
-    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]:
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
         """All resources of a kind, in one namespace or (None) everywhere, by label selector."""
         found: list[Resource] = []
+        version = ""
         params: dict[str, str] = {"limit": str(_PAGE)}
         if selector:
             params["labelSelector"] = selector
         while True:
             body = await self._call("GET", _collection(kind, namespace), params=params)
             found += [Resource.from_body(kind, item) for item in body["items"]]
+            # all pages are of the version that the first one was
+            version = version or body["metadata"].get("resourceVersion", "")
             token = body["metadata"].get("continue")
             if not token:
-                return found
+                return Listing(found, version)
             params["continue"] = token
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:

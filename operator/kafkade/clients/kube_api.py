@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kafkade.api.objects import Event, Key, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All resources of a kind, as they were together at ``version``, a resourceVersion; empty where it is not known."""
+
+    resources: Sequence[Resource]
+    version: str = ""
 
 
 class KubeApi(Protocol):
@@ -14,7 +23,7 @@ class KubeApi(Protocol):
     What each method promises and raises is said by ``kube.KubeClient``.
     """
 
-    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]: ...
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing: ...
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource: ...
 

@@ -28,7 +28,7 @@ from kafkade.engine.members import Member, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.parts import Parts, now
 from kafkade.engine.reporter import Reporter, is_outage, note
-from kafkade.engine.store import cluster_of
+from kafkade.engine.store import cluster_of, is_older
 from kafkade.engine.watching import Watching
 
 log = logging.getLogger("kafkade.engine")
@@ -121,6 +121,8 @@ class Engine:
 
     def seen(self, resource: Resource) -> None:
         """A watch showed a resource. Only what could change its reconcile makes it wait in a lane again."""
+        if self.store.outdated(resource):
+            return
         before = self.store.put(resource)
         if before is None or _trigger(before) != _trigger(self.store.get(resource.key) or resource):
             self.wake([resource.key], routine=before is None and _settled(resource))
@@ -129,13 +131,13 @@ class Engine:
         if before is None or _match(before) != _match(resource):
             self.wake(self._policies(resource))
 
-    def gone(self, key: Key) -> None:
-        """A watch showed that a resource is no more: whoever waited for it gets a look."""
+    def gone(self, key: Key, version: str = "") -> None:
+        """A watch showed that a resource is no more, as of a resourceVersion: whoever waited for it gets a look."""
         waiting = [*self._rivals(key), *self.store.dependants(key)]
         known = self.store.get(key)
         if known is not None:
             waiting += [policy for policy in self._policies(known) if policy != key]
-        removed = self.store.remove(key)
+        removed = self.store.remove(key, version)
         self.references.release(key)
         self.reporter.forget(key)
         if key.kind in self._members:
@@ -305,16 +307,20 @@ class Engine:
                 log.warning("list put off: %s", error.message)
 
     async def _relist(self) -> None:
-        """Bring the store up to what the API server has, whatever the watches told."""
+        """Bring the store up to what the API server has, whatever the watches told.
+
+        A list may be older than what is known already: an API server that is behind the others gives such a one.
+        """
         for kind in KINDS:
-            before = {r.key for r in self.store if r.key.kind == kind}
-            found: list[Resource] = []
             for area in self.scope.areas():
-                found += await self.kube.list_resources(kind, area, self.scope.selector)
-            for resource in found:
-                self.seen(resource)
-            for key in before - {r.key for r in found}:
-                self.gone(key)
+                before = {r.key for r in self.store if r.key.kind == kind and area in (None, r.key.namespace)}
+                listed = await self.kube.list_resources(kind, area, self.scope.selector)
+                for resource in listed.resources:
+                    self.seen(resource)
+                for key in before - {r.key for r in listed.resources}:
+                    known = self.store.get(key)
+                    if known is not None and not is_older(listed.version, known.resource_version):
+                        self.gone(key, listed.version)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -11,6 +11,9 @@ from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
 
 K = TypeVar("K")
+
+GRAVES = 4096
+"""Deletions that are remembered, the last ones: what is older than they can only be shown by an API server far behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Store:
         self._by_cluster: dict[tuple[Key, str], set[Key]] = defaultdict(set)
         self._by_reference: dict[Key, set[Key]] = defaultdict(set)
         self._by_claim: dict[tuple[str, str], set[Key]] = defaultdict(set)
+        self._graves: OrderedDict[Key, str] = OrderedDict()
         self._entries: dict[Key, tuple[Key | None, frozenset[Key], str | None]] = {}
 
     def __len__(self) -> int:
@@ -67,11 +71,22 @@ class Store:
         """The resource as last seen."""
         return self._resources.get(key)
 
+    def outdated(self, resource: Resource) -> bool:
+        """Whether something newer is known, be it that the resource is gone: a watch or a list showed an old state.
+
+        resourceVersions of all objects of a kind have one order, so an object that had the name before is seen as such.
+        """
+        known, grave = self._resources.get(resource.key), self._graves.get(resource.key)
+        if known is not None and is_older(resource.resource_version, known.resource_version):
+            return True
+        return grave is not None and not is_older(grave, resource.resource_version, unknown=True)
+
     def put(self, resource: Resource) -> Resource | None:
-        """Remember a resource; returns what was known before. An older version than the known one is dropped."""
+        """Remember a resource; returns what was known before. What is outdated is dropped."""
         before = self._resources.get(resource.key)
-        if before is not None and before.uid == resource.uid and _older(resource, before):
+        if self.outdated(resource):
             return before
+        self._graves.pop(resource.key, None)
         self._resources[resource.key] = resource
         if (
             before is None
@@ -85,10 +100,15 @@ class Store:
                     self._index(dependant)  # a claim can come from the resource it names
         return before
 
-    def remove(self, key: Key) -> Resource | None:
-        """Forget a resource; returns it."""
+    def remove(self, key: Key, version: str = "") -> Resource | None:
+        """Forget a resource that is gone as of a resourceVersion; returns it."""
         self._unindex(key)
-        return self._resources.pop(key, None)
+        removed = self._resources.pop(key, None)
+        if version:
+            self._graves[key] = version
+            if len(self._graves) > GRAVES:
+                self._graves.popitem(last=False)
+        return removed
 
     def members(self, cluster: Key, kind: str | None = None) -> frozenset[Key]:
         """Resources of a cluster, of one kind or of all; the KafkaCluster itself is not among them."""
@@ -133,12 +153,12 @@ class Store:
             _discard(self._by_claim, (key.kind, claim), key)
 
 
-def _older(candidate: Resource, known: Resource) -> bool:
-    """resourceVersions of one object are ordered integers in etcd-backed servers (KEP-5504); else take the candidate."""
+def is_older(version: str, known: str, *, unknown: bool = False) -> bool:
+    """resourceVersions of a kind are ordered integers in etcd-backed servers (KEP-5504); ``unknown`` where one is none."""
     try:
-        return int(candidate.resource_version) < int(known.resource_version)
+        return int(version) < int(known)
     except ValueError:
-        return False
+        return unknown
 
 
 def _discard(index: dict[K, set[Key]], entry: K, key: Key) -> None:

@@ -183,7 +183,7 @@ def _watch(registry: kopf.OperatorRegistry, engine: Engine, kind: str, plural: s
         raw = dict(body)
         if type == "DELETED":
             meta = raw["metadata"]
-            engine.gone(Key(kind, meta["namespace"], meta["name"]))
+            engine.gone(Key(kind, meta["namespace"], meta["name"]), meta.get("resourceVersion", ""))
         else:
             engine.seen(Resource.from_body(kind, raw))
 

@@ -14,7 +14,7 @@ from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiConflict, ApiNotFound
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Event, Key, Owner, Resource
-from kafkade.clients.kube_api import KubeApi
+from kafkade.clients.kube_api import KubeApi, Listing
 from kafkade.local.manifests import Manifest, Manifests
 
 log = logging.getLogger("kafkade.events")
@@ -155,8 +155,8 @@ class LocalKube:
         bodies = self._keep.objects.items()
         return (Resource.from_body(key.kind, body) for key, body in bodies if key.kind != CONFIG_MAP)
 
-    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]:
-        return [r for r in self.resources() if r.key.kind == kind and namespace in (None, r.key.namespace)]
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
+        return Listing([r for r in self.resources() if r.key.kind == kind and namespace in (None, r.key.namespace)])
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
         body = self._current(resource)

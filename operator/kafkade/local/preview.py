@@ -102,7 +102,7 @@ class Preview:
             if policy.goes:
                 await self._kube.remove_finalizer(policy.resource)
         listed = await self._kube.list_resources(TOPIC, None, None)
-        made = [r for r in listed if _of_policy(r) and cluster_of(r) == cluster]
+        made = [r for r in listed.resources if _of_policy(r) and cluster_of(r) == cluster]
         for resource in made:
             self._store.put(resource)
         return [*found, *await self._members(cluster, made, plan_topics)]

@@ -26,7 +26,7 @@ async def cluster_snapshot(namespace: str | None, now: Callable[[], str]) -> Loc
     except BaseException:
         await kube.close()
         raise
-    return LocalKube(Memory({r.key: body_of(r) for found in listed for r in found}), now, behind=kube)
+    return LocalKube(Memory({r.key: body_of(r) for found in listed for r in found.resources}), now, behind=kube)
 
 
 def body_of(resource: Resource) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from kafkade.api.kinds import TOPIC
 from kafkade.api.objects import Resource
-from kafkade.clients.kube_api import KubeApi
+from kafkade.clients.kube_api import KubeApi, Listing
 from kafkade.engine import engine as module
 from kafkade.engine.engine import Engine, Scope
 
@@ -20,13 +20,13 @@ class Vanishing:
     def __init__(self) -> None:
         self.lists = 0
 
-    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> list[Resource]:
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
         if kind != TOPIC:
-            return []
+            return Listing([])
         self.lists += 1
         meta = {"name": "last", "namespace": "shop", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z"}
         body = {"metadata": meta, "spec": {"clusterRef": {"name": "main"}}}
-        return [Resource.from_body(kind, body)] if self.lists == 1 else []
+        return Listing([Resource.from_body(kind, body)] if self.lists == 1 else [])
 
     async def close(self) -> None:
         pass
@@ -44,5 +44,33 @@ async def test_what_goes_before_the_watches_begin_is_not_kept(monkeypatch: pytes
             while len(engine.store):  # noqa: ASYNC110 -- the store tells nobody
                 await asyncio.sleep(0.01)
         assert kube.lists == 2, "the next one is minutes away"
+    finally:
+        await engine.stop()
+
+
+class Behind:
+    """An API server whose lists are all as of version 10."""
+
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
+        return Listing([topic("old", 5), topic("deleted", 6)] if kind == TOPIC else [], "10")
+
+    async def close(self) -> None:
+        pass
+
+
+def topic(name: str, version: int) -> Resource:
+    meta = {"name": name, "namespace": "shop", "uid": name, "resourceVersion": str(version)}
+    return Resource.from_body(TOPIC, {"metadata": meta, "spec": {"clusterRef": {"name": "main"}}})
+
+
+async def test_a_list_that_is_behind_undoes_nothing() -> None:
+    """It lacks what was made since, and shows what was deleted since, which would be made in Kafka once more."""
+    engine = Engine(cast(KubeApi, Behind()), Scope())
+    await engine.start()
+    try:
+        engine.seen(topic("new", 11))
+        engine.gone(topic("deleted", 6).key, "12")
+        await engine._relist()
+        assert sorted(r.key.name for r in engine.store) == ["new", "old"]
     finally:
         await engine.stop()

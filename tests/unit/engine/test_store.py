@@ -54,8 +54,25 @@ def test_an_older_version_is_dropped_but_a_new_object_of_the_name_is_not() -> No
     s.put(topic("a", 10, partitions=3))
     s.put(topic("a", 9, partitions=1))
     assert s.get(topic("a").key).spec["partitions"] == 3  # type: ignore[union-attr]
-    s.put(topic("a", 2, uid="another", partitions=1))
+    s.put(topic("a", 11, uid="another", partitions=1))
     assert s.get(topic("a").key).spec["partitions"] == 1  # type: ignore[union-attr]
+
+
+def test_an_old_state_from_before_a_deletion_is_dropped() -> None:
+    """An API server that is behind shows what is gone, or who had the name before."""
+    s = store()
+    old = topic("a", 10, uid="first")
+    s.put(old)
+    s.remove(old.key, "20")
+    assert s.outdated(old)
+    s.put(old)
+    assert s.get(old.key) is None
+    s.put(topic("a", 30, uid="second"))
+    s.put(old)
+    assert s.get(old.key).uid == "second"  # type: ignore[union-attr]
+    assert s.outdated(old)
+    s.remove(old.key)
+    assert not s.outdated(topic("a", 31)), "gone, nobody knows since when"
 
 
 def test_cluster_of_reads_the_reference() -> None:
