@@ -282,6 +282,8 @@ def _store(settings: Properties, location: str) -> _Text | None:
         data = Path(path).read_bytes()
     except OSError as error:
         raise settings.error(location, f"names {path}, which cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise settings.error(location, f"names {path!r}, which no file can be called") from error
     if b"-----BEGIN " not in data:
         raise settings.error(location, f"names {path}, which is not PEM: {_way_to_pem(path, location)}")
     return _Text(settings, location, data.decode("utf-8", errors="replace"))

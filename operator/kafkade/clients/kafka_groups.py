@@ -24,6 +24,9 @@ from kafkade.clients.model import Committed
 
 T = TypeVar("T")
 
+_NOT_OURS = (struct.error, ValueError, TypeError, LookupError, AttributeError, MemoryError)
+"""What kafka-python makes of bytes that are no assignment or subscription: any client may send what it likes."""
+
 _LOADING = (14, 15, 16)
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: another moment, another answer."""
 
@@ -142,7 +145,7 @@ def _classic_member(member: Any, ours: bool) -> Member:
                 assigned = frozenset((tp.topic, tp.partition) for tp in decoded.partitions())
             if member.member_metadata:
                 topics = tuple(sorted(ConsumerProtocolSubscription.decode(member.member_metadata).topics))
-        except (struct.error, ValueError):
+        except _NOT_OURS:
             pass  # of a client with a form of its own: who is there is known all the same
     return Member(
         member.member_id,
