@@ -58,7 +58,7 @@ def _atheris(name: str, seconds: float) -> int:
         corpus = Path(found, "corpus")
         corpus.mkdir()
         arguments = [sys.argv[0], str(corpus), str(CORPUS / name), f"-dict={words}", f"-max_total_time={seconds:.0f}"]
-        arguments += [f"-timeout={SECONDS:.0f}", f"-rss_limit_mb={4 * MEBIBYTES}", f"-max_len={target.longest}"]
+        arguments += [f"-timeout={6 * SECONDS:.0f}", f"-rss_limit_mb={4 * MEBIBYTES}", f"-max_len={target.longest}"]
         arguments += [f"-artifact_prefix={CORPUS / name}/", "-print_final_stats=1", "-verbosity=0"]
         atheris.Setup(arguments, target.run)
         atheris.Fuzz()  # ends the process

@@ -12,7 +12,7 @@ PART = b"\n%%\n"
 """Between the parts of an input that has several, so that a corpus can be read and written by hand."""
 
 SECONDS = 10.0
-"""What one input of the corpus may take; libFuzzer is given the same bound for those that it tries."""
+"""What one input of the corpus may take; one that the fuzzer tries may take six times as long, since counting the coverage does."""
 
 MEBIBYTES = 512
 """What one input of the corpus may take of memory at its peak, as Python's allocators count it."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
 import protoxy
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from protoxy.errors import DetailedError, flatten_related
 
 from kafkade.api.errors import InvalidSchema
 from kafkade.clients.protobuf import ROOT, Refused, compile_texts, is_import_path
@@ -58,7 +60,9 @@ def parse(source: Source) -> Descriptors | None:
 def _invalid(error: protoxy.ProtoxyError, files: dict[str, str]) -> InvalidSchema:
     """``Protobuf schema, line 3, column 13: name 'Foo' is not defined``; of several errors, each."""
     clauses, first = [], None
-    for detail in error.all_errors:
+    # as error.all_errors, which cannot be had where the package quotes a control character without escaping it
+    for found in flatten_related(json.loads(error.json_details, strict=False)):
+        detail = DetailedError.from_json(found)
         file = detail.filename or ROOT
         text = files.get(file, "")
         where = "" if file == ROOT else f"import {file}, "
