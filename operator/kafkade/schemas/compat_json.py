@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from referencing.exceptions import Unresolvable
+
 from kafkade.schemas.compat_json_limits import limits
 from kafkade.schemas.findings import Direction, Violation
 from kafkade.schemas.parse_json import JsonDocument
@@ -32,7 +34,7 @@ class _Side:
         while isinstance(ref, str) and hops < 32:
             try:
                 resolved = resolver.lookup(ref)
-            except LookupError:
+            except (Unresolvable, ValueError):
                 break  # a web address that only the registry follows
             schema, resolver, hops = resolved.contents, resolved.resolver, hops + 1
             ref = schema.get("$ref") if isinstance(schema, Mapping) else None

@@ -44,6 +44,17 @@ def parse(source: Source) -> JsonDocument:
     root = load_json(source.text, "JSON Schema")
     if not isinstance(root, Mapping | bool):
         raise InvalidSchema(f"JSON Schema: top level: expected an object or a boolean, found {type(root).__name__}")
+    try:
+        return _document(root, source)
+    except _FAILURES as error:
+        raise InvalidSchema(f"JSON Schema: an identifier in it or in a reference is none: {error}") from error
+
+
+_FAILURES = (AttributeError, TypeError, ValueError, LookupError)
+"""jsonschema and referencing answer an ``$id`` or ``$schema`` that is no text, or no URI, with Python's own errors."""
+
+
+def _document(root: Any, source: Source) -> JsonDocument:
     validator = jsonschema.validators.validator_for(root, default=jsonschema.Draft7Validator)
     try:
         validator.check_schema(cast("dict[str, Any]", root))
@@ -62,6 +73,9 @@ def _resolver(root: Any, specification: Specification[Any], source: Source) -> A
     registry: Registry[Any] = REGISTRY
     for name, other in source.dependencies():
         contents = load_json(other.text, f"JSON Schema of reference {name}")
+        if not isinstance(contents, Mapping | bool):
+            found = type(contents).__name__
+            raise InvalidSchema(f"JSON Schema of reference {name}: expected an object or a boolean, found {found}")
         resource = Resource.from_contents(contents, default_specification=specification)
         registry = registry.with_resource(name, resource)
         if resource.id() is not None:
