@@ -345,7 +345,7 @@ class MemoryRegistry:
         self.levels.pop(subject, None)
         self.other_settings.pop(subject, None)
 
-    async def mode(self, subject: str) -> str | None:
+    async def mode(self, subject: str, otherwise: Any = None) -> str | None:
         self._call("mode", subject)
         return self.modes.get(subject, "READWRITE")
 

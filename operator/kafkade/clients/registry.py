@@ -7,7 +7,7 @@ names the method, the subject and the registry's own text.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from typing import Any
 from urllib.parse import quote
@@ -235,8 +235,11 @@ class RegistryClient:
         what = "get the registry's config"
         return (await self._http.call("GET", path, what, params, read=SubjectConfig.from_json)).level
 
-    async def mode(self, subject: str) -> str | None:
-        """The mode in force for the subject: READWRITE, READONLY, …; None where the registry does not tell."""
+    async def mode(self, subject: str, otherwise: Callable[[], Awaitable[str | None]] | None = None) -> str | None:
+        """The mode in force for the subject: READWRITE, READONLY, …; None where the registry does not tell.
+
+        ``otherwise`` gives the registry's own mode where it tells nothing of the subject; by default it is asked for.
+        """
         try:
             return await self._http.call(
                 "GET",

@@ -1,7 +1,8 @@
 """Facts of a subject, read in as few calls as they take; nothing is written in here.
 
-A subject that is as declared costs the look-up, its config, its mode and its latest version. Only where a version must be
-registered are the references' texts, the older versions and the registry's verdict read as well.
+A subject that is as declared costs the look-up, its config, its mode and its latest version; one that is not there yet needs
+no look-up. Only where a version must be registered are the references' texts, the older versions and the registry's verdict
+read as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kafkade.api.schema import Compatibility
 from kafkade.clients.registry import Flavour, Reference, Registered, RegistryClient, SchemaBody, Verdict
 from kafkade.schemas.compatibility import is_transitive
 from kafkade.schemas.desired import Desired
+from kafkade.schemas.recent import recent_of
 from kafkade.schemas.source import Source
 
 
@@ -59,13 +61,17 @@ class RegistryView:
     client: RegistryClient
     flavour: Flavour = "Unknown"
     global_level: str | None = None
+    dry: bool = False
     _texts: dict[tuple[str, int], asyncio.Future[Registered]] = field(default_factory=dict)
     _expected: set[tuple[str, int]] = field(default_factory=set)
     """Versions that are not registered yet."""
+    _global_mode: asyncio.Future[str | None] | None = None
+    remembers: bool = False
+    """Whether a version that an earlier batch read was used."""
 
     @classmethod
-    async def open(cls, client: RegistryClient) -> RegistryView:
-        """Ask what holds for all subjects.
+    async def open(cls, client: RegistryClient, *, dry: bool = False) -> RegistryView:
+        """Ask what holds for all subjects. ``dry``: for plans that are not carried out.
 
         Raises:
             RegistryUnreachable: nothing answers.
@@ -76,7 +82,7 @@ class RegistryView:
             level = await client.global_level()
         except (RegistryAuthenticationFailed, RegistryNotFound):
             level = None  # rights on single subjects only, or no such call: every subject then speaks for itself
-        return cls(client, flavour, level)
+        return cls(client, flavour, level, dry)
 
     def expect(self, wanted: Desired, version: int) -> None:
         """Take a declared schema for registered as this version: what references it can be planned before it is."""
@@ -85,6 +91,17 @@ class RegistryView:
         self._texts[key] = asyncio.get_running_loop().create_future()
         self._texts[key].set_result(held)
         self._expected.add(key)
+
+    def know(self, subject: str, registered: Registered) -> None:
+        """A version was registered just now: what references it needs not ask for it."""
+        if registered.schema and registered.references is not None:
+            recent_of(self.client).put(subject, registered)
+
+    def forget(self) -> None:
+        """Trust nothing that was read before: an error came of it."""
+        recent_of(self.client).clear()
+        self._texts = {key: text for key, text in self._texts.items() if key in self._expected}
+        self.remembers = False
 
     def _waits(self, wanted: Desired) -> bool:
         """Whether a schema references what is only expected: the registry cannot be asked about it."""
@@ -99,8 +116,10 @@ class RegistryView:
 
     async def _observe(self, wanted: Desired) -> SubjectFacts:
         client, subject = self.client, wanted.subject
-        (found, invalid), latest, config, mode = await asyncio.gather(
-            self._lookup(wanted), client.latest(subject), client.subject_config(subject), client.mode(subject)
+        ((found, invalid), latest), config, mode = await asyncio.gather(
+            self._held(wanted),
+            client.subject_config(subject),
+            client.mode(subject, otherwise=self._registry_mode),
         )
         facts = SubjectFacts(
             flavour=self.flavour,
@@ -115,6 +134,23 @@ class RegistryView:
         if not differs(wanted, facts):
             return facts
         return await self._for_registration(wanted, facts)
+
+    async def _held(self, wanted: Desired) -> tuple[tuple[Registered | None, str | None], Registered | None]:
+        """What the look-up finds, and the latest version.
+
+        Where there is no version the look-up would only tell whether the registry can read the schema. Registering tells
+        that as well, but too late where a level is to be set before, or where nothing is to be done but a plan.
+        """
+        if wanted.level is not None or wanted.observe_only or self.dry:
+            return await asyncio.gather(self._lookup(wanted), self.client.latest(wanted.subject))
+        latest = await self.client.latest(wanted.subject)
+        return (None, None) if latest is None else await self._lookup(wanted), latest
+
+    async def _registry_mode(self) -> str | None:
+        """The registry's own mode, asked for once a batch."""
+        if self._global_mode is None:
+            self._global_mode = asyncio.ensure_future(self.client.global_mode())
+        return await asyncio.shield(self._global_mode)
 
     async def _lookup(self, wanted: Desired) -> tuple[Registered | None, str | None]:
         if self._waits(wanted):
@@ -191,8 +227,17 @@ class RegistryView:
         """A version's text never changes, so one call serves the batch."""
         key = (subject, version)
         if key not in self._texts:
-            self._texts[key] = asyncio.ensure_future(self.client.version(subject, version))
+            known = recent_of(self.client).get(subject, version)
+            if known is not None:
+                self.remembers = True
+                return known
+            self._texts[key] = asyncio.ensure_future(self._read(subject, version))
         return await asyncio.shield(self._texts[key])
+
+    async def _read(self, subject: str, version: int) -> Registered:
+        found = await self.client.version(subject, version)
+        recent_of(self.client).put(subject, found)
+        return found
 
 
 def known_level(level: str | None) -> Compatibility | None:

@@ -92,7 +92,7 @@ async def _keep(batch: _Batch) -> list[Report]:
         missing = InvalidSpec(f"{batch.connection.key} has no spec.schemaRegistry: give it one, or another clusterRef")
         return [batch.refuse(work, missing) for work in works.values()]
     try:
-        view = await RegistryView.open(client)
+        view = await RegistryView.open(client, dry=batch.plans is not None)
     except KafkadeError as error:
         return [batch.refuse(work, error) for work in works.values()]
     reports: list[Report] = []
@@ -140,12 +140,21 @@ async def _bring(
     if isinstance(facts, KafkadeError):
         return failed(resource, facts, context.now(), {"subject": wanted.subject}), None
     planned = plan(wanted, facts, resource.status)
+    if planned.error is not None and view.remembers:
+        # what is remembered of a subject may be from before it was deleted and made anew
+        view.forget()
+        facts = await view.observe(wanted)
+        if isinstance(facts, KafkadeError):
+            return failed(resource, facts, context.now(), {"subject": wanted.subject}), None
+        planned = plan(wanted, facts, resource.status)
     done = Acted()
     if planned.error is None and not wanted.observe_only:
         await _finalizer(work, wanted, context)
         done = await act(view.client, wanted, facts, planned)
         if isinstance(done.error, IncompatibleSchema):
             done.error = await _explained(done.error, wanted, facts, view)
+    if done.registered is not None:
+        view.know(wanted.subject, done.registered)
     answer, held = report(resource, wanted, facts, planned, done, context.now())
     if held is None:
         return answer, None

@@ -72,6 +72,35 @@ async def test_the_drift_probe_is_four_reads() -> None:
     assert sorted(name for name, _ in w.registry.calls) == ["latest", "lookup", "mode", "subject_config"]
 
 
+async def test_a_new_subject_costs_three_reads_one_write_and_its_look_up() -> None:
+    w = world()
+    await w.run()
+    assert [name for name, _ in w.registry.calls if name == "lookup"] == ["lookup"]
+    assert sorted(name for name, _ in w.registry.calls) == ["latest", "lookup", "mode", "register", "subject_config"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_was_registered_a_moment_ago_is_not_read_for_who_references_it(together: bool) -> None:
+    w = world()
+    if not together:
+        await w.run("orders")
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    assert w.status("carts")["version"] == 1
+    assert not [call for call in w.registry.calls if call[0] == "version"]
+
+
+async def test_what_is_remembered_of_a_subject_that_was_made_anew_does_no_harm() -> None:
+    other = json.dumps({"type": "record", "name": "Order", "namespace": "store", "fields": []})
+    w = world(schema_=other)
+    await w.run("orders")  # remembered: its record is store.Order
+    w.registry.subjects.clear()
+    w.registry.add("orders-value", SchemaBody(V1))  # by hand, as version 1 again
+    w.put(resource("carts", schema_=USES, references=[{"name": "shop.Order", "subject": "orders-value", "version": 1}]))
+    await w.run("carts")
+    assert w.ready("carts")["status"] == "True"
+
+
 async def test_layout_of_the_text_makes_no_version() -> None:
     w = world()
     await w.run()
@@ -819,7 +848,7 @@ async def test_killed_while_registering_and_then_its_text_is_gone() -> None:
     w = World(registry=MemoryRegistry())
     w.put(resource(schemaFrom={"configMapKeyRef": {"name": "c", "key": "k"}}, deletionPolicy="HardDelete"))
     w.config_maps["shop", "c", "k"] = V1
-    assert await _killed_at(w, 5)
+    assert await _killed_at(w, 4)
     w.config_maps.clear()
     w.delete("orders")
     reports = await w.run()

@@ -1,0 +1,70 @@
+"""Versions that were read or registered a moment ago, for the batches that come next: many schemas reference the same few.
+
+A version never changes, unless its subject is deleted for good and made anew. So nothing is kept for long, and whoever comes
+to an error with what is kept here must clear it and look again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from kafkade.clients.registry import Registered, RegistryClient
+
+KEPT = 10.0
+"""Seconds."""
+
+ROOM = 2_000_000
+"""Characters of schemas that are kept for one registry; the oldest go first."""
+
+
+class Recent:
+    """The versions of one registry by subject and number; ``clock`` counts seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[tuple[str, int], tuple[float, Registered]] = {}
+        """In the order of their time."""
+        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, subject: str, version: int) -> Registered | None:
+        """The version, if it came in a moment ago."""
+        self._drop(lambda at: at <= self._clock() - KEPT)
+        found = self._kept.get((subject, version))
+        return found[1] if found else None
+
+    def put(self, subject: str, held: Registered) -> None:
+        """A version came in."""
+        self._forget((subject, held.version))
+        self._kept[subject, held.version] = (self._clock(), held)
+        self._size += len(held.schema)
+        self._drop(lambda at: self._size > ROOM or at <= self._clock() - KEPT)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+        self._size = 0
+
+    def _drop(self, wanted: Callable[[float], bool]) -> None:
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if not wanted(self._kept[oldest][0]):
+                return
+            self._forget(oldest)
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._size -= len(found[1].schema)
+
+
+_BY_CLIENT: WeakKeyDictionary[RegistryClient, Recent] = WeakKeyDictionary()
+
+
+def recent_of(client: RegistryClient) -> Recent:
+    """What came in from this registry; it goes with the client."""
+    return _BY_CLIENT.setdefault(client, Recent())
