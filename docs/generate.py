@@ -39,6 +39,7 @@ GOOD_REASONS: Mapping[str, str] = {
     "Rolling": "Pods of a KafkaCluster's spec.rolling are replaced one by one; Ready stays True, and status.rolling says how"
     " far it is.",
     "WaitingForTopics": "A KafkaDLQPolicy waits for KafkaTopics that it made, or that somebody wrote for it.",
+    "MakingUser": "A KafkaServiceBinding's user has its name written down in status, and is made next.",
     "Redriving": "A KafkaDLQRedrive is at work; status.counts says how far it is.",
     "WaitingForRedrive": "A KafkaDLQRedrive waits for another one that puts dead letters of the same topic back.",
     "WaitingForWorker": "A KafkaDLQRedrive waits, since as many as may are at work already.",
@@ -66,6 +67,7 @@ EVENT_REASONS: Mapping[str, str] = {
     "DeadLettersKept": "A topic left a KafkaDLQPolicy whose deletionPolicy is Delete; it stays in Kafka all the same.",
     "Completed": "A KafkaDLQRedrive has done all that it was to do; the message has the counts.",
     "Cancelled": "A KafkaDLQRedrive was stopped by spec.cancel; the message has the counts.",
+    "UserRemoved": "A KafkaServiceBinding's user of an earlier credentials.generation was taken away, with its ACLs.",
     "RollingPod": "A pod of a KafkaCluster's spec.rolling was deleted, so that it comes back as the newest revision.",
     "Rolled": "All pods of a KafkaCluster's spec.rolling are of the newest revision and Ready.",
     "NamingWarning": "The topic's name breaks a naming policy whose mode is Warn.",

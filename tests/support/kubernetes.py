@@ -119,7 +119,14 @@ class Kubectl:
     def clear(self, namespace: str, selector: str | None = None) -> None:
         """Ask for the deletion of all resources of kafkade; one request a kind, where kubectl would take five a second."""
         query = f"?labelSelector={quote(selector)}" if selector else ""
-        for plural in ("kafkadlqredrives", "kafkadlqpolicies", "kafkatopics", "kafkaschemas", "kafkaclusters"):
+        for plural in (
+            "kafkaservicebindings",
+            "kafkadlqredrives",
+            "kafkadlqpolicies",
+            "kafkatopics",
+            "kafkaschemas",
+            "kafkaclusters",
+        ):
             self.run("delete", "--raw", f"/apis/kafkade.io/v1alpha1/namespaces/{namespace}/{plural}{query}")
 
     def end(self) -> None:

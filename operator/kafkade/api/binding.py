@@ -39,9 +39,22 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from kafkade.api.common import Bool, Int, Model
+from kafkade.api.common import (
+    Bool,
+    ClusterRef,
+    Condition,
+    DnsName,
+    Duration,
+    Int,
+    Managed,
+    Model,
+    cel,
+    rules,
+)
+from kafkade.api.schema import SchemaRef, TopicRef
+from kafkade.api.topic import MAX_TOPIC_NAME
 
 TYPE: Final = "kafka"
 PROVIDER: Final = "kafkade"
@@ -160,3 +173,169 @@ class LibrdkafkaFile(Model):
         description="SchemaRegistryClient(registry): url, cache.capacity (give it as an integer), basic.auth.user.info,"
         " ssl.ca.pem (write it to a file for ssl.ca.location). Absent: the cluster has none.",
     )
+
+
+MAX_NAME = 200
+"""Characters of a KafkaServiceBinding's name and of a service's: what is named by them still is a name then."""
+SECRET_SUFFIX = "-binding"  # noqa: S105 -- part of a name
+GROUP_SUFFIX = "-group"
+
+_TOPIC = r"^[a-zA-Z0-9._-]+$"
+_CLIENT_ID = r"^[a-zA-Z0-9._:-]+$"
+"""Names of groups and transactional ids: among them no ``*``, which in an ACL would be all of them."""
+
+TopicName = Annotated[str, Field(min_length=1, max_length=MAX_TOPIC_NAME, pattern=_TOPIC)]
+ClientName = Annotated[str, Field(min_length=1, max_length=255, pattern=_CLIENT_ID)]
+
+
+class BoundTopic(Model):
+    """A topic, by its KafkaTopic or its name, or all topics whose names start with a prefix."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "(has(self.topicRef) ? 1 : 0) + (has(self.topic) ? 1 : 0) + (has(self.prefix) ? 1 : 0) == 1",
+                "give topicRef, topic or prefix, one of the three",
+            )
+        )
+    )
+    topic_ref: TopicRef | None = Field(default=None, description="A KafkaTopic of this namespace and cluster.")
+    topic: TopicName | None = Field(default=None, description="Name of a topic.")
+    prefix: TopicName | None = Field(default=None, description="What names of topics start with.")
+
+
+class BoundSchema(Model):
+    """A subject that the service uses, by its KafkaSchema or its name."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel("has(self.schemaRef) != has(self.subject)", "give schemaRef or subject, one of the two")
+        )
+    )
+    schema_ref: SchemaRef | None = Field(default=None, description="A KafkaSchema of this namespace and cluster.")
+    subject: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, description="Subject in the registry."
+    )
+
+
+class PolicyRef(Model):
+    """A KafkaDLQPolicy in the same namespace."""
+
+    name: DnsName = Field(description="Name of the KafkaDLQPolicy.")
+
+
+class Credentials(Model):
+    """The service's user in Kafka, where the KafkaCluster's spec.serviceBindings has credentials Managed."""
+
+    generation: Int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description="A greater number makes another user with another password; default 1; can only grow.",
+    )
+    overlap: Duration = Field(
+        default="24h",
+        description="How long the user before works on beside the new one, for pods that have not restarted yet; default 24h."
+        " 0s takes it away at once.",
+    )
+
+
+class KafkaServiceBindingSpec(Managed):
+    """What a service needs of a KafkaCluster. The result is a Secret that it mounts."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "has(self.produces) || has(self.consumes)",
+                "say which topics the service uses: give produces or consumes",
+            ),
+            cel(
+                "!has(self.transactionalIdPrefix) || has(self.produces)",
+                "transactionalIdPrefix belongs to a service that produces",
+            ),
+            cel(
+                "self.clusterRef == oldSelf.clusterRef",
+                "clusterRef is immutable: delete the resource and create it anew",
+            ),
+            cel(
+                "has(self.secretName) == has(oldSelf.secretName) && (!has(self.secretName) || self.secretName == oldSelf.secretName)",
+                "secretName is immutable: pods mount the Secret by it",
+            ),
+            cel(
+                "(has(self.credentials) && has(self.credentials.generation) ? self.credentials.generation : 1) >="
+                " (has(oldSelf.credentials) && has(oldSelf.credentials.generation) ? oldSelf.credentials.generation : 1)",
+                "credentials.generation can only grow: the users before are gone or on their way out",
+            ),
+        )
+    )
+    cluster_ref: ClusterRef = Field(description="The KafkaCluster; immutable.")
+    service_name: (
+        Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$")]
+        | None
+    ) = Field(default=None, description="Name of the service; client.id of its clients; default metadata.name.")
+    produces: Annotated[list[BoundTopic], Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Topics that the service writes to."
+    )
+    consumes: Annotated[list[BoundTopic], Field(min_length=1, max_length=256)] | None = Field(
+        default=None, description="Topics that the service reads."
+    )
+    groups: Annotated[list[ClientName], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Its consumer groups, the usual one first; default <service>-group."
+    )
+    transactional_id_prefix: ClientName | None = Field(
+        default=None, description="What its transactional ids start with; absent: it has no transactions."
+    )
+    schemas: Annotated[list[BoundSchema], Field(max_length=256)] = Field(
+        default_factory=list, description="Subjects that it uses."
+    )
+    dlq_policy_ref: PolicyRef | None = Field(
+        default=None,
+        description="The KafkaDLQPolicy of topics that it consumes: adds policy.json, and the rights on dead-letter and retry"
+        " topics.",
+    )
+    secret_name: DnsName | None = Field(
+        default=None, description="Name of the Secret, which must not exist yet; default <name>-binding; immutable."
+    )
+    credentials: Credentials = Field(default_factory=Credentials, description="The service's user in Kafka.")
+
+
+class BindingReference(Model):
+    """The Secret, as a Provisioned Service of the Service Binding specification names it."""
+
+    name: str = Field(description="Name of the Secret.")
+
+
+class PreviousUser(Model):
+    """A user of an earlier spec.credentials.generation that still works."""
+
+    username: str = Field(description="Name of the user.")
+    replaced: str = Field(
+        description="When another one took its place; it goes spec.credentials.overlap after that.",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
+class CredentialsStatus(Model):
+    """Users that kafkade made in Kafka, or is about to make."""
+
+    username: str = Field(description="<namespace>.<name>.<generation>.")
+    mechanism: str = Field(description="SCRAM-SHA-256 or SCRAM-SHA-512.")
+    id: str | None = Field(
+        default=None,
+        description="Of the password that Kafka has: part of the Secret's credentials-id, drawn at random.",
+    )
+    previous: list[PreviousUser] | None = Field(default=None, description="Users before that still work.")
+
+
+class KafkaServiceBindingStatus(Model):
+    """What kafkade last saw and made for the service."""
+
+    observed_generation: Int = Field(default=-1, description="metadata.generation that this status speaks of.")
+    conditions: list[Condition] = Field(default_factory=list, description="Ready, Reconciling, Stalled.")
+    binding: BindingReference | None = Field(default=None, description="The Secret to mount.")
+    service: str | None = Field(default=None, description="Name of the service.")
+    groups: list[str] | None = Field(default=None, description="Its consumer groups.")
+    produces: list[str] | None = Field(default=None, description="Topics that it writes to; a prefix ends with *.")
+    consumes: list[str] | None = Field(default=None, description="Topics that it reads; a prefix ends with *.")
+    credentials: CredentialsStatus | None = Field(default=None, description="Absent: kafkade made no user.")
+    acls: Int | None = Field(default=None, description="Number of ACLs that each of its users has.")

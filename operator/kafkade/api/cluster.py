@@ -51,6 +51,10 @@ CLIENT_CONFIG_KEYS = (
 """librdkafka settings that spec.clientConfig may carry; credentials, files, plugins and scripts are not among them."""
 
 
+BOOTSTRAP = r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$"
+"""host:port,host:port."""
+
+
 class SaslMechanism(StrEnum):
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -254,6 +258,10 @@ class AllowedNamespace(Model):
     subject_prefixes: Prefixes | None = Field(
         default=None, description="Subjects must start with one of these; absent: any."
     )
+    group_prefixes: Prefixes | None = Field(
+        default=None,
+        description="Consumer groups and transactional ids of KafkaServiceBindings must start with one of these; absent: any.",
+    )
 
 
 class AllowedNamespaces(Model):
@@ -266,8 +274,8 @@ class AllowedNamespaces(Model):
                 "from: Selected takes a list of namespaces; from: Same and from: All take none",
             ),
             cel(
-                "self.from == 'All' || (!has(self.topicPrefixes) && !has(self.subjectPrefixes))",
-                "topicPrefixes and subjectPrefixes belong to from: All, or to each entry of namespaces",
+                "self.from == 'All' || (!has(self.topicPrefixes) && !has(self.subjectPrefixes) && !has(self.groupPrefixes))",
+                "topicPrefixes, subjectPrefixes and groupPrefixes belong to from: All, or to each entry of namespaces",
             ),
         )
     )
@@ -280,6 +288,11 @@ class AllowedNamespaces(Model):
     )
     subject_prefixes: Prefixes | None = Field(
         default=None, description="With All: subjects of other namespaces must start with one of these."
+    )
+    group_prefixes: Prefixes | None = Field(
+        default=None,
+        description="With All: consumer groups and transactional ids of other namespaces' KafkaServiceBindings must start with"
+        " one of these.",
     )
 
 
@@ -345,6 +358,37 @@ class ClusterMetrics(Model):
     )
 
 
+class BindingCredentials(StrEnum):
+    """Whether KafkaServiceBindings get a Kafka user of their own."""
+
+    NONE = "None"
+    MANAGED = "Managed"
+
+
+class ServiceBindings(Model):
+    """What KafkaServiceBindings of this cluster get besides the way to it. The cluster's own credentials never are among it."""
+
+    credentials: BindingCredentials = Field(
+        default=BindingCredentials.NONE,
+        description="Managed: each binding gets a SCRAM user and just the ACLs that its topics need; the brokers must have an"
+        " authorizer, and the cluster's own user Alter and Describe on the cluster. None (default): services bring their own.",
+    )
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="With Managed: how these users log in; default SCRAM-SHA-512."
+    )
+    bootstrap_servers: str | None = Field(
+        default=None,
+        min_length=3,
+        max_length=4096,
+        pattern=BOOTSTRAP,
+        description="host:port,host:port that services use: a listener that takes spec.serviceBindings.mechanism, where that of"
+        " spec.bootstrapServers does not; default spec.bootstrapServers.",
+    )
+    registry_credentials_secret_ref: CredentialsSecretRef | None = Field(
+        default=None, description="User name and password for the registry that every binding gets (HTTP basic auth)."
+    )
+
+
 _CLIENT_KEYS_CEL = ", ".join(f"'{key}'" for key in CLIENT_CONFIG_KEYS)
 
 
@@ -354,7 +398,7 @@ class KafkaClusterSpec(Managed):
     bootstrap_servers: str = Field(
         min_length=3,
         max_length=4096,
-        pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$",
+        pattern=BOOTSTRAP,
         description="host:port,host:port of some brokers.",
     )
     tls: Tls | None = Field(default=None, description="TLS to the brokers; absent: plaintext.")
@@ -390,6 +434,9 @@ class KafkaClusterSpec(Managed):
     metrics: ClusterMetrics | None = Field(
         default=None,
         description="Metrics of consumers' lag and of topics, where the operator serves any; absent: neither is read.",
+    )
+    service_bindings: ServiceBindings = Field(
+        default_factory=ServiceBindings, description="What KafkaServiceBindings get; by default no credentials."
     )
     resync_interval: Duration = Field(
         default="2m", description="How often everything is compared with Kafka and the registry; default 2m."

@@ -120,7 +120,10 @@ def transition_events(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[E
 
 
 QUIET_REASONS = frozenset(
-    {"Reassigning", "ReferenceNotReady", "Redriving", "Cancelling", "WaitingForRedrive", "WaitingForWorker"}
+    {
+        *("Reassigning", "ReferenceNotReady", "Redriving", "Cancelling", "WaitingForRedrive", "WaitingForWorker"),
+        "MakingUser",
+    }
 )
 """Reasons of ordinary progress, not worth a Warning."""
 

@@ -88,6 +88,24 @@ class Context(Protocol):
         """
         ...
 
+    async def own_secret(self, owner: Resource, name: str) -> Mapping[str, bytes] | None:
+        """What the Secret of ``owner`` holds, as the API server has it now; None when there is none of this name.
+
+        Raises:
+            SecretConflict: there is one of this name that does not belong to ``owner``; nothing of it is read.
+        """
+        ...
+
+    async def keep_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
+        """Make the Secret of ``owner`` hold just ``data``; whether that took a write.
+
+        Raises:
+            SecretConflict: there is one of this name that does not belong to ``owner``.
+            SecretsForbidden: the operator may not write Secrets in this namespace.
+            NeedsKubernetes: there is no Kubernetes to keep it.
+        """
+        ...
+
     async def config_map_value(self, asker: Key, name: str, key: str) -> str:
         """A ConfigMap's value, from the asker's namespace; the asker is woken when it changes. Raises ConfigMapNotFound."""
         ...

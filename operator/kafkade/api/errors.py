@@ -10,6 +10,7 @@
     │   ├── AdoptionRefused         PartitionShrinkRefused  TopicDeletionDisabled  DeletionProtected
     │   ├── IncompatibleSchema      ReferenceCycle
     │   ├── DeadLetterLoop          PolicyConflict  TooFewPartitions  ConfigMapConflict
+    │   ├── SecretConflict          UserConflict  BindingConflict  NeedsKubernetes
     │   ├── RollingBlocked          RollingStopped
     │   └── NotSupportedByCluster
     ├── DependencyError             retryable: something that another resource must bring
@@ -28,7 +29,7 @@
     │   └── RegistryRequestFailed
     └── KubernetesError             what the API server answered
         ├── ApiUnavailable          ApiConflict  ApiForbidden  ApiNotFound  ApiGone  ApiInvalid
-        └── RollingForbidden        NotLeader
+        └── RollingForbidden        SecretsForbidden  NotLeader
 """
 
 from __future__ import annotations
@@ -171,6 +172,30 @@ class ConfigMapConflict(SpecError):
     """There is a ConfigMap of this name already, and kafkade did not make it."""
 
     reason = "ConfigMapConflict"
+
+
+class SecretConflict(SpecError):
+    """There is a Secret of this name already, and kafkade did not make it."""
+
+    reason = "SecretConflict"
+
+
+class UserConflict(SpecError):
+    """Kafka has a SCRAM user or ACLs of the name that a KafkaServiceBinding's user would have, and kafkade did not make them."""
+
+    reason = "UserConflict"
+
+
+class BindingConflict(SpecError):
+    """An older KafkaServiceBinding of another namespace has this consumer group or these transactional ids."""
+
+    reason = "BindingConflict"
+
+
+class NeedsKubernetes(SpecError):
+    """The resource needs an operator in Kubernetes: without it there is no place that is fit to keep passwords."""
+
+    reason = "NeedsKubernetes"
 
 
 class RollingBlocked(SpecError):
@@ -432,6 +457,12 @@ class RollingForbidden(KubernetesError):
     """The ServiceAccount lacks a right that spec.rolling of a KafkaCluster takes; the message has the rule to add."""
 
     reason = "RollingForbidden"
+
+
+class SecretsForbidden(KubernetesError):
+    """The ServiceAccount lacks the right to write Secrets that KafkaServiceBindings take; the message has the rule to add."""
+
+    reason = "SecretsForbidden"
 
 
 class NotLeader(KubernetesError):

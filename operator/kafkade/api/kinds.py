@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kafkade.api.binding import MAX_NAME, KafkaServiceBindingSpec, KafkaServiceBindingStatus
 from kafkade.api.cluster import KafkaClusterSpec, KafkaClusterStatus
 from kafkade.api.common import Model, cel
 from kafkade.api.dlq import KafkaDLQPolicySpec, KafkaDLQPolicyStatus
@@ -18,6 +19,7 @@ TOPIC = "KafkaTopic"
 SCHEMA = "KafkaSchema"
 DLQ_POLICY = "KafkaDLQPolicy"
 DLQ_REDRIVE = "KafkaDLQRedrive"
+SERVICE_BINDING = "KafkaServiceBinding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Kind:
     is_run: bool = False
     """A resource is one run: its own reconcile stops what is at work when it is paused, and what a deletion would clean up is
     not worth waiting for a cluster that cannot be reached."""
+    is_access: bool = False
+    """A resource gives rights to others: what it has given is taken back when its cluster lets its namespace in no more."""
 
 
 _CLUSTER_COLUMNS = (
@@ -99,6 +103,19 @@ _DLQ_REDRIVE_COLUMNS = (
     Column("Failed", ".status.counts.failed", "integer"),
     *_CONDITION,
 )
+_SERVICE_BINDING_COLUMNS = (
+    Column("Service", ".status.service"),
+    Column("Cluster", ".spec.clusterRef.name"),
+    Column("Secret", ".status.binding.name"),
+    Column("User", ".status.credentials.username"),
+    *_CONDITION,
+)
+_SERVICE_BINDING_RULES = (
+    cel(
+        f"size(self.metadata.name) <= {MAX_NAME}",
+        f"metadata.name is longer than {MAX_NAME} characters: the Secret, the consumer group and the user are named by it",
+    ),
+)
 _TOPIC_RULES = (
     cel(
         f"has(self.spec.topicName) || size(self.metadata.name) <= {MAX_TOPIC_NAME}",
@@ -128,6 +145,16 @@ KINDS: dict[str, Kind] = {
             KafkaDLQRedriveStatus,
             _DLQ_REDRIVE_COLUMNS,
             is_run=True,
+        ),
+        Kind(
+            SERVICE_BINDING,
+            "kafkaservicebindings",
+            "ksb",
+            KafkaServiceBindingSpec,
+            KafkaServiceBindingStatus,
+            _SERVICE_BINDING_COLUMNS,
+            _SERVICE_BINDING_RULES,
+            is_access=True,
         ),
     )
 }

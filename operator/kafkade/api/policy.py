@@ -22,6 +22,7 @@ class Grant:
 
     topic_prefixes: tuple[str, ...] | None = None
     subject_prefixes: tuple[str, ...] | None = None
+    group_prefixes: tuple[str, ...] | None = None
 
     def check_topic(self, name: str, cluster: Key) -> None:
         """Raises NotAllowed unless the topic name starts with a granted prefix."""
@@ -30,6 +31,10 @@ class Grant:
     def check_subject(self, name: str, cluster: Key) -> None:
         """Raises NotAllowed unless the subject starts with a granted prefix."""
         self._check("subject", name, self.subject_prefixes, cluster)
+
+    def check_group(self, name: str, cluster: Key, what: str = "consumer group") -> None:
+        """Raises NotAllowed unless the consumer group, or another ``what`` of a client, starts with a granted prefix."""
+        self._check(what, name, self.group_prefixes, cluster)
 
     @staticmethod
     def _check(what: str, name: str, prefixes: tuple[str, ...] | None, cluster: Key) -> None:
@@ -56,12 +61,15 @@ def grant_for(cluster: Key, spec: KafkaClusterSpec, namespace: str, labels: Mapp
         return Grant()
     allowed = spec.allowed_namespaces
     if allowed.from_ == "All":
-        return Grant(_prefixes(allowed.topic_prefixes), _prefixes(allowed.subject_prefixes))
+        return Grant(
+            _prefixes(allowed.topic_prefixes), _prefixes(allowed.subject_prefixes), _prefixes(allowed.group_prefixes)
+        )
     matching = [e for e in allowed.namespaces or () if _matches(e, namespace, labels)]
     if allowed.from_ == "Selected" and matching:
         return Grant(
             _union([_prefixes(e.topic_prefixes) for e in matching]),
             _union([_prefixes(e.subject_prefixes) for e in matching]),
+            _union([_prefixes(e.group_prefixes) for e in matching]),
         )
     raise NotAllowed(
         f"namespace {namespace} may not use {cluster}: its spec.allowedNamespaces is"

@@ -19,6 +19,7 @@ from kafkade.api.errors import (
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Step
+from kafkade.bindings.steps import DeleteUser, Grant, KeepSecret, Revoke, SetPassword
 from kafkade.cli.words import hint_for
 from kafkade.clients.model import ConfigSource
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
@@ -248,6 +249,12 @@ def _title(steps: Sequence[Step]) -> str | None:
                 return "settings of the brokers"
             case SetGroupConfig(group=group):
                 return f"share group {group}"
+            case KeepSecret(name=name):
+                return f"Secret {name}"
+            case SetPassword(username=name) | DeleteUser(username=name):
+                return f"user {name}"
+            case Grant(acl=acl) | Revoke(acl=acl):
+                return f"ACLs of {acl.principal}"
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.objects import Key
@@ -21,3 +21,7 @@ class Connection:
     description: ClusterDescription
     kafka: KafkaAdmin
     registry: RegistryClient | None
+    registry_ca: str | None = None
+    """The registry's own CA, PEM."""
+    service_registry: tuple[str, str] | None = field(default=None, repr=False)
+    """User name and password for the registry that services get."""

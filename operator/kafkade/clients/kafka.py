@@ -22,6 +22,17 @@ from confluent_kafka.admin import AdminClient
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, NotSupportedByCluster
 from kafkade.clients.fence import FENCE
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, NextRecord
+from kafkade.clients.kafka_access import (
+    Acl,
+    ScramPassword,
+    any_acl,
+    binding,
+    deletion,
+    exactly,
+    mechanisms,
+    read_acls,
+    upsertion,
+)
 from kafkade.clients.kafka_batches import Batch
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_disks import LogDir
@@ -61,6 +72,13 @@ _PARTITIONS = Action("add partitions to", "topic", "Alter")
 _DELETE = Action("delete", "topic", "Delete")
 _GROUP_CONFIGS = Action("read the settings of", "group", "DescribeConfigs")
 _ALTER_GROUP = Action("change the settings of", "group", "AlterConfigs")
+_READ_ACLS = Action("read", "the ACLs", "Describe")
+_ADD_ACL = Action("add", "the ACL", "Alter")
+_DELETE_ACL = Action("delete", "the ACL", "Alter")
+_READ_USER = Action("look for", "SCRAM user", "Describe")
+_ALTER_USER = Action("change", "SCRAM user", "Alter")
+_NO_SUCH_USER = 91
+"""RESOURCE_NOT_FOUND."""
 _BROKER_CONFIGS = Action("read the settings of", "broker", "DescribeConfigs")
 _ALTER_BROKER = Action("change the settings of", "broker", "AlterConfigs")
 
@@ -342,6 +360,56 @@ class KafkaAdmin:
         What is set holds also for a group that nobody has joined yet, and stays when the last member leaves.
         """
         return await self._alter(_ALTER_GROUP, ck.ResourceType.GROUP, changes)
+
+    async def acls(self) -> frozenset[Acl]:
+        """All ACLs of the cluster: one DescribeAcls.
+
+        Raises:
+            NotSupportedByCluster: the brokers have no authorizer. AuthorizationFailed and others as everywhere.
+        """
+        answers = await self._many(
+            [""], lambda a: {"": a.describe_acls(any_acl(), request_timeout=self._timeout)}, repeatable=True
+        )
+        result = self._result(_READ_ACLS, "", answers[""], read_acls)
+        if isinstance(result, KafkadeError):
+            raise result
+        return result
+
+    async def create_acls(self, acls: Collection[Acl]) -> dict[Acl, KafkadeError | None]:
+        """One CreateAcls; by ACL, what kept it from being made. One that exists already is well."""
+        new = {binding(acl): acl for acl in sorted(acls)}
+        answers = await self._write(list(new), lambda a: a.create_acls(list(new), request_timeout=self._timeout))
+        return {acl: self._refusal(_ADD_ACL, str(acl), answers[key]) for key, acl in new.items()}
+
+    async def delete_acls(self, acls: Collection[Acl]) -> dict[Acl, KafkadeError | None]:
+        """One DeleteAcls of just these; by ACL, what kept it from being deleted. One that is gone is well."""
+        gone = {exactly(acl): acl for acl in sorted(acls)}
+        answers = await self._write(list(gone), lambda a: a.delete_acls(list(gone), request_timeout=self._timeout))
+        return {acl: self._refusal(_DELETE_ACL, str(acl), answers[key]) for key, acl in gone.items()}
+
+    async def scram_users(self, names: Collection[str]) -> dict[str, frozenset[str] | KafkadeError]:
+        """The mechanisms that users have a password for, none for a user that there is not: one DescribeUserScramCredentials."""
+        wanted = list(dict.fromkeys(names))
+        answers = await self._many(
+            wanted,
+            lambda a: a.describe_user_scram_credentials(wanted, request_timeout=self._timeout),  # type: ignore[arg-type, return-value]
+            repeatable=True,
+        )
+        found: dict[str, frozenset[str] | KafkadeError] = {}
+        for name, answer in answers.items():
+            absent = isinstance(answer, ForeignError) and answer.code() == _NO_SUCH_USER
+            found[name] = frozenset() if absent else self._result(_READ_USER, name, answer, mechanisms)
+        return found
+
+    async def alter_scram_users(
+        self, passwords: Collection[ScramPassword], deletions: Collection[tuple[str, str]] = ()
+    ) -> dict[str, KafkadeError | None]:
+        """One AlterUserScramCredentials; ``deletions``: user and mechanism. By user, what kept it from being changed."""
+        changes = [upsertion(new) for new in passwords] + [deletion(*gone) for gone in deletions]
+        answers = await self._write(
+            changes, lambda a: a.alter_user_scram_credentials(changes, request_timeout=self._timeout)
+        )
+        return {name: self._refusal(_ALTER_USER, name, answer) for name, answer in answers.items()}
 
     async def broker_configs(self, broker: int) -> Mapping[str, ConfigEntry]:
         """All settings of one broker, as it runs with them.

@@ -35,6 +35,11 @@ _BY_CODE: dict[int, tuple[Make, str]] = {
     39: (NotEnoughBrokers, "a broker of the replica assignment is not there"),
     40: (InvalidConfig, "correct that setting"),
     44: (InvalidSpec, "the brokers' policy refuses it: change the spec, or the policy on the brokers"),
+    54: (
+        NotSupportedByCluster,
+        "the brokers have no authorizer: give them one (authorizer.class.name), or set spec.serviceBindings.credentials of the"
+        " KafkaCluster to None",
+    ),
     73: (TopicDeletionDisabled, "set delete.topic.enable=true on the brokers, or spec.deletionPolicy to Retain"),
     100: (UnknownTopic, "the brokers do not know its id"),
 }

@@ -8,6 +8,7 @@ referenced Secrets and ConfigMaps only, by field selector, so that no other Secr
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,6 +43,8 @@ _ERRORS: dict[int, type[KubernetesError]] = {
     410: ApiGone,
     422: ApiInvalid,
 }
+SECRET_TYPE = "servicebinding.io/kafka"  # noqa: S105 -- a kind of Secret
+"""Type of a binding's Secret, as the Service Binding specification recommends it: servicebinding.io/<its type>."""
 _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _PAGE = 500
@@ -198,6 +201,37 @@ class KubeClient:
         except ApiInvalid as error:
             raise ApiConflict(error.message) from error
 
+    async def create_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
+        """Make a Secret of the Service Binding specification's type that belongs to ``owner``.
+
+        Raises ApiConflict when there is one of this name already.
+        """
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": SECRET_TYPE,
+            "metadata": {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "kafkade"},
+                "ownerReferences": [Owner(owner.key, owner.uid).reference()],
+            },
+            "data": _base64(data),
+        }
+        await self._call("POST", f"/api/v1/namespaces/{owner.key.namespace}/secrets", body)
+
+    async def replace_secret_data(self, namespace: str, name: str, uid: str, data: Mapping[str, str]) -> None:
+        """Replace what this very Secret holds. Raises ApiConflict when another one has its name now."""
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/data", "value": _base64(data)},
+        ]
+        try:
+            await self._call("PATCH", f"/api/v1/namespaces/{namespace}/secrets/{name}", patch, _JSON_PATCH)
+        except ApiInvalid as error:
+            if "test" in error.message:
+                raise ApiConflict(f"Secret {namespace}/{name} is another one by now") from None
+            raise
+
     async def post_event(self, resource: Resource, event: Event, now: str) -> None:
         """Post a core/v1 Event about a resource."""
         key = resource.key
@@ -349,6 +383,10 @@ async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> Ku
     busy = response.status == 429 or response.status >= 500
     kind = _ERRORS.get(response.status, ApiUnavailable if busy else KubernetesError)
     return kind(f"Kubernetes API, {method} {path}: {response.status} {message[:500]}")
+
+
+def _base64(data: Mapping[str, str]) -> dict[str, str]:
+    return {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
 
 
 def _collection(kind: str, namespace: str | None) -> str:

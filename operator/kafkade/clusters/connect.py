@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ from kafkade.clients.registry import RegistryAuth, RegistryClient
 Secrets = Mapping[str, Mapping[str, bytes]]
 """Secret name -> key -> decoded value."""
 
-_CONNECTION_FIELDS = {"bootstrap_servers", "tls", "sasl", "client_config", "schema_registry"}
+_CONNECTION_FIELDS = {"bootstrap_servers", "tls", "sasl", "client_config", "schema_registry", "service_bindings"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,6 +48,8 @@ class Access:
     kafka: Security
     registry: RegistryAccess | None
     fingerprint: str
+    service_registry: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
+    """User name and password that services get for the registry."""
 
     def registry_client(self) -> RegistryClient | None:
         """A client for the registry, or None where the spec names none.
@@ -80,6 +83,8 @@ def _references(spec: KafkaClusterSpec) -> Iterator[str]:
             yield registry.basic_auth_secret_ref.name
         if registry.bearer_token_secret_ref is not None:
             yield registry.bearer_token_secret_ref.name
+    if spec.service_bindings.registry_credentials_secret_ref is not None:
+        yield spec.service_bindings.registry_credentials_secret_ref.name
 
 
 def _tls_references(tls: Tls | None) -> Iterator[str]:
@@ -109,7 +114,14 @@ def access_of(spec: KafkaClusterSpec, secrets: Secrets, cluster: Key) -> Access:
         sasl=_sasl(spec.sasl, vault),
         client_config=dict(spec.client_config),
     )
-    return Access(kafka, _registry(spec.schema_registry, vault), _fingerprint(spec, vault))
+    registry = _registry(spec.schema_registry, vault)
+    for_services = spec.service_bindings.registry_credentials_secret_ref
+    given = (
+        None
+        if for_services is None
+        else vault.credentials(for_services, "spec.serviceBindings.registryCredentialsSecretRef")
+    )
+    return Access(kafka, registry, _fingerprint(spec, vault), given)
 
 
 class _Vault:

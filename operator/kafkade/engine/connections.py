@@ -42,6 +42,8 @@ class State:
     fingerprint: str = ""
     kafka: KafkaAdmin | None = None
     registry: RegistryClient | None = None
+    registry_ca: str | None = None
+    service_registry: tuple[str, str] | None = field(default=None, repr=False)
     connection: Connection | None = None
     error: KafkadeError | None = None
     resync: float = DEFAULT_RESYNC
@@ -163,7 +165,11 @@ class Connections:
         if look.description is None:
             state.connection, state.error = None, look.error
         else:
-            made = Connection(resource.key, spec, look.description, kafka, state.registry)
+            made = Connection(
+                *(resource.key, spec, look.description, kafka, state.registry),
+                registry_ca=state.registry_ca,
+                service_registry=state.service_registry,
+            )
             state.connection = state.connection if state.connection == made else made
             state.error = None
         report = self._deletion(resource, members, context) or (
@@ -193,6 +199,8 @@ class Connections:
             state.registry = access.registry_client()
             state.kafka = KafkaAdmin(access.kafka)
             state.fingerprint = access.fingerprint
+            state.registry_ca = access.registry.tls.ca_pem if access.registry and access.registry.tls else None
+            state.service_registry = access.service_registry
         return state.kafka
 
     async def _lose(self, state: State, error: KafkadeError) -> None:

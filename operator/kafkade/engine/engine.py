@@ -15,7 +15,7 @@ from kafkade.api import ANNOTATION_DELETION_PROTECTION, ANNOTATION_RECONCILE_NOW
 from kafkade.api.conditions import Outcome, condition, next_status
 from kafkade.api.context import Work
 from kafkade.api.errors import KafkadeError, KubernetesError
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.tracing import span
 from kafkade.clients.kube_api import KubeApi
@@ -175,6 +175,12 @@ class Engine:
             return ()
         return self.store.members(cluster, DLQ_POLICY)
 
+    def _bindings(self, resources: Sequence[Resource], reports: Sequence[Report]) -> set[Key]:
+        """The service bindings that name a resource of which something new was reported."""
+        known = {resource.key: resource.status for resource in resources}
+        changed = [report.key for report in reports if report.status not in (None, known[report.key])]
+        return {key for each in changed for key in self.store.dependants(each) if key.kind == SERVICE_BINDING}
+
     def _rivals(self, key: Key) -> list[Key]:
         claim = self.store.claim(key)
         return [r.key for r in self.store.claimants(key.kind, claim) if r.key != key] if claim else []
@@ -247,6 +253,7 @@ class Engine:
                 note(under_way, reports)
             await self.reporter.write(resources, reports)
             self.wake(_owners(resources, reports))
+            self.wake(self._bindings(resources, reports))
             if any(is_outage(report) for report in reports):
                 self.wake([cluster])  # the KafkaCluster tells of it at once, and for all
 

@@ -46,7 +46,7 @@ class Gates:
             cluster = self._cluster(resource)
             if cluster is None:
                 return self._orphan(resource)
-            grant = await self.grant(resource, cluster)
+            grant = await self._grant(resource, cluster)
         except NotAllowed as error:
             if resource.deleted:
                 return Report(
@@ -93,6 +93,15 @@ class Gates:
         if namespace != cluster.key.namespace and needs_labels(spec):
             labels = await self.namespaces.labels(namespace)
         return grant_for(cluster.key, spec, namespace, labels)
+
+    async def _grant(self, resource: Resource, cluster: Resource) -> Grant:
+        """What a resource may use: nothing at all, where it must take back what it has given to others."""
+        try:
+            return await self.grant(resource, cluster)
+        except NotAllowed:
+            if KINDS[resource.key.kind].is_access and FINALIZER in resource.finalizers:
+                return Grant((), (), ())
+            raise
 
     def _cluster(self, resource: Resource) -> Resource | None:
         key = cluster_of(resource)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kafkade.api.context import Context, Work
-from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, SCHEMA, TOPIC
+from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, SCHEMA, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Report
+from kafkade.bindings.reconcile import reconcile as reconcile_bindings
+from kafkade.bindings.wanted import references_of as references_of_binding
 from kafkade.clients.connection import Connection
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
@@ -52,6 +54,7 @@ def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
     return {
         TOPIC: Indexer(topic_of, lambda _: ()),
         SCHEMA: Indexer(lambda r: subject_of(r, context()), references_of),
+        SERVICE_BINDING: Indexer(lambda _: None, references_of_binding),
     }
 
 
@@ -62,4 +65,5 @@ def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
         SCHEMA: Member(reconcile_schemas, 200, 200),
         DLQ_POLICY: Member(policies.reconcile, 20, 20, policies.let_go, policies.gone),
         DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, redrives.let_go, redrives.gone),
+        SERVICE_BINDING: Member(reconcile_bindings, 100, 100),
     }

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kafkade.api import FINALIZER
-from kafkade.api.errors import ApiNotFound, ConfigMapConflict, ConfigMapNotFound
+from kafkade.api.errors import (
+    ApiForbidden,
+    ApiNotFound,
+    ConfigMapConflict,
+    ConfigMapNotFound,
+    SecretConflict,
+    SecretsForbidden,
+)
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant
 from kafkade.clients.kube_api import KubeApi
@@ -94,6 +102,41 @@ class View:
         await self.kube.replace_config_map_data(namespace, name, meta["uid"], data)
         return True
 
+    async def own_secret(self, owner: Resource, name: str) -> Mapping[str, bytes] | None:
+        found = await self._secret(owner, name)
+        return None if found is None else _decoded(found)
+
+    async def _secret(self, owner: Resource, name: str) -> Mapping[str, Any] | None:
+        """Raises SecretConflict where it is not the owner's."""
+        namespace = owner.key.namespace
+        try:
+            found = await self.kube.get("secrets", namespace, name)
+        except ApiNotFound:
+            return None
+        if all(reference.get("uid") != owner.uid for reference in found["metadata"].get("ownerReferences") or ()):
+            raise SecretConflict(
+                f"Secret {namespace}/{name} exists and is not this binding's; delete it, or create another binding with"
+                " spec.secretName"
+            )
+        return found
+
+    async def keep_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> bool:
+        namespace = owner.key.namespace
+        found = await self._secret(owner, name)
+        try:
+            if found is None:
+                await self.kube.create_secret(owner, name, data)
+                return True
+            if _decoded(found) == {key: text.encode() for key, text in data.items()}:
+                return False
+            await self.kube.replace_secret_data(namespace, name, found["metadata"]["uid"], data)
+        except ApiForbidden as error:
+            raise SecretsForbidden(
+                f"kafkade may not write Secret {namespace}/{name}: kubectl apply -n {namespace} -f deploy/rbac/bindings.yaml,"
+                f" or add {namespace} to operator.rbac.serviceBindings of the chart ({error.message})"
+            ) from error
+        return True
+
     async def config_map_value(self, asker: Key, name: str, key: str) -> str:
         data = await self.references.get("configmaps", asker.namespace, name, asker)
         if data is None:
@@ -109,3 +152,7 @@ class View:
         current = self.store.get(resource.key) or resource
         if FINALIZER not in current.finalizers:
             self.store.put(await self.kube.add_finalizer(current))
+
+
+def _decoded(secret: Mapping[str, Any]) -> dict[str, bytes]:
+    return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kafkade.api import FINALIZER
-from kafkade.api.errors import ApiConflict, ApiNotFound
+from kafkade.api.errors import ApiConflict, ApiNotFound, NeedsKubernetes
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.clients.kube_api import KubeApi, Listing
@@ -210,6 +210,15 @@ class LocalKube:
         if known is None or known["metadata"]["uid"] != uid:
             raise ApiConflict(f"ConfigMap {namespace}/{name} is another one by now")
         await self._write(key, {**known, "data": dict(data)})
+
+    async def create_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
+        raise NeedsKubernetes(
+            f"Secret {owner.key.namespace}/{name} is not written: without Kubernetes there is no place that is fit to keep"
+            " passwords; apply KafkaServiceBindings to an operator"
+        )
+
+    async def replace_secret_data(self, namespace: str, name: str, uid: str, data: Mapping[str, str]) -> None:
+        raise NeedsKubernetes(f"Secret {namespace}/{name} is one of the manifests, and is not written")
 
     async def post_event(self, resource: Resource, event: Event, now: str) -> None:
         level = logging.WARNING if event.type == "Warning" else logging.INFO

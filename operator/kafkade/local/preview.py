@@ -1,6 +1,7 @@
 """What the operator would do with resources, found out by its own code: gates, observe and plan, and nothing done in Kafka.
 
-Each kind in the order in which one lets the next: clusters, topics, policies (whose KafkaTopics are topics again), schemas.
+Each kind in the order in which one lets the next: clusters, topics, policies (whose KafkaTopics are topics again), schemas,
+service bindings.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from kafkade.api.common import ManagementPolicy
 from kafkade.api.conditions import condition
 from kafkade.api.context import Work
 from kafkade.api.errors import KafkadeError
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.values import number
+from kafkade.bindings.reconcile import plans as plan_bindings
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.foresee import Expected
@@ -91,6 +93,7 @@ class Preview:
             planned = await self._members(key, topics, plan_topics)
             found += [*planned, *await self._policies(key, planned)]
             found += await self._members(key, self._view.members(key, SCHEMA), plan_schemas)
+            found += await self._members(key, self._view.members(key, SERVICE_BINDING), plan_bindings)
         return found
 
     async def _policies(self, cluster: Key, topics: Sequence[Foreseen]) -> list[Foreseen]:

@@ -12,6 +12,7 @@ MINIMAL: dict[str, Spec] = {
     "KafkaSchema": {"clusterRef": {"name": "main"}, "subject": "orders-value", "schema": '"string"'},
     "KafkaDLQPolicy": {"clusterRef": {"name": "main"}, "topics": ["user-events"]},
     "KafkaDLQRedrive": {"clusterRef": {"name": "main"}, "source": {"topic": "user-events.dlq"}},
+    "KafkaServiceBinding": {"clusterRef": {"name": "main"}, "consumes": [{"topic": "user-events"}]},
 }
 """The least that each kind takes."""
 
@@ -48,13 +49,19 @@ _CLUSTER_WITH_PASSWORDS: Spec = {
     "allowedNamespaces": {
         "from": "Selected",
         "namespaces": [
-            {"name": "shop", "topicPrefixes": ["shop-"], "subjectPrefixes": ["shop-"]},
+            {"name": "shop", "topicPrefixes": ["shop-"], "subjectPrefixes": ["shop-"], "groupPrefixes": ["shop-"]},
             {"selector": {"matchLabels": {"team": "payments"}}},
         ],
     },
     "reassignment": {"throttleBytesPerSecond": 50_000_000},
     "rolling": {"statefulSets": [{"name": "kafka", "firstNodeId": 100}]},
     "metrics": {"groups": ["invoices", "reports-*"], "topics": ["orders.*"], "interval": "30s", "maxSeries": 500},
+    "serviceBindings": {
+        "credentials": "Managed",
+        "mechanism": "SCRAM-SHA-256",
+        "bootstrapServers": "kafka:9094",
+        "registryCredentialsSecretRef": _CREDENTIALS,
+    },
     "resyncInterval": "1h30m",
     "finalizerReleaseAfter": "24h",
 }
@@ -69,7 +76,12 @@ _CLUSTER_WITH_TOKENS: Spec = {
         },
     },
     "schemaRegistry": {"urls": ["https://registry"], "bearerTokenSecretRef": {"name": "registry", "key": "jwt"}},
-    "allowedNamespaces": {"from": "All", "topicPrefixes": ["public-"], "subjectPrefixes": ["public-"]},
+    "allowedNamespaces": {
+        "from": "All",
+        "topicPrefixes": ["public-"],
+        "subjectPrefixes": ["public-"],
+        "groupPrefixes": ["public-"],
+    },
 }
 _TOPIC: Spec = {
     **_MANAGED,
@@ -139,6 +151,19 @@ _DLQ_REDRIVE: Spec = {
     "cancel": False,
     "ttlSecondsAfterFinished": 3600,
 }
+_SERVICE_BINDING: Spec = {
+    **_MANAGED,
+    "clusterRef": {"name": "main", "namespace": "kafka"},
+    "serviceName": "User.service",
+    "produces": [{"topicRef": {"name": "user-events"}}, {"topic": "audit"}, {"prefix": "metrics-"}],
+    "consumes": [{"topicRef": {"name": "order-events"}}, {"topic": "audit"}, {"prefix": "raw-"}],
+    "groups": ["user-service-group", "user-service:reports"],
+    "transactionalIdPrefix": "user-service-",
+    "schemas": [{"schemaRef": {"name": "user-event"}}, {"subject": "audit-value"}],
+    "dlqPolicyRef": {"name": "orders"},
+    "secretName": "user-service-kafka",
+    "credentials": {"generation": 2, "overlap": "1h"},
+}
 _RULE: Spec = {
     "name": "checkLen",
     "doc": "no empty names",
@@ -176,6 +201,7 @@ EXAMPLES: dict[str, list[Spec]] = {
     "KafkaTopic": [_TOPIC],
     "KafkaSchema": [_SCHEMA_OF_TOPIC, MINIMAL["KafkaSchema"]],
     "KafkaDLQPolicy": [_DLQ_POLICY],
+    "KafkaServiceBinding": [_SERVICE_BINDING],
     "KafkaDLQRedrive": [_DLQ_REDRIVE, {"clusterRef": {"name": "main"}, "source": {"policyRef": {"name": "shop"}}}],
 }
 """Between them every field of a kind; where fields exclude each other it takes more than one."""

@@ -229,6 +229,15 @@ COLUMNS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
         {"phase": "Running", "counts": {"moved": 12, "failed": 3}},
         {"NAME": "seen", "PHASE": "Running", "MOVED": "12", "FAILED": "3"},
     ),
+    "KafkaServiceBinding": (
+        "ksb",
+        {
+            "service": "users",
+            "binding": {"name": "seen-binding"},
+            "credentials": {"username": "shop.seen.1", "mechanism": "SCRAM-SHA-512"},
+        },
+        {"NAME": "seen", "SERVICE": "users", "CLUSTER": "main", "SECRET": "seen-binding", "USER": "shop.seen.1"},
+    ),
 }
 CONDITION = {"READY": "False", "REASON": "ClusterUnreachable", "MESSAGE": "connection refused"}
 WIDE = {"BOOTSTRAP", "ID", "MESSAGE"}

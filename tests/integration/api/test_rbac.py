@@ -90,6 +90,20 @@ def installed(crds_installed: ControlPlane, request: pytest.FixtureRequest) -> I
         api.close()
 
 
+def test_bindings_add_secrets_in_their_namespace_and_nothing_else(installed: Installed) -> None:
+    """deploy/rbac/bindings.yaml."""
+    home, namespace = f"rbac-{installed.mode}", installed.operator.namespace
+    before = [rights(api, api.namespace) for api in (installed.operator, installed.elsewhere)]
+    role = (RBAC / "bindings.yaml").read_text().replace("kafkade-system", home)
+    installed.control_plane.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=role)
+    try:
+        after = [rights(api, api.namespace) for api in (installed.operator, installed.elsewhere)]
+    finally:
+        installed.control_plane.kubectl("delete", "-n", namespace, "-f", "-", stdin=role)
+    assert after[0] - before[0] == {("", "secrets", verb) for verb in ("create", "patch")}
+    assert after[1] == before[1]
+
+
 def rights(api: Api, namespace: str) -> set[Right]:
     """All that the caller may do with resources in a namespace, as the API server itself lists it."""
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}

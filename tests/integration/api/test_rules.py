@@ -27,7 +27,7 @@ CLIENT_CONFIG = "clientConfig takes only connection settings of librdkafka"
 REGISTRY_AUTH = "give basicAuthSecretRef or bearerTokenSecretRef, not both"
 NAME_OR_SELECTOR = "give name or selector, one of the two"
 NAMESPACES = "from: Selected takes a list of namespaces"
-PREFIXES = "topicPrefixes and subjectPrefixes belong to from: All"
+PREFIXES = "topicPrefixes, subjectPrefixes and groupPrefixes belong to from: All"
 DOTS = "a topic cannot be named . or .."
 LONG = "metadata.name is longer than the 249 characters"
 REFERENCE = "a reference takes schemaRef, or subject and version"
@@ -55,6 +55,13 @@ HEADERS_FIXED = "headers is immutable"
 DRY_RUN_FIXED = "dryRun is immutable"
 MAX_RECORDS_FIXED = "maxRecords is immutable"
 LOOP_GUARD_FIXED = "loopGuard is immutable"
+ONE_TOPIC = "give topicRef, topic or prefix, one of the three"
+ONE_SUBJECT = "give schemaRef or subject, one of the two"
+WHICH_SERVICE_TOPICS = "say which topics the service uses"
+TRANSACTIONS = "transactionalIdPrefix belongs to a service that produces"
+SECRET_FIXED = "secretName is immutable"
+NEWER = "credentials.generation can only grow"
+LONG_BINDING = "metadata.name is longer than 200 characters"
 CANCELLED = "a cancelled redrive cannot go on"
 
 
@@ -86,6 +93,10 @@ def policy(id_: str, refused: str | None = None, **fields: Any) -> Case:
 
 def redrive(id_: str, refused: str | None = None, **fields: Any) -> Case:
     return Case(f"redrive: {id_}", "KafkaDLQRedrive", MINIMAL["KafkaDLQRedrive"] | fields, refused)
+
+
+def bound(id_: str, refused: str | None = None, name: str = "case", **fields: Any) -> Case:
+    return Case(f"binding: {id_}", "KafkaServiceBinding", {"clusterRef": MAIN, **fields}, refused, name)
 
 
 def _schema(**fields: Any) -> Spec:
@@ -207,6 +218,23 @@ CREATED = [
     policy("the same with a topic", shareGroups=[{"group": "my workers", "deadLetterTopic": "dlq.mine"}]),
     policy("an internal topic", INTERNAL_TOPIC, shareGroups=[{"group": "a", "deadLetterTopic": "__a"}]),
     policy("a group twice", TWICE, shareGroups=[{"group": "a"}, {"group": "a", "copyRecord": True}]),
+    cluster("from Same with group prefixes", PREFIXES, **allowed("Same", groupPrefixes=["a-"])),
+    bound("producer", produces=[{"topic": "a"}]),
+    bound("consumer", consumes=[{"topicRef": {"name": "a"}}, {"prefix": "b"}]),
+    bound("no topics", WHICH_SERVICE_TOPICS),
+    bound("a topic that is none", ONE_TOPIC, produces=[{}]),
+    bound("a topic named twice", ONE_TOPIC, consumes=[{"topic": "a", "topicRef": {"name": "a"}}]),
+    bound("transactions", produces=[{"topic": "a"}], transactionalIdPrefix="a-"),
+    bound("transactions of a consumer", TRANSACTIONS, consumes=[{"topic": "a"}], transactionalIdPrefix="a-"),
+    bound("a subject that is none", ONE_SUBJECT, produces=[{"topic": "a"}], schemas=[{}]),
+    bound(
+        "a subject named twice",
+        ONE_SUBJECT,
+        produces=[{"topic": "a"}],
+        schemas=[{"subject": "a", "schemaRef": {"name": "a"}}],
+    ),
+    bound("a name that just fits", produces=[{"topic": "a"}], name="a" * 200),
+    bound("a name that is too long", LONG_BINDING, produces=[{"topic": "a"}], name="a" * 201),
     redrive("a topic"),
     redrive("a policy", source={"policyRef": {"name": "shop"}}),
     redrive("no source", ONE_SOURCE, source={}),

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integration.operator.conftest import World
+from kafkade.api.kinds import KINDS
 from kafkade.devstack.ports import HOST, free_port
 from support.kubernetes import condition, current, manifest
 from support.letters import letter, write
+from support.places import DEPLOY
 from support.records import Name, Object
 from support.waiting import until
 
@@ -61,6 +63,7 @@ class Scenes:
     def ready(self) -> None:
         """All as declared."""
         self.kubectl.run("create", "namespace", NAMESPACE)
+        self.kubectl.run("apply", "--server-side", "-n", NAMESPACE, "-f", str(DEPLOY / "rbac" / "bindings.yaml"))
         self.apply("KafkaCluster", "main", self.main_cluster())
         self.keep("KafkaCluster", "ready", "main", _is_ready)
         for name in ("gitops-orders", "gitops-payments", "gitops-leaving"):
@@ -70,6 +73,8 @@ class Scenes:
         self.keep("KafkaSchema", "ready", "order", _is_ready)
         self.apply("KafkaDLQPolicy", "orders", {**MAIN, "topics": ["gitops-orders"]}, **ARGO)
         self.keep("KafkaDLQPolicy", "ready", "orders", lambda o: _is_ready(o) and "depth" in o["status"])
+        self.apply("KafkaServiceBinding", "orders", {**MAIN, "consumes": [{"topicRef": {"name": "gitops-orders"}}]})
+        self.keep("KafkaServiceBinding", "ready", "orders", _is_ready)
         self.letters("gitops-done.dlq", 5)
         self.redrive("done", "gitops-done.dlq", destination={"topic": "gitops-orders"})
         self.keep("KafkaDLQRedrive", "ready", "done", lambda o: _is_ready(o) and not o["metadata"].get("finalizers"))
@@ -100,11 +105,15 @@ class Scenes:
         self.apply("KafkaSchema", "away", {**AWAY, "subject": "gitops-away", "schema": TEXT})
         self.apply("KafkaDLQPolicy", "away", {**AWAY, "topics": ["gitops-away"]})
         self.apply("KafkaDLQRedrive", "away", {**AWAY, "source": {"topic": "gitops-away.dlq"}})
+        self.apply("KafkaServiceBinding", "away", {**AWAY, "produces": [{"topic": "gitops-away"}]})
+        # every topic with that prefix would be one of Kafka's own, too
+        self.apply("KafkaServiceBinding", "too-much", {**MAIN, "consumes": [{"prefix": "__"}]})
+        self.keep_reason("KafkaServiceBinding", "failed", "too-much", "NamingRefused")
         self.keep_reason("KafkaCluster", "failed", "static", "StaticBrokerConfig")
         self.keep_reason("KafkaTopic", "failed", "misspelt", "InvalidConfig")
         self.keep_reason("KafkaSchema", "failed", "broken", "InvalidSchema")
         self.keep_reason("KafkaDLQPolicy", "failed", "too-late", "PolicyConflict")
-        for kind in ("KafkaCluster", "KafkaTopic", "KafkaSchema", "KafkaDLQPolicy", "KafkaDLQRedrive"):
+        for kind in KINDS:
             self.keep_reason(kind, "unreachable", "away", "ClusterUnreachable")
 
     def reconciling(self) -> None:
@@ -118,6 +127,8 @@ class Scenes:
         # its KafkaTopic waits for brokers that there are not
         template = {"replicationFactor": 9}
         self.apply("KafkaDLQPolicy", "waits", {**MAIN, "topics": ["gitops-payments"], "deadLetterTopics": template})
+        missing = {**MAIN, "consumes": [{"topic": "gitops-orders"}], "dlqPolicyRef": {"name": "not-there"}}
+        self.apply("KafkaServiceBinding", "waits", missing)
         self.letters("gitops-running.dlq", 500)
         self.redrive("running", "gitops-running.dlq", rateLimit=5, destination={"topic": "gitops-orders"})
         self.letters("gitops-ends.dlq", 500)
@@ -129,6 +140,7 @@ class Scenes:
         self.keep_reason("KafkaCluster", "reconciling", "no-secret", "SecretNotFound")
         self.keep_reason("KafkaSchema", "reconciling", "refers", "ReferenceNotReady")
         self.keep_reason("KafkaDLQPolicy", "reconciling", "waits", "NotEnoughBrokers")
+        self.keep_reason("KafkaServiceBinding", "reconciling", "waits", "PolicyNotReady")
         self.keep("KafkaDLQRedrive", "reconciling", "running", _has_moved)
         self.kubectl.wait_for("KafkaDLQRedrive", "ends", _has_moved, "at work")
 
@@ -150,6 +162,7 @@ class Scenes:
             "KafkaSchema": {**MAIN, "subject": name, "schema": TEXT},
             "KafkaDLQPolicy": {**MAIN, "topics": [f"{name}-events"]},
             "KafkaDLQRedrive": {**MAIN, "source": {"topic": f"{name}.dlq"}},
+            "KafkaServiceBinding": {**MAIN, "produces": [{"topic": f"{name}-events"}]},
         }
 
     def without_operator(self) -> None:
@@ -169,6 +182,7 @@ class Scenes:
             ("KafkaTopic", "gitops-orders"): {"partitions": 2},
             ("KafkaSchema", "order"): {"compatibility": "FULL"},
             ("KafkaDLQPolicy", "orders"): {"alert": {"depth": 100}},
+            ("KafkaServiceBinding", "orders"): {"serviceName": "orders-of-all"},
             ("KafkaDLQRedrive", "done"): {"ttlSecondsAfterFinished": 86400},
         }
         for (kind, name), change in changes.items():
@@ -176,17 +190,20 @@ class Scenes:
             self.keep(kind, "stale", name)
         # a policy without share groups has nothing to take back, so it is somebody else who holds it
         self.patch("KafkaDLQPolicy", "too-late", {"metadata": {"finalizers": [HELD]}})
+        self.patch("KafkaServiceBinding", "too-much", {"metadata": {"finalizers": [HELD]}})
         leaving = {
             "KafkaCluster": "static",
             "KafkaTopic": "gitops-leaving",
             "KafkaSchema": "leaves",
             "KafkaDLQPolicy": "too-late",
             "KafkaDLQRedrive": "ends",
+            "KafkaServiceBinding": "too-much",
         }
         for kind, name in leaving.items():
             self.kubectl.delete(kind, name, wait=False)
             self.keep(kind, "deleting", name, lambda o: "deletionTimestamp" in o["metadata"])
         self.patch("KafkaDLQPolicy", "too-late", {"metadata": {"finalizers": None}})
+        self.patch("KafkaServiceBinding", "too-much", {"metadata": {"finalizers": None}})
         self.world.view.delete("gitops-running.dlq")
         self.world.view.create("gitops-running.dlq", 1)
         self.world.operator.start()

@@ -9,8 +9,10 @@ import pytest
 from kafkade.api.errors import ClusterUnreachable, PartitionShrinkRefused
 from kafkade.api.objects import Event, Key, Resource
 from kafkade.api.plan import DriftFound, Plan, Step
+from kafkade.bindings.steps import DeleteUser, Grant, KeepSecret, Revoke, SetPassword
 from kafkade.cli.plan_report import PlanReport, made_of
 from kafkade.cli.plan_text import markdown, summary, text
+from kafkade.clients.kafka_access import Acl
 from kafkade.clients.model import ConfigSource, NewTopic
 from kafkade.clients.registry import SchemaBody
 from kafkade.clusters.steps import SetBrokerConfig, UnsetBrokerConfig
@@ -109,6 +111,7 @@ def test_a_step_is_told_field_by_field(step: Step, lines: list[str]) -> None:
 
 
 BODY = SchemaBody("{}")
+ACL = Acl("User:shop.shop.1", "topic", "orders", False, "Read")
 TITLES: list[tuple[Step, str]] = [
     (CREATE, "topic orders"),
     (Adopt("orders", "id"), "topic orders"),
@@ -125,6 +128,11 @@ TITLES: list[tuple[Step, str]] = [
     (SetBrokerConfig("a", None, "1"), "settings of the brokers"),
     (UnsetBrokerConfig("a", "1"), "settings of the brokers"),
     (SetGroupConfig("workers", {}), "share group workers"),
+    (KeepSecret("shop-binding", ("type",), new=True), "Secret shop-binding"),
+    (SetPassword("shop.shop.1", "SCRAM-SHA-512", new=True), "user shop.shop.1"),
+    (DeleteUser("shop.shop.1", "SCRAM-SHA-512"), "user shop.shop.1"),
+    (Grant(ACL), "ACLs of User:shop.shop.1"),
+    (Revoke(ACL), "ACLs of User:shop.shop.1"),
 ]
 
 

@@ -15,6 +15,7 @@ from kafkade.api.lease import Lease, LeaseName
 from kafkade.api.objects import Event, Key, Resource
 from kafkade.clients.fence import FENCE, Fence
 from kafkade.clients.kafka import KafkaAdmin
+from kafkade.clients.kafka_access import Acl, ScramPassword
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import KafkaMover
 from kafkade.clients.kube import KubeClient
@@ -22,6 +23,7 @@ from kafkade.clients.model import Committed, NewTopic
 from kafkade.clients.registry import RegistryClient, SchemaBody
 from support.http import serving
 
+ACL = Acl("User:u", "topic", "t", False, "Read")
 KEY = Key("KafkaTopic", "shop", "orders")
 RESOURCE = Resource.from_body(
     "KafkaTopic",
@@ -85,6 +87,8 @@ KUBE: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
     "delete_resource": lambda kube: kube.delete_resource(RESOURCE),
     "create_config_map": lambda kube: kube.create_config_map(RESOURCE, "c", {}),
     "replace_config_map_data": lambda kube: kube.replace_config_map_data("shop", "c", "u", {}),
+    "create_secret": lambda kube: kube.create_secret(RESOURCE, "s", {}),
+    "replace_secret_data": lambda kube: kube.replace_secret_data("shop", "s", "u", {}),
     "post_event": lambda kube: kube.post_event(RESOURCE, Event("Normal", "A", "b"), "now"),
 }
 
@@ -163,12 +167,16 @@ KAFKA: dict[str, Callable[[KafkaAdmin], Awaitable[Any]]] = {
     "alter_default_broker_configs": lambda kafka: kafka.alter_default_broker_configs({"a": "b"}),
     "reassign": lambda kafka: kafka.reassign({("t", 0): (1,)}),
     "delete_groups": lambda kafka: kafka.delete_groups(["g"]),
+    "create_acls": lambda kafka: kafka.create_acls([ACL]),
+    "delete_acls": lambda kafka: kafka.delete_acls([ACL]),
+    "alter_scram_users": lambda kafka: kafka.alter_scram_users([ScramPassword("u", "SCRAM-SHA-512", "p")]),
 }
 KAFKA_READS = {
     "security", "close", "describe_cluster", "features", "describe_topics", "topics", "offsets", "committed",
     "list_groups", "describe_groups", "group_offsets", "log_ranges", "next_records", "offsets_at",
     "stable_ends", "batches", "arrivals", "log_dirs", "versions",
     "topic_configs", "group_configs", "broker_configs", "default_broker_configs", "reassignments", "moving", "replication",
+    "acls", "scram_users",
 }  # fmt: skip
 
 

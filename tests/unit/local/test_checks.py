@@ -39,6 +39,16 @@ def redrive(**spec: Any) -> Body:
     return manifest("KafkaDLQRedrive", "again", {**MAIN, **spec}, namespace="shop")
 
 
+def bound(**spec: Any) -> Body:
+    return manifest("KafkaServiceBinding", "users", {**MAIN, **spec}, namespace=spec.pop("namespace", "shop"))
+
+
+def bound_elsewhere(**spec: Any) -> Body:
+    """A binding of another namespace than its cluster's."""
+    ref = {"clusterRef": {"name": "main", "namespace": "shop"}}
+    return manifest("KafkaServiceBinding", "users", {**spec, **ref}, namespace="team")
+
+
 def secret(name: str, **data: str) -> Body:
     meta = {"name": name, "namespace": "shop"}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data}
@@ -79,6 +89,68 @@ NAMED = {"pattern": "[a-z]+-[a-z]+", "message": "say whose it is"}
 
 CASES = [
     Case("all is well", [cluster(), topic(), schema(topicRef={"name": "orders"}), policy(topics=["orders"])]),
+    Case(
+        "a binding where all is well",
+        [
+            *(cluster(), topic(), schema(topicRef={"name": "orders"}), policy(topics=["orders"])),
+            bound(
+                produces=[{"topic": "of-others"}, {"prefix": "users-"}],
+                consumes=[{"topicRef": {"name": "orders"}}],
+                schemas=[{"schemaRef": {"name": "orders"}}],
+                dlqPolicyRef={"name": "orders"},
+            ),
+        ],
+    ),
+    Case(
+        "a binding's topic misspelt",
+        [cluster(), topic(), bound(consumes=[{"topicRef": {"name": "order"}}])],
+        Rule.REFERENCE,
+        "name: order",
+        "spec.consumes.0.topicRef: KafkaTopic shop/order is in none of the files; did you mean shop/orders?",
+    ),
+    Case(
+        "a binding's policy that is not there",
+        [cluster(), bound(produces=[{"topic": "a"}], dlqPolicyRef={"name": "orders"})],
+        Rule.REFERENCE,
+        "name: orders",
+        "KafkaDLQPolicy shop/orders is in none of the files",
+    ),
+    Case(
+        "a binding's topic of another cluster",
+        [
+            cluster(),
+            cluster("other"),
+            topic(clusterRef={"name": "other"}),
+            bound(consumes=[{"topicRef": {"name": "orders"}}]),
+        ],
+        Rule.REFERENCE,
+        "name: orders",
+        "belongs to another KafkaCluster",
+    ),
+    Case(
+        "a binding's prefix with internal topics",
+        [cluster(), bound(consumes=[{"prefix": "_"}])],
+        Rule.NAME,
+        "- prefix: _",
+        "Kafka's internal topics",
+    ),
+    Case(
+        "a binding's topic that its namespace may not use",
+        [PREFIXED, bound_elsewhere(produces=[{"topic": "orders"}])],
+        Rule.GRANT,
+        "- topic: orders",
+        "start with team-",
+    ),
+    Case(
+        "a binding's group that its namespace may not use",
+        [
+            cluster(allowedNamespaces={"from": "All", "groupPrefixes": ["team-"]}),
+            bound_elsewhere(consumes=[{"topic": "orders"}], groups=["orders"]),
+        ],
+        Rule.GRANT,
+        "- orders",
+        "consumer group orders",
+    ),
     Case("no cluster", [topic()], Rule.REFERENCE, "name: main", "KafkaCluster shop/main is in none of the files"),
     Case("a cluster misspelt", [cluster("mein"), topic()], Rule.REFERENCE, "name: main", "did you mean shop/mein?"),
     Case(
@@ -362,7 +434,8 @@ def test_what_is_found(tmp_path: Path, case: Case) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.rule is Rule.REFERENCE], ids=lambda case: case.id)
 def test_with_partial_what_is_not_there_may_be_elsewhere(tmp_path: Path, case: Case) -> None:
-    here = case.id in ("no such key", "a schema of another registry", "a Secret without its keys")
+    elsewhere = ("a schema of another registry", "a binding's topic of another cluster")
+    here = case.id in ("no such key", "a Secret without its keys", *elsewhere)
     assert bool(checked(tmp_path, case.files, partial=True).problems) is here
 
 

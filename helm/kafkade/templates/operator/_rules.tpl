@@ -2,7 +2,13 @@
 {{- define "kafkade.operator.rules" -}}
 # the resources themselves; patch for kafkade's finalizer: a spec that somebody wrote is never written
 - apiGroups: ["kafkade.io"]
-  resources: ["kafkaclusters", "kafkatopics", "kafkaschemas", "kafkadlqpolicies", "kafkadlqredrives"]
+  resources:
+    - kafkaclusters
+    - kafkatopics
+    - kafkaschemas
+    - kafkadlqpolicies
+    - kafkadlqredrives
+    - kafkaservicebindings
   verbs: ["get", "list", "watch", "patch"]
 - apiGroups: ["kafkade.io"]
   resources:
@@ -11,6 +17,7 @@
     - kafkaschemas/status
     - kafkadlqpolicies/status
     - kafkadlqredrives/status
+    - kafkaservicebindings/status
   verbs: ["patch"]
 # redrives whose ttlSecondsAfterFinished has passed
 - apiGroups: ["kafkade.io"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from kafkade.api.binding import KafkaServiceBindingSpec
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import DeadLetterLoop, KafkadeError, NamingRefused, NotAllowed
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant, check_topic_name, naming_violation
+from kafkade.bindings.wanted import check_prefix, groups_of
 from kafkade.dlq.match import Rule as PolicyRule
 from kafkade.dlq.match import World as Topics
 from kafkade.dlq.match import matched
@@ -43,6 +46,8 @@ def check(world: World, policies: Iterable[Policy]) -> Iterator[Problem]:
             continue
         if key.kind == TOPIC:
             yield from _topic(world, key, grant)
+        elif key.kind == SERVICE_BINDING:
+            yield from _binding(world, key, grant)
         elif key.kind == SCHEMA and grant is not None and (name := subject(world, key)) is not None:
             try:
                 grant.check_subject(name, world.cluster_of(key))
@@ -74,6 +79,32 @@ def _topic(world: World, key: Key, grant: Grant | None) -> Iterator[Problem]:
     if (why := naming_violation(cluster.naming, name)) is not None:
         warning = cluster.naming is not None and cluster.naming.mode == "Warn"
         yield world.problem(key, path, why, Rule.NAME, warning=warning)
+
+
+def _binding(world: World, key: Key, grant: Grant | None) -> Iterator[Problem]:
+    """Names that a service binding gives itself; those of its KafkaTopics are looked at there."""
+    spec, cluster = world.spec(key, KafkaServiceBindingSpec), world.cluster_of(key)
+    checks: list[tuple[Path, Callable[[], None]]] = []
+    for field, topics in (("produces", spec.produces), ("consumes", spec.consumes)):
+        for index, topic in enumerate(topics or ()):
+            path: Path = ("spec", field, index)
+            if topic.topic is not None:
+                checks.append(((*path, "topic"), partial(check_topic_name, topic.topic)))
+            if topic.prefix is not None:
+                checks.append(((*path, "prefix"), partial(check_prefix, topic.prefix, f"spec.{field}[{index}]")))
+            name = topic.topic or topic.prefix
+            if grant is not None and name is not None:
+                checks.append((path, partial(grant.check_topic, name, cluster)))
+    if grant is not None and spec.consumes:
+        groups = enumerate(groups_of(world.resources[key], spec))
+        checks += [(("spec", "groups", i), partial(grant.check_group, group, cluster)) for i, group in groups]
+    if grant is not None and (ids := spec.transactional_id_prefix) is not None:
+        checks.append((("spec", "transactionalIdPrefix"), partial(grant.check_group, ids, cluster, "transactional id")))
+    for path, checked in checks:
+        try:
+            checked()
+        except (NamingRefused, NotAllowed) as error:
+            yield world.problem(key, path, error.message, _RULE_OF[type(error)])
 
 
 def policies(world: World) -> list[Policy]:

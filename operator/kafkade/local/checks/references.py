@@ -6,10 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from kafkade.api.binding import KafkaServiceBindingSpec
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import SecretNotFound
-from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, SCHEMA, TOPIC
+from kafkade.api.kinds import CLUSTER, DLQ_POLICY, DLQ_REDRIVE, SCHEMA, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key
 from kafkade.api.redrive import KafkaDLQRedriveSpec
 from kafkade.api.schema import KafkaSchemaSpec
@@ -36,6 +37,8 @@ def check(world: World) -> Iterator[Problem]:
     for key in world.of_kind(SCHEMA):
         yield from _schema(world, key)
     yield from _topics(world)
+    for key in world.of_kind(SERVICE_BINDING):
+        yield from _binding(world, key)
     for key in world.of_kind(DLQ_REDRIVE):
         policy = world.spec(key, KafkaDLQRedriveSpec).source.policy_ref
         if policy is not None:
@@ -84,6 +87,27 @@ def _schema(world: World, key: Key) -> Iterator[Problem]:
         yield from _named(world, key, path, other)
         if other in world.resources and world.cluster_of(other) != world.cluster_of(key):
             message = f"reference {reference.name}: {other} belongs to another KafkaCluster, hence to another registry"
+            yield world.problem(key, path, message, Rule.REFERENCE)
+
+
+def _binding(world: World, key: Key) -> Iterator[Problem]:
+    """The resources that a service binding names. Topics that it names by name can be anybody's."""
+    spec = world.spec(key, KafkaServiceBindingSpec)
+    named: list[tuple[Path, Key]] = []
+    for field, topics in (("produces", spec.produces), ("consumes", spec.consumes)):
+        for index, topic in enumerate(topics or ()):
+            if topic.topic_ref is not None:
+                other = Key(TOPIC, key.namespace, topic.topic_ref.name)
+                named.append((("spec", field, index, "topicRef"), other))
+    for index, schema in enumerate(spec.schemas):
+        if schema.schema_ref is not None:
+            named.append((("spec", "schemas", index, "schemaRef"), Key(SCHEMA, key.namespace, schema.schema_ref.name)))
+    if spec.dlq_policy_ref is not None:
+        named.append((("spec", "dlqPolicyRef"), Key(DLQ_POLICY, key.namespace, spec.dlq_policy_ref.name)))
+    for path, other in named:
+        yield from _named(world, key, path, other)
+        if other in world.resources and world.cluster_of(other) != world.cluster_of(key):
+            message = f"{'.'.join(map(str, path))}: {other} belongs to another KafkaCluster"
             yield world.problem(key, path, message, Rule.REFERENCE)
 
 
