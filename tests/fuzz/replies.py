@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from fuzz.target import PART, Target, text
+from fuzz.target import PART, Target, whole
 from kafkade.api.errors import KubernetesError, RegistryError, SpecError
 from kafkade.api.kinds import TOPIC
 from kafkade.api.lease import LeaseName
@@ -37,7 +37,7 @@ def _answers(data: bytes) -> list[tuple[int, str]]:
     found = []
     for part in data.split(PART):
         status, _, body = part.partition(b" ")
-        found.append((int(status) if len(status) == 3 and status.isdigit() else 200, text(body)))
+        found.append((int(status) if len(status) == 3 and status.isdigit() else 200, whole(body)))
     return found
 
 

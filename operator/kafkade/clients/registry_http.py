@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -126,7 +127,7 @@ class RegistryTransport:
         status, text = await self.raw(method, path, what, params, body)
         if 200 <= status < 300:
             try:
-                answer = json.loads(text) if text else None
+                answer = _json(text) if text else None
             except (ValueError, RecursionError) as error:
                 raise RegistryRequestFailed(
                     f"{what}: the answer is not JSON; is the URL that of a Confluent-compatible API"
@@ -196,6 +197,24 @@ class RegistryTransport:
         session = self._open()
         async with session.request(method, target, data=data, headers=headers, allow_redirects=False) as response:
             return response.status, await _text(response)
+
+
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+"""JSON's escapes for halves of characters."""
+
+
+def _json(text: str) -> Any:
+    """JSON whose texts can be encoded: half a character is U+FFFD. Raises ValueError, RecursionError."""
+    found = json.loads(text)
+    return _whole(found) if _HALVES.search(text) else found
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return {_whole(name): _whole(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:
