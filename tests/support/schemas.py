@@ -121,6 +121,10 @@ class World:
         except KeyError:
             raise ConfigMapNotFound(f"ConfigMap {asker.namespace}/{name} has no key {key}") from None
 
+    async def announce(self, of: Resource, fields: Mapping[str, Any]) -> None:
+        current = self.resources[of.key]
+        self.resources[of.key] = replace(current, status={**current.status, **fields})
+
     async def add_finalizer(self, of: Resource) -> None:
         if self.refuse_finalizer is not None:
             raise self.refuse_finalizer

@@ -499,6 +499,10 @@ class KafkaClusterStatus(Model):
     )
     offline_partitions: Int | None = Field(default=None, description="Partitions without a leader.")
     broker_config: dict[str, str] | None = Field(default=None, description="Dynamic broker settings that kafkade set.")
+    broker_config_announced: dict[str, str] | None = Field(
+        default=None,
+        description="Settings that kafkade is about to set: written down before, so that a crash leaves none in doubt.",
+    )
     drift: list[Drift] | None = Field(default=None, description="Differences last found in broker settings.")
     rolling: RollingStatus | None = Field(
         default=None, description="There while pods of spec.rolling are not of the newest revision."

@@ -110,6 +110,13 @@ class Context(Protocol):
         """A ConfigMap's value, from the asker's namespace; the asker is woken when it changes. Raises ConfigMapNotFound."""
         ...
 
+    async def announce(self, resource: Resource, fields: Mapping[str, Any]) -> None:
+        """Write what is about to be done into status, beside what is there, so that whoever goes on after a crash knows of it.
+
+        Raises KubernetesError: it is not written down, and must not be done.
+        """
+        ...
+
     async def add_finalizer(self, resource: Resource) -> None:
         """Put kafkade's finalizer on, unless it is there. Raises ApiNotFound or ApiConflict when the resource moved on."""
         ...

@@ -222,6 +222,10 @@ class KafkaSchemaStatus(Model):
     )
     compatibility: str | None = Field(default=None, description="The subject's compatibility level in force.")
     compatibility_set: str | None = Field(default=None, description="The level that kafkade itself set on the subject.")
+    compatibility_announced: str | None = Field(
+        default=None,
+        description="The level that kafkade is about to set: written down before, so that a crash leaves no doubt whose it is.",
+    )
     mode: str | None = Field(default=None, description="The registry's mode for the subject.")
     references: list[str] | None = Field(default=None, description="Resolved references, subject:version.")
     drift: list[Drift] | None = Field(default=None, description="Differences last found that no spec change explains.")

@@ -109,6 +109,11 @@ class KafkaTopicStatus(Model):
     partitions: Int | None = Field(default=None, description="Partitions found.")
     replication_factor: Int | None = Field(default=None, description="Replicas found, the lowest of all partitions.")
     config: dict[str, str] | None = Field(default=None, description="Settings that kafkade keeps on the topic.")
+    topic_announced: bool | None = Field(
+        default=None,
+        description="true while a topic is being made or taken over for a resource without a finalizer (Retain): after a crash"
+        " it is known whose it is.",
+    )
     drift: list[Drift] | None = Field(default=None, description="Differences last found that no spec change explains.")
     reassignment: ReassignmentProgress | None = Field(
         default=None, description="A running change of the replication factor."

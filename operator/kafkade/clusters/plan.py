@@ -42,7 +42,7 @@ def plan(
     for key, new in sorted(declared.items()):
         entry = settings.defaults.get(key)
         old = None if entry is None else entry.value
-        if old is None or not same_value(old, new, unordered=key in _UNORDERED):
+        if old is None or not is_same(key, old, new):
             steps.append(SetBrokerConfig(key, old, new))
             if settled:
                 drift.append(DriftFound(f"brokerConfig[{key}]", new, NOT_SET if old is None else old))
@@ -53,11 +53,18 @@ def plan(
     return Plan(tuple(steps), drift=tuple(drift))
 
 
+def is_same(key: str, one: str, other: str) -> bool:
+    """Whether two values of a broker setting mean the same."""
+    return same_value(one, other, unordered=key in _UNORDERED)
+
+
 def _refusal(declared: Mapping[str, str], known: Mapping[str, ConfigEntry]) -> KafkadeError | None:
     unknown = [key for key in sorted(declared) if key not in known and not key.startswith(PER_LISTENER)]
     if unknown:
         return InvalidConfig("; ".join(_unknown(key, known) for key in unknown))
-    static = [key for key in sorted(declared) if key in known and known[key].read_only]
+    # brokers call each setting of a listener read-only once it is set, since their list of dynamic ones has bare names
+    own = [key for key in sorted(declared) if key in known and not key.startswith(PER_LISTENER)]
+    static = [key for key in own if known[key].read_only]
     if static:
         return StaticBrokerConfig(
             f"brokerConfig: {', '.join(static)} cannot be changed while brokers run; take it out of spec.brokerConfig,"

@@ -17,11 +17,12 @@ from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import ClusterDescription
 from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.act import act
-from kafkade.clusters.observe import observe
-from kafkade.clusters.plan import plan
+from kafkade.clusters.observe import BrokerSettings, observe
+from kafkade.clusters.plan import is_same, plan
 from kafkade.clusters.rolling.reconcile import roll
 from kafkade.clusters.rolling.status import NOTHING, Rolled
-from kafkade.clusters.status import failed, report
+from kafkade.clusters.status import Known, failed, report
+from kafkade.clusters.steps import SetBrokerConfig
 
 __all__ = ["Look", "failed", "reconcile"]
 
@@ -55,19 +56,27 @@ async def reconcile(
         KubernetesError: the pods of spec.rolling could not be seen, since the API server does not answer. Nothing was done.
     """
     declared = {key: config_text(value) for key, value in spec.broker_config.items()}
+    announced: Mapping[str, str] = resource.status.get("brokerConfigAnnounced") or {}
     ours: Mapping[str, str] = resource.status.get("brokerConfig") or {}
     observe_only = spec.management_policy is ManagementPolicy.OBSERVE or resource.deleted is not None
     try:
-        facts = await observe(kafka, registry, with_settings=bool(declared or ours))
+        facts = await observe(kafka, registry, with_settings=bool(declared or ours or announced))
     except KafkadeError as unusable:
         return Look(failed(resource, unusable, context.now()), error=unusable)
+    ours = {**_came_about(announced, facts.settings), **ours}
     planned = plan(declared, ours, facts.settings, settled=observe_only or _settled(resource, declared))
     # before the settings: what was set and is not reported since this raises would not be known as kafkade's any more
     rolled = NOTHING if dry else await _roll(resource, spec, kafka, context, observe_only=observe_only)
     error = planned.error
     if error is None and not observe_only and not dry:
+        fresh = {s.key: s.new for s in planned.steps if isinstance(s, SetBrokerConfig) and s.key not in ours}
+        if fresh:
+            # what came about of an earlier announcement is recorded nowhere else yet
+            announced = {**{key: value for key, value in announced.items() if key in ours}, **fresh}
+            await context.announce(resource, {"brokerConfigAnnounced": announced})
         error = await _carry_out(kafka, planned)
-    made = report(resource, declared, facts, planned, error, rolled, context.now(), observe_only=observe_only)
+    known = Known(ours, announced)
+    made = report(resource, declared, known, facts, planned, error, rolled, context.now(), observe_only=observe_only)
     return Look(made, facts.description, plan=planned)
 
 
@@ -77,6 +86,15 @@ async def _roll(
     if spec.rolling is None or spec.paused or resource.deleted is not None:
         return NOTHING
     return await roll(resource, spec.rolling, kafka, context, observe_only=observe_only)
+
+
+def _came_about(announced: Mapping[str, str], settings: BrokerSettings | KafkadeError | None) -> dict[str, str]:
+    """What of an announcement was carried out before a crash: it was not so before, and it is so now."""
+    if not isinstance(settings, BrokerSettings):
+        return {}
+    return {
+        k: v for k, v in announced.items() if (e := settings.defaults.get(k)) and e.value and is_same(k, e.value, v)
+    }
 
 
 async def _carry_out(kafka: KafkaAdmin, planned: Plan) -> KafkadeError | None:

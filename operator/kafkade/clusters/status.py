@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafkade.api.conditions import Outcome, next_status, transition_events
@@ -15,6 +15,14 @@ from kafkade.clients.model import Health
 from kafkade.clusters.observe import ClusterFacts
 from kafkade.clusters.rolling.status import Rolled
 from kafkade.clusters.steps import SetBrokerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of brokerConfig. ``ours``: what kafkade had set before. ``announced``: what it wrote down before setting it."""
+
+    ours: Mapping[str, str]
+    announced: Mapping[str, str] = field(default_factory=dict)
 
 
 def failed(resource: Resource, error: KafkadeError, now: str, fields: Mapping[str, Any] | None = None) -> Report:
@@ -31,6 +39,7 @@ def failed(resource: Resource, error: KafkadeError, now: str, fields: Mapping[st
 def report(
     resource: Resource,
     declared: Mapping[str, str],
+    known: Known,
     facts: ClusterFacts,
     plan: Plan,
     error: KafkadeError | None,
@@ -42,7 +51,9 @@ def report(
     """The whole status; ``error``: why brokerConfig could not be carried out."""
     acted = error is None and not observe_only
     fields = _seen(facts)
-    fields["brokerConfig"] = _ours(resource, declared, facts, plan, acted=acted) or None
+    fields["brokerConfig"] = _ours(known.ours, declared, facts, plan, acted=acted) or None
+    # one that failed may have been carried out all the same, where only the answer is missing
+    fields["brokerConfigAnnounced"] = None if acted else dict(known.announced) or None
     fields["drift"] = _drift(resource, plan, acted=acted, observe_only=observe_only)
     fields["rolling"] = rolled.status
     error = error or rolled.error or _registry_error(facts)
@@ -135,14 +146,13 @@ def _registry_error(facts: ClusterFacts) -> KafkadeError | None:
 
 
 def _ours(
-    resource: Resource, declared: Mapping[str, str], facts: ClusterFacts, plan: Plan, *, acted: bool
+    ours: Mapping[str, str], declared: Mapping[str, str], facts: ClusterFacts, plan: Plan, *, acted: bool
 ) -> dict[str, str]:
     """The settings that kafkade has set: those of before that are still declared, and those set now.
 
-    One that was there before is somebody else's. So is, after a crash between the brokers' answer and this status, one
-    that kafkade set itself: in doubt a setting is kept when the spec drops it.
+    One that was there before is somebody else's.
     """
-    before = dict(resource.status.get("brokerConfig") or {})
+    before = dict(ours)
     if not acted or facts.settings is None:
         return before
     kept = {key: value for key, value in declared.items() if key in before}

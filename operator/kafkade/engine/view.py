@@ -148,6 +148,10 @@ class View:
             raise ConfigMapNotFound(f"ConfigMap {asker.namespace}/{name} has no key {key} (it has {has})")
         return data[key].decode()
 
+    async def announce(self, resource: Resource, fields: Mapping[str, Any]) -> None:
+        current = self.store.get(resource.key) or resource
+        self.store.put(await self.kube.patch_status(current, {**current.status, **fields}))
+
     async def add_finalizer(self, resource: Resource) -> None:
         current = self.store.get(resource.key) or resource
         if FINALIZER not in current.finalizers:

@@ -29,8 +29,8 @@ class Desired:
     normalize: bool = False
     deletion: SchemaDeletionPolicy = SchemaDeletionPolicy.RETAIN
     observe_only: bool = False
-    formerly_set: str | None = None
-    """The level that kafkade set at an earlier time (status.compatibilitySet)."""
+    formerly_set: frozenset[str] = frozenset()
+    """The level that kafkade set at an earlier time, and the one that it was about to set when it crashed."""
 
     @property
     def hash(self) -> str:
@@ -108,8 +108,13 @@ def desired(
         normalize=spec.normalize,
         deletion=deletion_policy(spec, cluster),
         observe_only=spec.management_policy is ManagementPolicy.OBSERVE,
-        formerly_set=work.resource.status.get("compatibilitySet"),
+        formerly_set=levels_set(work.resource.status),
     )
+
+
+def levels_set(status: Mapping[str, Any]) -> frozenset[str]:
+    """Levels that are kafkade's own where a subject has one of them."""
+    return frozenset(str(v) for k in ("compatibilitySet", "compatibilityAnnounced") if (v := status.get(k)))
 
 
 def _wire(model: Any) -> dict[str, Any] | None:

@@ -277,7 +277,7 @@ def _can_ask(wanted: Desired, facts: SubjectFacts) -> bool:
 
 def unsets(wanted: Desired, facts: SubjectFacts) -> bool:
     """Whether the level that kafkade set goes: the spec names none any more, and it is still the one that was set."""
-    return wanted.level is None and wanted.formerly_set is not None and facts.level == wanted.formerly_set
+    return wanted.level is None and facts.level in wanted.formerly_set
 
 
 def unsupported(wanted: Desired, facts: SubjectFacts) -> str | None:

@@ -22,7 +22,7 @@ from kafkade.schemas.desired import Desired, desired, subject_for, text_of
 from kafkade.schemas.graph import cycle_error, ring, waves
 from kafkade.schemas.observe import RegistryView, SubjectFacts
 from kafkade.schemas.plan import explain, plan
-from kafkade.schemas.status import conflict, failed, nothing_held, report
+from kafkade.schemas.status import conflict, failed, level_to_announce, nothing_held, report
 from kafkade.schemas.steps import Register
 from kafkade.schemas.subjects import schema_keys
 
@@ -150,6 +150,8 @@ async def _bring(
     done = Acted()
     if planned.error is None and not wanted.observe_only:
         await _finalizer(work, wanted, context)
+        if (level := level_to_announce(planned, resource.status)) is not None:
+            await context.announce(resource, {"compatibilityAnnounced": level})
         done = await act(view.client, wanted, facts, planned)
         if isinstance(done.error, IncompatibleSchema):
             done.error = await _explained(done.error, wanted, facts, view)

@@ -13,7 +13,7 @@ from kafkade.api.plan import DriftFound, Plan
 from kafkade.api.schema import SchemaDeletionPolicy
 from kafkade.clients.registry_model import Registered
 from kafkade.schemas.act import Acted
-from kafkade.schemas.desired import Desired
+from kafkade.schemas.desired import Desired, levels_set
 from kafkade.schemas.observe import SubjectFacts, differs
 from kafkade.schemas.plan import differs_in_text, newer_version
 from kafkade.schemas.steps import SetCompatibility, UnsetCompatibility
@@ -25,6 +25,7 @@ _KNOWN = (
     "schemaHash",
     "compatibility",
     "compatibilitySet",
+    "compatibilityAnnounced",
     "mode",
     "references",
     "drift",
@@ -74,7 +75,8 @@ def _fields(
     fields: dict[str, Any] = {
         "subject": wanted.subject,
         "compatibility": level,
-        "compatibilitySet": _level_set(wanted, facts, done, resource.status),
+        "compatibilitySet": _level_set(facts, done, resource.status),
+        "compatibilityAnnounced": _still_announced(plan, done, resource.status),
         "mode": facts.mode,
         "drift": _drift(wanted, plan, done) or _drift_before(resource),
     }
@@ -89,14 +91,23 @@ def _fields(
     return fields
 
 
-def _level_set(wanted: Desired, facts: SubjectFacts, done: Acted, old: Mapping[str, Any]) -> str | None:
+def level_to_announce(plan: Plan, old: Mapping[str, Any]) -> str | None:
+    """The level that is set now and was not set by kafkade before."""
+    new = next((step.new for step in plan.steps if isinstance(step, SetCompatibility)), None)
+    return None if new == old.get("compatibilitySet") else new
+
+
+def _still_announced(plan: Plan, done: Acted, old: Mapping[str, Any]) -> str | None:
+    """A level may have been set where only the answer is missing; after a refusal it was put back."""
+    in_doubt = done.error is not None and done.error.retryable and done.level_set is None
+    return level_to_announce(plan, old) if in_doubt else None
+
+
+def _level_set(facts: SubjectFacts, done: Acted, old: Mapping[str, Any]) -> str | None:
     """The level that kafkade itself set and that is still there. One that was there before is not its own."""
     if done.level_set is not None:
         return done.level_set
-    before = old.get("compatibilitySet")
-    if before is None or done.level_unset or facts.level != before:
-        return None
-    return str(before)
+    return None if done.level_unset or facts.level not in levels_set(old) else facts.level
 
 
 def _drift(wanted: Desired, plan: Plan, done: Acted) -> list[dict[str, Any]] | None:

@@ -20,7 +20,7 @@ from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import TopicDescription
 from kafkade.topics.desired import Desired
-from kafkade.topics.plan import THROTTLED_REPLICAS
+from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS
 from kafkade.topics.settings import undeclared, unknown_key_message
 from kafkade.topics.steps import (
     AddPartitions,
@@ -51,7 +51,7 @@ class Acted:
     deleted: bool = False
     adopted: str | None = None
     set_config: dict[str, str | None] = field(default_factory=dict)
-    announced: int | None = None
+    announced: AnnounceReassignment | None = None
     reassigned: Reassign | None = None
     finished: bool = False
     description: TopicDescription | None = None
@@ -127,7 +127,7 @@ async def _reassign(
     kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, Acted], brokers: Sequence[int]
 ) -> None:
     for name, announced in steps_of(plans, done, AnnounceReassignment).items():
-        done[name].announced = announced.new
+        done[name].announced = announced
     moves = steps_of(plans, done, Reassign)
     throttled = {n: m for n, m in moves.items() if m.throttle is not None}
     rate = max((m.throttle or 0 for m in throttled.values()), default=0)
@@ -184,12 +184,33 @@ async def _look_again(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[s
                 done[name].description = found
 
 
-def finalizer_targets(works: Mapping[str, tuple[Resource, Desired]]) -> list[Resource]:
+def finalizer_targets(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[Resource]:
     """Resources that need the finalizer before anything is done for them: deleting them shall delete the topic."""
     return [
         resource
-        for resource, wanted in works.values()
+        for resource, wanted, _ in works.values()
         if wanted.deletion is DeletionPolicy.DELETE
         and resource.deleted is None
         and FINALIZER not in resource.finalizers
     ]
+
+
+def announcing(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[Resource]:
+    """Resources without a finalizer that are to write down first that the topic is becoming theirs.
+
+    Or a crash before the topic's id is in status would leave a topic that nobody knows to be kafkade's own.
+    """
+    return [
+        resource
+        for resource, wanted, plan in works.values()
+        if wanted.deletion is DeletionPolicy.RETAIN
+        and resource.deleted is None
+        and FINALIZER not in resource.finalizers
+        and not resource.status.get(ANNOUNCED)
+        and takes_topic(plan)
+    ]
+
+
+def takes_topic(plan: Plan) -> bool:
+    """Whether a plan makes a topic the resource's own."""
+    return any(isinstance(step, Create | Adopt) for step in plan.steps)

@@ -43,6 +43,10 @@ THROTTLED_REPLICAS = ("leader.replication.throttled.replicas", "follower.replica
 """Topic settings of a running throttled reassignment (KIP-73); never taken for drift."""
 
 
+ANNOUNCED = "topicAnnounced"
+"""Field of status: without a finalizer, it says that a topic is being made or taken over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the cluster and its other resources allow this one topic."""
@@ -74,14 +78,14 @@ def owns(resource: Resource, facts: TopicFacts) -> bool:
     """Whether the topic that is there is this resource's own: by its recorded id; without a record, by the finalizer.
 
     The finalizer goes on only after the topic was seen absent or its adoption decided, so after a crash between
-    finalizer and status it says who made the topic.
+    finalizer and status it says who made the topic. With Retain, which has no finalizer, an announcement in status does.
     """
     if facts.description is None:
         return False
     record = recorded_id(resource)
     if record is not None:
         return record == facts.description.topic_id
-    return FINALIZER in resource.finalizers
+    return FINALIZER in resource.finalizers or bool(resource.status.get(ANNOUNCED))
 
 
 def _plan_deletion(resource: Resource, desired: Desired, facts: TopicFacts, policy: Policy) -> Plan:
@@ -273,16 +277,23 @@ def _reassignment_steps(resource: Resource, desired: Desired, facts: TopicFacts,
     if wanted is None or all(len(p.replicas) == wanted for p in partitions):
         # a move by somebody else is left alone; ours is over once Kafka lists none
         if announced and not facts.moves:
-            return [FinishReassignment(desired.name, "throttleBytesPerSecond" in announced)]
+            return [FinishReassignment(desired.name, _is_throttled(announced, facts))]
         return []
     if facts.moves:
         # left alone, ours and others'; a goal that changed meanwhile comes after them
         return []
     if announced is None or announced.get("targetReplicationFactor") != wanted:
-        return [AnnounceReassignment(desired.name, _lowest(facts), wanted)]
+        throttle = policy.spec.reassignment.throttle_bytes_per_second
+        return [AnnounceReassignment(desired.name, _lowest(facts), wanted, throttle)]
     replicas = place(partitions, policy.brokers, wanted)
     before = {n: partitions[n].replicas for n in replicas}
     return [Reassign(desired.name, replicas, before, wanted, policy.spec.reassignment.throttle_bytes_per_second)]
+
+
+def _is_throttled(announced: Mapping[str, Any], facts: TopicFacts) -> bool:
+    """Whether a throttle was set, or may have been before a crash; a spec.reassignment that is new since shows in Kafka."""
+    set_here = (e for key in THROTTLED_REPLICAS if (e := facts.configs.get(key)) is not None)
+    return "throttleBytesPerSecond" in announced or any(e.source is ConfigSource.TOPIC for e in set_here)
 
 
 def _drift(resource: Resource, desired: Desired, facts: TopicFacts) -> tuple[DriftFound, ...]:
@@ -298,6 +309,8 @@ def _drift(resource: Resource, desired: Desired, facts: TopicFacts) -> tuple[Dri
     result = []
     for item in differences:
         key = item.field.removeprefix("config[").removesuffix("]")
+        if item.field == "replicationFactor" and status.get("reassignment") is not None:
+            continue  # it is on its way there
         # a changed cluster default differs too, and that is no drift
         is_default_change = item.field.startswith("config[") and key not in (resource.spec.get("config") or {})
         if not is_default_change or same(key, kept.get(key), item.expected):

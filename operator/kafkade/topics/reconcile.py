@@ -13,10 +13,10 @@ from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
 from kafkade.clients.connection import Connection
-from kafkade.topics.act import Acted, act, finalizer_targets
+from kafkade.topics.act import Acted, act, announcing, finalizer_targets
 from kafkade.topics.desired import Desired, claim_of, desired
 from kafkade.topics.observe import TopicFacts, observe
-from kafkade.topics.plan import Policy, plan
+from kafkade.topics.plan import ANNOUNCED, Policy, plan
 from kafkade.topics.status import failed, report
 
 log = logging.getLogger("kafkade.topics")
@@ -79,7 +79,7 @@ async def _look(
 async def _round(group: Mapping[str, Item], connection: Connection, context: Context) -> list[Report]:
     facts, planned = await _look(group, connection, context)
     doable = {n: p for n, p in planned.items() if p.error is None and not group[n][1].observe_only}
-    refused = await _finalizers({n: (w.resource, d) for n, (w, d) in group.items() if n in doable}, context)
+    refused = await _finalizers({n: (w.resource, d, doable[n]) for n, (w, d) in group.items() if n in doable}, context)
     ready = {n: p for n, p in doable.items() if n not in refused}
     done = await act(connection.kafka, ready, [b.id for b in connection.description.brokers])
     reports = []
@@ -173,11 +173,13 @@ def _plan(item: Item, found: TopicFacts | KafkadeError, connection: Connection, 
     return plan(work.resource, wanted, found, policy)
 
 
-async def _finalizers(works: Mapping[str, tuple[Resource, Desired]], context: Context) -> dict[str, KafkadeError]:
-    """Put finalizers on first; a resource that changed meanwhile is left for its next turn."""
-    names = {resource.key: name for name, (resource, _) in works.items()}
-    targets = finalizer_targets(works)
-    answers = await asyncio.gather(*(context.add_finalizer(r) for r in targets), return_exceptions=True)
+async def _finalizers(works: Mapping[str, tuple[Resource, Desired, Plan]], context: Context) -> dict[str, KafkadeError]:
+    """Put finalizers on first, and write down what will have none; one that changed meanwhile is left for its next turn."""
+    names = {resource.key: name for name, (resource, *_) in works.items()}
+    marked, announced = finalizer_targets(works), announcing(works)
+    targets = [*marked, *announced]
+    marking = [context.add_finalizer(r) for r in marked] + [context.announce(r, {ANNOUNCED: True}) for r in announced]
+    answers = await asyncio.gather(*marking, return_exceptions=True)
     refused: dict[str, KafkadeError] = {}
     for resource, answer in zip(targets, answers, strict=True):
         if isinstance(answer, KafkadeError):

@@ -12,10 +12,10 @@ from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import ConfigSource, TopicDescription
-from kafkade.topics.act import Acted
+from kafkade.topics.act import Acted, takes_topic
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
-from kafkade.topics.plan import owns
+from kafkade.topics.plan import ANNOUNCED, owns
 from kafkade.topics.settings import same
 
 REASSIGNMENT_POLL = 1.0
@@ -66,7 +66,11 @@ def _without_doubles(resource: Resource, events: tuple[Event, ...]) -> tuple[Eve
 def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, done: Acted) -> dict[str, Any]:
     description = done.description or (None if done.created else facts.description)
     held = done.created or done.adopted is not None or owns(resource, facts)
-    fields: dict[str, Any] = {"topicName": desired.name}
+    in_doubt = not held and done.error is not None and done.error.retryable and takes_topic(plan)
+    fields: dict[str, Any] = {
+        "topicName": desired.name,
+        ANNOUNCED: True if in_doubt and _is_unmarked(desired) else None,
+    }
     if description is not None:
         fields["partitions"] = len(description.partitions)
         fields["replicationFactor"] = _factor(description)
@@ -76,6 +80,11 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)
     return fields
+
+
+def _is_unmarked(desired: Desired) -> bool:
+    """Whether no finalizer says whose the topic is."""
+    return desired.deletion is DeletionPolicy.RETAIN
 
 
 def _kept_config(resource: Resource, desired: Desired, facts: TopicFacts, done: Acted) -> dict[str, str] | None:
@@ -119,7 +128,8 @@ def _drift(resource: Resource, desired: Desired, plan: Plan, done: Acted) -> lis
 def _reassignment(resource: Resource, facts: TopicFacts, done: Acted) -> dict[str, Any] | None:
     total = len(facts.description.partitions) if facts.description else 0
     if done.announced is not None:
-        return {"targetReplicationFactor": done.announced, "partitionsDone": 0, "partitionsTotal": total}
+        goal = {"targetReplicationFactor": done.announced.new, "partitionsDone": 0, "partitionsTotal": total}
+        return goal if done.announced.throttle is None else goal | {"throttleBytesPerSecond": done.announced.throttle}
     running = resource.status.get("reassignment")
     if running is None or done.finished:
         return None

@@ -85,6 +85,8 @@ class AnnounceReassignment(Step):
     name: str
     old: int
     new: int
+    throttle: int | None = None
+    """Bytes a second that it will be held to, so that what is set for that is taken back whatever happens."""
 
     @property
     def verb(self) -> str:

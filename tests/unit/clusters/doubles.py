@@ -20,6 +20,7 @@ KNOWN = {
     "unclean.leader.election.enable": ConfigEntry("false", ConfigSource.DEFAULT),
     "process.roles": ConfigEntry("broker", ConfigSource.STATIC_BROKER, read_only=True),
     "num.partitions": ConfigEntry("1", ConfigSource.DEFAULT, read_only=True),
+    "listener.name.set.max.connections": ConfigEntry("5", ConfigSource.DEFAULT_BROKER, read_only=True),
     "ssl.keystore.password": ConfigEntry(None, ConfigSource.DEFAULT, sensitive=True),
 }
 BROKERS = tuple(BrokerNode(n, f"kafka-{n}", 9092, None) for n in (1, 2, 3))
@@ -116,6 +117,10 @@ class FakeContext:
 
     def __init__(self) -> None:
         self.minute = 0
+        self.announced: list[dict[str, Any]] = []
+
+    async def announce(self, _: Resource, fields: Mapping[str, Any]) -> None:
+        self.announced.append(dict(fields))
 
     def now(self) -> str:
         self.minute += 1

@@ -22,6 +22,7 @@ def planned(
 
 SIZE = "message.max.bytes"
 LISTENER = "listener.name.x.max.connections"
+SET_LISTENER = "listener.name.set.max.connections"
 STEPS: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], tuple[Step, ...]]] = [
     ("nothing declared, nothing set", {}, {}, {}, ()),
     ("set for the first time", {SIZE: "2000"}, {}, {}, (SetBrokerConfig(SIZE, None, "2000"),)),
@@ -50,6 +51,13 @@ STEPS: list[tuple[str, dict[str, str], dict[str, str], dict[str, str], tuple[Ste
         ),
     ),
     ("a listener's own setting", {LISTENER: "5"}, {}, {}, (SetBrokerConfig(LISTENER, None, "5"),)),
+    (
+        "a listener's own setting, which brokers call read-only now that it is set",
+        {SET_LISTENER: "6"},
+        {SET_LISTENER: "5"},
+        {SET_LISTENER: "5"},
+        (SetBrokerConfig(SET_LISTENER, "5", "6"),),
+    ),
 ]
 
 

@@ -153,6 +153,40 @@ async def test_a_setting_that_was_there_is_not_taken_away() -> None:
     assert kafka.defaults == {SIZE: "2000"}
 
 
+async def test_a_setting_is_announced_before_it_is_set() -> None:
+    kafka, context = FakeKafka(), FakeContext()
+    found = await look(resource({"brokerConfig": {SIZE: 2000}}), kafka, context=context)
+    assert context.announced == [{"brokerConfigAnnounced": {SIZE: "2000"}}]
+    assert (found.report.status or {})["brokerConfig"] == {SIZE: "2000"}
+    assert "brokerConfigAnnounced" not in (found.report.status or {})
+    context = FakeContext()
+    await look(resource({"brokerConfig": {SIZE: 3000}}, found.report.status, generation=2), kafka, context=context)
+    assert context.announced == [], "it is known to be kafkade's"
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        pytest.param("2000", {}, id="set before the crash"),
+        pytest.param("1", {SIZE: "1"}, id="crashed before it was set"),
+        pytest.param(None, {}, id="crashed before, and it was not there"),
+    ],
+)
+async def test_after_a_crash_only_what_kafkade_set_is_taken_back(found: str | None, left: dict[str, str]) -> None:
+    kafka = FakeKafka({} if found is None else {SIZE: found})
+    after = await look(resource(status={"brokerConfigAnnounced": {SIZE: "2000"}}), kafka)
+    assert kafka.defaults == left
+    assert not {"brokerConfig", "brokerConfigAnnounced"} & (after.report.status or {}).keys()
+
+
+async def test_after_a_crash_what_kafkade_set_is_known_as_its_own() -> None:
+    kafka = FakeKafka({SIZE: "2000"})
+    status = {"brokerConfigAnnounced": {SIZE: "2000"}}
+    after = await look(resource({"brokerConfig": {SIZE: 2000}}, status), kafka)
+    assert (after.report.status or {})["brokerConfig"] == {SIZE: "2000"}
+    assert kafka.altered == []
+
+
 async def test_drift_is_repaired_and_reported() -> None:
     kafka, res = FakeKafka(), resource({"brokerConfig": {SIZE: 2000}})
     first = await look(res, kafka)

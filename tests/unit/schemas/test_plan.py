@@ -58,14 +58,18 @@ PLANS: list[Any] = [
         replace(WANTED, level=Compatibility.FULL), replace(FACTS, level="FULL"), {}, [], id="the level that is there"
     ),
     pytest.param(
-        replace(WANTED, formerly_set="FULL"),
+        replace(WANTED, formerly_set=frozenset({"FULL"})),
         replace(FACTS, level="FULL"),
         {},
         ["unset compatibility subject orders-value: FULL -> the registry default"],
         id="a level that kafkade set is taken away",
     ),
     pytest.param(
-        replace(WANTED, formerly_set="FULL"), replace(FACTS, level="NONE"), {}, [], id="and not one that it did not"
+        replace(WANTED, formerly_set=frozenset({"FULL"})),
+        replace(FACTS, level="NONE"),
+        {},
+        [],
+        id="and not one that it did not",
     ),
     pytest.param(
         replace(NEW, level=Compatibility.FULL),

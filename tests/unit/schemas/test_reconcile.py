@@ -254,6 +254,28 @@ async def test_taking_compatibility_out_of_the_spec(ours: str, by_hand: str | No
     assert w.status("orders")["compatibility"] == (by_hand or "BACKWARD")
 
 
+@pytest.mark.parametrize(
+    ("found", "removed"), [pytest.param("FULL", True, id="set before"), pytest.param("NONE", False, id="not set")]
+)
+async def test_a_level_is_announced_so_that_a_crash_leaves_no_doubt(found: str, removed: bool) -> None:
+    w = world()
+    w.registry.levels["orders-value"] = found
+    key = Key("KafkaSchema", "shop", "orders")
+    await w.announce(w.resources[key], {"compatibilityAnnounced": "FULL"})  # as a crash leaves it
+    await w.run()
+    assert ("orders-value" not in w.registry.levels) is removed
+    assert not {"compatibilitySet", "compatibilityAnnounced"} & w.status("orders").keys()
+
+
+async def test_a_level_that_kafkade_set_before_a_crash_is_known_as_its_own() -> None:
+    w = world(compatibility="FULL")
+    w.registry.levels["orders-value"] = "FULL"
+    await w.announce(w.resources[Key("KafkaSchema", "shop", "orders")], {"compatibilityAnnounced": "FULL"})
+    await w.run()
+    assert w.status("orders")["compatibilitySet"] == "FULL"
+    assert "compatibilityAnnounced" not in w.status("orders")
+
+
 async def test_a_level_that_was_there_before_is_not_taken_away() -> None:
     w = world(compatibility="FULL")
     w.registry.levels["orders-value"] = "FULL"

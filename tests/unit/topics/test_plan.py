@@ -406,6 +406,39 @@ def test_a_changed_cluster_default_is_no_drift() -> None:
     assert [type(s) for s in result.steps] == [AlterConfig]
 
 
+def test_a_replication_factor_on_its_way_is_no_drift() -> None:
+    """The goal is in status, and Ready, before anything moves."""
+    announced = {**OWNED, "reassignment": {"targetReplicationFactor": 3, "partitionsDone": 0, "partitionsTotal": 3}}
+    found = planned(resource({"replicationFactor": 3}, announced), facts(factor=2))
+    assert [type(step) for step in found.steps] == [Reassign]
+    assert (found.drift, found.events) == ((), ())
+
+
+def test_the_throttle_is_announced_with_the_goal() -> None:
+    """So that a crash behind the reassignment leaves no throttle behind."""
+    cluster = {"reassignment": {"throttleBytesPerSecond": 1000}}
+    assert planned(resource({"replicationFactor": 3}, OWNED), facts(factor=2), cluster).steps == (
+        AnnounceReassignment("user-events", 2, 3, 1000),
+    )
+
+
+def test_a_throttle_that_nobody_announced_is_taken_away_too() -> None:
+    """spec.reassignment can have changed between the announcement and a crash."""
+    announced = {**OWNED, "reassignment": {"targetReplicationFactor": 3, "partitionsDone": 0, "partitionsTotal": 3}}
+    lists = {"follower.replication.throttled.replicas": "0:3"}
+    assert planned(resource({"replicationFactor": 3}, announced), facts(config=lists)).steps == (
+        FinishReassignment("user-events", throttled=True),
+    )
+
+
+def test_a_topic_that_was_announced_is_its_own_after_a_crash() -> None:
+    """With Retain no finalizer says so; and the spec changed meanwhile, so that no adoption would be allowed."""
+    spec = {"deletionPolicy": "Retain", "partitions": 5, "adoptionPolicy": "Never"}
+    crashed = resource(spec, {"topicAnnounced": True}, finalizers=())
+    assert planned(crashed, facts(partitions=3)).steps == (AddPartitions("user-events", 3, 5),)
+    assert planned(resource(spec, finalizers=()), facts(partitions=3)).error is not None
+
+
 def test_deleted_outside_is_told() -> None:
     result = planned(resource({}, OWNED), ABSENT)
     assert [e.reason for e in result.events] == ["TopicDeletedOutside"]

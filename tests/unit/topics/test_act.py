@@ -1,0 +1,63 @@
+"""What is written to a resource before anything is done for it: the finalizer, or that a topic is becoming its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kafkade.api import FINALIZER
+from kafkade.api.objects import Key, Resource
+from kafkade.api.plan import Plan, Step
+from kafkade.api.topic import DeletionPolicy
+from kafkade.clients.model import NewTopic
+from kafkade.topics.act import announcing, finalizer_targets
+from kafkade.topics.desired import Desired
+from kafkade.topics.steps import Adopt, AlterConfig, Create
+
+RESOURCE = Resource(
+    key=Key("KafkaTopic", "shop", "orders"),
+    uid="u1",
+    generation=1,
+    resource_version="1",
+    created="2026-01-01T00:00:00Z",
+    deleted=None,
+    finalizers=(),
+    labels={},
+    annotations={},
+    spec={},
+    status={},
+)
+CREATE = Create(NewTopic("orders", 1, 1, {}))
+ADOPT = Adopt("orders", "id-1")
+CHANGE = AlterConfig("orders", {"retention.ms": "1"})
+
+
+@pytest.mark.parametrize(
+    ("policy", "steps", "finalizer", "announced"),
+    [
+        pytest.param(DeletionPolicy.DELETE, (CREATE,), True, False, id="Delete"),
+        pytest.param(DeletionPolicy.DELETE, (), True, False, id="Delete, as declared"),
+        pytest.param(DeletionPolicy.RETAIN, (), False, False, id="Retain, as declared"),
+        pytest.param(DeletionPolicy.RETAIN, (CHANGE,), False, False, id="Retain, its own topic is changed"),
+        pytest.param(DeletionPolicy.RETAIN, (CREATE,), False, True, id="Retain, a new topic"),
+        pytest.param(DeletionPolicy.RETAIN, (ADOPT, CHANGE), False, True, id="Retain, one that is adopted"),
+    ],
+)
+def test_what_is_written_first(
+    policy: DeletionPolicy, steps: tuple[Step, ...], finalizer: bool, announced: bool
+) -> None:
+    works = {"orders": (RESOURCE, _desired(policy), Plan(steps))}
+    assert bool(finalizer_targets(works)) is finalizer
+    assert bool(announcing(works)) is announced
+
+
+def test_it_is_written_once() -> None:
+    known = replace(RESOURCE, status={"topicAnnounced": True})
+    assert not announcing({"orders": (known, _desired(DeletionPolicy.RETAIN), Plan((CREATE,)))})
+    marked = replace(RESOURCE, finalizers=(FINALIZER,))
+    assert not finalizer_targets({"orders": (marked, _desired(DeletionPolicy.DELETE), Plan((CREATE,)))})
+
+
+def _desired(policy: DeletionPolicy) -> Desired:
+    return Desired("orders", None, None, 1, 1, deletion=policy)
