@@ -21,6 +21,8 @@ from kafkade.clients.kafka_config import Security
 Make = Callable[[str], KafkadeError]
 
 CLOSED_BY_PEER = "closed by peer"
+_CUT_OFF = ("Local: Broker transport failure", "Local: Timed out")
+"""librdkafka's code says that a login failed, and its text that the connection ended in the middle of it."""
 _OIDC_FAILED = "Failed to acquire SASL OAUTHBEARER token"
 
 
@@ -83,7 +85,8 @@ def _known(cause: Cause, principal: str = "the principal") -> KafkadeError | Non
         if fragment in cause.text:
             # the rest of the text differs by the moment at which librdkafka notices; the provider's answer is worth it
             return make(f"{message} (librdkafka: {cause.said})" if cause.concerns_all else message)
-    if cause.code in (ForeignError._AUTHENTICATION, ForeignError.SASL_AUTHENTICATION_FAILED):
+    refused = cause.code in (ForeignError._AUTHENTICATION, ForeignError.SASL_AUTHENTICATION_FAILED)
+    if refused and not any(fragment in cause.text for fragment in _CUT_OFF):
         return AuthenticationFailed(
             f"the brokers refused the login of {principal}: check the Secret that spec.sasl names, and spec.sasl.mechanism"
             f" (librdkafka: {cause.said})"

@@ -149,6 +149,13 @@ CAUSES: list[tuple[str, Security, Cause | None, type[KafkadeError], str]] = [
         AuthenticationFailed,
         "spec.sasl.mechanism",
     ),
+    (
+        "cut off in the middle of the login",
+        LOGIN,
+        Cause(LOGIN_FAILED, "SASL SCRAM-SHA-512 mechanism handshake failed: Local: Broker transport failure: broker's"),
+        ClusterUnreachable,
+        "can be reached",
+    ),
     ("no SASL there", LOGIN, Cause(LOGIN_FAILED, "not valid in current SASL state"), AuthenticationFailed, "login of"),
     (
         "no token",
