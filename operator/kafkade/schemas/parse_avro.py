@@ -30,10 +30,11 @@ def parse(source: Source) -> Any:
     known = [(name, load_json(s.text, f"Avro schema of reference {name}")) for name, s in source.dependencies()]
     root = load_json(source.text, "Avro schema")
     before: list[Any] = []
+    names = avro.name.Names(None)
     for name, node in known:
-        _try(node, before, f"reference {name}")
+        _try(node, before, names, f"reference {name}")
         before.append(node)
-    schema = _try(root, before, "")
+    schema = _try(root, before, names, "")
     for path, problem in _wrong_defaults(schema, _root_name(schema), set()):
         raise InvalidSchema(f"Avro schema, {path}: {problem}")
     return schema
@@ -41,11 +42,16 @@ def parse(source: Source) -> Any:
 
 def _build(node: Any, before: Sequence[Any], namespace: str | None = None) -> Any:
     names = avro.name.Names(namespace)
+    for earlier in before:
+        _add(earlier, names)
+    return _add(node, names)
+
+
+def _add(node: Any, names: Any) -> Any:
+    """The schema of ``node``, whose named types are among ``names`` from here on."""
     with warnings.catch_warnings():
         # logical types that do not fit are ignored, as the specification wants
         warnings.simplefilter("ignore", avro.errors.IgnoredLogicalType)
-        for earlier in before:
-            avro.schema.make_avsc_object(earlier, names)
         if isinstance(node, str):
             # the package looks names up only inside of another type
             array: Any = avro.schema.make_avsc_object({"type": "array", "items": node}, names)
@@ -57,9 +63,10 @@ _FAILURES = (avro.errors.AvroException, AttributeError, KeyError, TypeError, Val
 """The package answers some malformed shapes (a number for a name, a null for fields) with Python's own errors."""
 
 
-def _try(node: Any, before: Sequence[Any], path: str) -> Any:
+def _try(node: Any, before: Sequence[Any], names: Any, path: str) -> Any:
+    """The schema of ``node``; ``names`` has the types of what came ``before``, each made once."""
     try:
-        return _build(node, before)
+        return _add(node, names)
     except _FAILURES as error:
         where, problem = _locate(node, list(before), path or _name(node), None, error)
         raise InvalidSchema(f"Avro schema, {where}: {problem}") from error

@@ -22,14 +22,17 @@ class Source:
     def dependencies(self) -> Iterator[tuple[str, Source]]:
         """Everything referenced, directly or not, each name once, what is needed first comes first."""
         seen: set[str] = set()
-        yield from self._dependencies(seen)
-
-    def _dependencies(self, seen: set[str]) -> Iterator[tuple[str, Source]]:
-        for name, source in self.references:
-            if name not in seen:
-                seen.add(name)
-                yield from source._dependencies(seen)
-                yield name, source
+        way: list[tuple[tuple[str, Source] | None, Iterator[tuple[str, Source]]]] = [(None, iter(self.references))]
+        while way:
+            here, rest = way[-1]
+            named = next((named for named in rest if named[0] not in seen), None)
+            if named is not None:
+                seen.add(named[0])
+                way.append((named, iter(named[1].references)))
+                continue
+            way.pop()
+            if here is not None:
+                yield here
 
 
 def load_json(text: str, what: str) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import avro.schema
 import pytest
 
 from kafkade.api.errors import InvalidSchema
@@ -245,3 +247,29 @@ def test_a_wide_record_is_located_quickly() -> None:
     fields[1200]["type"] = "nope"
     with pytest.raises(InvalidSchema, match=r'Order\.f1200: unknown type "nope"'):
         parse(Source(record(*fields)))
+
+
+def test_each_reference_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were made anew for each one after them: with 30 references 465 times."""
+    made: list[str] = []
+    build = avro.schema.RecordSchema.__init__
+
+    def counted(self: Any, name: str, *rest: Any, **named: Any) -> None:
+        made.append(name)
+        build(self, name, *rest, **named)
+
+    monkeypatch.setattr(avro.schema.RecordSchema, "__init__", counted)
+    parts = [f"Part{n}" for n in range(30)]
+    references = tuple((n, Source(json.dumps({"type": "record", "name": n, "fields": []}))) for n in parts)
+    fields = [{"name": f"f{number}", "type": name} for number, name in enumerate(parts)]
+    parse(Source(json.dumps({"type": "record", "name": "Whole", "fields": fields}), "AVRO", references))
+    assert made == [*parts, "Whole"]
+
+
+def test_dependencies_come_once_each_and_what_is_needed_first_comes_first_however_deep_they_are() -> None:
+    base = Source('"base"')
+    chain = base
+    for number in range(3000):
+        chain = Source(f'"{number}"', "AVRO", ((f"c{number}", chain), ("base", base)))
+    names = [name for name, _ in chain.dependencies()]
+    assert names == ["c0", "base", *(f"c{n}" for n in range(1, 3000))]
