@@ -20,9 +20,6 @@ from kafkade.bindings.look import Look, access_facts, as_plan, is_managed, look,
 from kafkade.bindings.wanted import BindingWork
 from kafkade.clients.connection import Connection
 
-MAKING_USER = "MakingUser"
-"""Reason of a binding whose user's name was written down and that is not made yet."""
-
 
 async def reconcile(batch: Sequence[BindingWork], connection: Connection, context: Context) -> list[Report]:
     """Keep each binding's Secret, user and ACLs; one Report a binding, whatever happens to its neighbours."""
@@ -106,7 +103,7 @@ async def _prepare(
 
 
 def _begun(work: BindingWork, record: Record, context: Context) -> Report:
-    outcome = Outcome.progressing(MAKING_USER, f"user {record.username} is being made", ready=bool(record.previous))
+    outcome = Outcome.progressing("MakingUser", f"user {record.username} is being made", ready=bool(record.previous))
     fields = {"credentials": record.as_status()}
     status = next_status(work.resource.status, work.resource.generation, outcome, context.now(), fields)
     return Report(work.resource.key, status, transition_events(work.resource.status, status), retry=0.0)
