@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,9 @@ log = logging.getLogger("kafkade.engine")
 
 RELIST = 300.0
 """Seconds between full lists of kafkade's resources, against events that a watch lost."""
+
+TOGETHER = 1.0
+"""Seconds that a list for interrupted watches waits, since those of all kinds are interrupted together."""
 
 SETTLED = 10.0
 """Seconds until the second list: what goes after the first one and before the watches begin is told by no event."""
@@ -90,6 +94,7 @@ class Engine:
         """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)
         self.reporter = Reporter(kube, self.store, self._later, self.wake, now, self._metrics.reported)
+        self._interrupted = asyncio.Event()
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}
 
@@ -118,6 +123,10 @@ class Engine:
     def on_failure(self, call: Callable[[], None]) -> None:
         """Call this when one of the engine's own tasks ends by an error: a zombie operator is worse than none."""
         self.health.on_failure = call
+
+    def interrupted(self) -> None:
+        """A watch began anew, and what went before that is told by no event: list everything soon."""
+        self._interrupted.set()
 
     def seen(self, resource: Resource) -> None:
         """A watch showed a resource. Only what could change its reconcile makes it wait in a lane again."""
@@ -306,12 +315,17 @@ class Engine:
     async def _keep_listing(self) -> None:
         pause = SETTLED
         while True:
-            await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311 -- jitter
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.9, 1.1)):  # noqa: S311 -- jitter
+                    await self._interrupted.wait()
+                    await asyncio.sleep(TOGETHER)
+            self._interrupted.clear()
             try:
                 await self._relist()
                 pause = RELIST
             except KubernetesError as error:
                 log.warning("list put off: %s", error.message)
+                pause = SETTLED
 
     async def _relist(self) -> None:
         """Bring the store up to what the API server has, whatever the watches told.

@@ -26,6 +26,7 @@ from kafkade.handlers.leading import Leading
 from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
 from kafkade.handlers.login import Sessions, login
 from kafkade.handlers.metrics import LeaderMetric, serving
+from kafkade.handlers.sight import interruptions
 from kafkade.handlers.tracing import traced
 from kafkade.handlers.ui import Pages, serving_pages
 
@@ -105,7 +106,7 @@ class _Operator:
         self._options = options
         self._settings: kopf.OperatorSettings | None = None
         self._leading = None if options.lease is None else Leading(options.lease, self._log_in)
-        self._sessions = Sessions(fenced(), self.liveness.trace())
+        self._sessions = Sessions(fenced(), self.liveness.trace(), interruptions(self.engine.interrupted))
         self._beating: asyncio.Task[None] | None = None
         self._served = AsyncExitStack()
         kopf.on.startup(registry=self.registry)(self._startup)

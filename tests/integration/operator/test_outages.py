@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -284,6 +285,26 @@ def test_the_api_server_away_and_every_change_after_it_is_seen(ground: Ground) -
     assert ground.stack.operator.pid == pid
     assert ground.stack.operator.running
     close_shop(ground, Shop(kubectl, names))
+
+
+def test_what_is_deleted_while_no_watch_is_open_is_noticed(ground: Ground) -> None:
+    """No event tells of it, and the name that it held would stay held until the next list, minutes later."""
+    ns = "unseen"
+    kubectl = ground.stack.namespace(ns)
+    kubectl.apply(ground.cluster(ns), topic(ns, f"{ns}-first", topicName=f"{ns}-events", deletionPolicy="Retain"))
+    kubectl.wait_ready("KafkaTopic", f"{ns}-first")
+    kubectl.apply(topic(ns, f"{ns}-second", topicName=f"{ns}-events"))
+    kubectl.wait_reason("KafkaTopic", f"{ns}-second", "TopicConflict")
+    operator = ground.stack.operator
+    operator.signal(signal.SIGSTOP)
+    try:
+        ground.stack.control_plane.stop_api_server()
+        ground.stack.control_plane.start_api_server()
+        kubectl.delete("KafkaTopic", f"{ns}-first")
+    finally:
+        operator.signal(signal.SIGCONT)
+    kubectl.wait_ready("KafkaTopic", f"{ns}-second", timeout=20)
+    close_shop(ground, Shop(kubectl, (f"{ns}-second",)))
 
 
 def test_a_cluster_deleted_alone_lets_its_topics_be(ground: Ground) -> None:

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from kafkade.api.errors import ApiUnavailable
 from kafkade.api.kinds import TOPIC
 from kafkade.api.objects import Resource
 from kafkade.clients.kube_api import KubeApi, Listing
@@ -72,5 +73,43 @@ async def test_a_list_that_is_behind_undoes_nothing() -> None:
         engine.gone(topic("deleted", 6).key, "12")
         await engine._relist()
         assert sorted(r.key.name for r in engine.store) == ["new", "old"]
+    finally:
+        await engine.stop()
+
+
+class Losing:
+    """An API server with a topic that goes without a word."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.away = False
+
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
+        if self.away:
+            raise ApiUnavailable("away")
+        if self.there:
+            return Listing([topic("kept", 5)] if kind == TOPIC else [], "10")
+        return Listing([], "20")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_what_goes_while_watches_are_interrupted_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOGETHER", 0.01)
+    monkeypatch.setattr(module, "SETTLED", 0.05)
+    kube = Losing()
+    engine = Engine(cast(KubeApi, kube), Scope())
+    await engine.start()
+    try:
+        await asyncio.sleep(0.2)
+        assert len(engine.store) == 1, "the next list is minutes away"
+        kube.there, kube.away = False, True
+        engine.interrupted()
+        await asyncio.sleep(0.05)
+        kube.away = False  # a list that failed is made again soon, and not in minutes
+        async with asyncio.timeout(5):
+            while len(engine.store):  # noqa: ASYNC110 -- the store tells nobody
+                await asyncio.sleep(0.01)
     finally:
         await engine.stop()
