@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock bench bench-fairness bench-schemas bench-growth prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock bench soak prepare clean fuzz
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
 
 $(READY): requirements-dev.lock pyproject.toml
 	@echo "==> making the Python environment in $(VENV)"
@@ -68,19 +68,14 @@ bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/redrive.py
 	$(BIN)/python bench/plan.py
 
-bench-fairness: $(READY) ## one topic beside 10,000 of a neighbour, and a cluster beside two that are down
-	$(BIN)/python bench/fairness.py
-
-bench-schemas: $(READY) ## 2,000 schemas with references against the bare registry writes
-	$(BIN)/python bench/schemas.py
-
-bench-growth: $(READY) ## time, CPU and memory over the number of topics, with plots
-	$(BIN)/python bench/growth.py
-
 FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs
 	-$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+MINUTES ?= 120
+soak: $(READY) ## two hours (MINUTES=120) of changes and restarts: memory, handles and statuses stay, nothing is missed
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
 clean: ## remove the environment and build results; the cache stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -86,9 +86,13 @@ class ControlPlane(Part):
 
     def audit_events(self) -> Iterator[AuditEvent]:
         """What the API server was asked, in order: reads of users, and writes of all."""
+        return audit.read(self.audit_log())
+
+    def audit_log(self) -> Path:
+        """The file that ``audit_events`` reads, for who wants only what is new in it; it goes with the cluster."""
         if not self._audit:
             raise DevStackError("There is no audit log. Make it ControlPlane(audit=True).")
-        return audit.read(self._started().audit_log)
+        return self._started().audit_log
 
     def pids(self) -> dict[str, int]:
         """The process id of each running part."""

@@ -1,0 +1,151 @@
+"""Whether what a soak saw is flat, whole and quiet. Pure: samples and rounds to findings."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .process import Sample
+
+HOUR = 3600.0
+
+POINTS = 200
+"""At most so many points go into a fit: each pair of them has a slope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of the load: changes, a wait until all of them are seen to, and a part in which nothing happens."""
+
+    number: int
+    at: float
+    """Seconds since the sampling began."""
+    disturbed: str
+    """What was restarted in it; empty: nothing."""
+    writes: int
+    """Generations that were written, deletions included."""
+    edits: int
+    """Changes of Kafka by hand."""
+    slowest: float
+    """Seconds from a write to the status, or the absence, that answers it; from the end of a restart, where one was."""
+    missed: tuple[str, ...]
+    """What was never answered, or is not in Kafka or the registry as declared."""
+    quiet_writes: tuple[str, ...]
+    """Writes in the quiet part, to Kubernetes and to Kafka."""
+    status: int
+    """Bytes of the longest status of the resources that live through the whole soak."""
+    annotations: int
+    """Annotations that these have and the load did not write."""
+    series: int
+    """Series of Prometheus that the operator tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is still flat."""
+
+    warm_up: float
+    """Share of the time at the beginning that no growth is judged by: caches fill, code is compiled."""
+    memory_base: float = 3.0
+    """MiB of growth over the whole that the fit may be wrong by: an allocator takes memory in steps."""
+    memory_hourly: float = 2.0
+    """MiB an hour besides."""
+    handles: int = 2
+    threads: int = 1
+    status: int = 160
+    """Bytes: numbers have more digits in the end, and one difference that was found by drift stands in it or does not."""
+    series: int = 4
+    answer: float = 30.0
+    """Seconds: what takes longer was found by a relist or a resync, and its event was missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was judged. ``value`` must not be above ``limit``."""
+
+    what: str
+    value: float
+    unit: str
+    limit: float
+    detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as it should be."""
+        return self.value <= self.limit
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Theil and Sen's: the median of the slopes of all pairs. A few outliers, such as a restart's, do not move it."""
+    thin = _thin(points)
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.combinations(thin, 2) if b[0] > a[0]]
+    return statistics.median(slopes) if slopes else 0.0
+
+
+def growth(points: Sequence[tuple[float, float]]) -> float:
+    """What the fit rises by from the first point to the last."""
+    return slope(points) * (points[-1][0] - points[0][0]) if len(points) > 1 else 0.0
+
+
+def step(values: Sequence[float]) -> float:
+    """What the median of the last third is above the median of the first: for numbers that are whole and jump."""
+    third = max(1, len(values) // 3)
+    return statistics.median(values[-third:]) - statistics.median(values[:third]) if values else 0.0
+
+
+def rise(values: Sequence[float]) -> float:
+    """What the greatest of the last third is above the greatest of the first: for what comes and goes."""
+    third = max(1, len(values) // 3)
+    return max(values[-third:]) - max(values[:third]) if values else 0.0
+
+
+def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) -> tuple[Finding, ...]:
+    """All findings, in the order in which they are told.
+
+    Raises:
+        ValueError: too little was seen to judge anything.
+    """
+    last = max((s.at for s in samples), default=0.0)
+    warm = [s for s in samples if s.at >= limits.warm_up * last]
+    settled = [r for r in rounds if r.at >= limits.warm_up * last]
+    if len(warm) < 6 or len(settled) < 2:
+        raise ValueError(
+            f"{len(warm)} samples and {len(settled)} rounds after the warm-up are too few to judge: let it run longer"
+        )
+    hours = (warm[-1].at - warm[0].at) / HOUR
+    memory = [(s.at, s.memory) for s in warm]
+    missed = [what for r in rounds for what in r.missed]
+    quiet = [what for r in rounds for what in r.quiet_writes]
+
+    def stepped(what: str, limit: float, unit: str, of: Callable[[Sample], float]) -> Finding:
+        values = [of(s) for s in warm]
+        return Finding(f"growth of {what}", step(values), unit, limit, f"{min(values):.0f} to {max(values):.0f}")
+
+    return (
+        Finding(
+            "growth of resident memory, fitted",
+            round(growth(memory), 2),
+            "MiB",
+            limits.memory_base + limits.memory_hourly * hours,
+            f"{min(m for _, m in memory):.1f} to {max(m for _, m in memory):.1f} MiB in {60 * hours:.1f} minutes",
+        ),
+        stepped("file handles", limits.handles, "handles", lambda s: s.handles),
+        stepped("threads", limits.threads, "threads", lambda s: s.threads),
+        Finding("growth of the longest status", rise([r.status for r in settled]), "bytes", limits.status),
+        Finding("annotations that nobody asked for", max(r.annotations for r in rounds), "", 0),
+        Finding("growth of Prometheus' series", step([r.series for r in settled]), "series", limits.series),
+        Finding("changes that were not seen to", len(missed), "", 0, "; ".join(missed[:5])),
+        Finding("slowest answer to a change", round(max(r.slowest for r in rounds), 1), "s", limits.answer),
+        Finding("writes in the quiet parts", len(quiet), "", 0, "; ".join(quiet[:5])),
+    )
+
+
+def _thin(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """Means of neighbours, so that there are at most POINTS."""
+    size = -(-len(points) // POINTS)
+    if size <= 1:
+        return points
+    chunks = [points[n : n + size] for n in range(0, len(points), size)]
+    return [(statistics.fmean(x for x, _ in c), statistics.fmean(y for _, y in c)) for c in chunks]

@@ -1,0 +1,164 @@
+"""bench/soaking: what is judged a leak, and what is not; on numbers made up, and on a real process that leaks."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from soaking.judge import Finding, Limits, Round, growth, judge, slope, step
+from soaking.process import Sample, Sampler
+
+LIMITS = Limits(warm_up=0.2)
+ROUND = Round(
+    number=0,
+    at=0,
+    disturbed="",
+    writes=10,
+    edits=2,
+    slowest=1.5,
+    missed=(),
+    quiet_writes=(),
+    status=900,
+    annotations=0,
+    series=70,
+)
+
+
+def flat(minutes: float = 120, pause: float = 5.0) -> list[Sample]:
+    """Memory that rises at first, and then goes up and down as a collector of garbage has it."""
+    chance = random.Random(1)
+    return [
+        Sample(
+            n * pause,
+            80 + 20 * (1 - math.exp(-n * pause / 300)) + chance.uniform(-1.5, 1.5),
+            40 + chance.choice((0, 0, 0, 5)),
+            15 + chance.choice((0, 1)),
+        )
+        for n in range(int(minutes * 60 / pause))
+    ]
+
+
+def rounds(number: int = 100, minutes: float = 120) -> list[Round]:
+    return [replace(ROUND, number=n, at=n * 60 * minutes / number) for n in range(number)]
+
+
+def bad(found: tuple[Finding, ...]) -> list[str]:
+    return [f.what for f in found if not f.good]
+
+
+def test_what_is_flat_is_good() -> None:
+    found = judge(flat(), rounds(), LIMITS)
+    assert bad(found) == []
+    assert len(found) == 9
+
+
+@pytest.mark.parametrize("minutes", [30, 120])
+def test_a_leak_of_memory_is_found_though_small_beside_the_noise(minutes: float) -> None:
+    leaking = [replace(s, memory=s.memory + 15 * s.at / 3600) for s in flat(minutes)]
+    assert bad(judge(leaking, rounds(minutes=minutes), LIMITS)) == ["growth of resident memory, fitted"]
+
+
+def test_a_leak_that_begins_late_is_found() -> None:
+    samples = flat()
+    leaking = [replace(s, memory=s.memory + max(0.0, s.at - 4000) / 100) for s in samples]
+    assert bad(judge(leaking, rounds(), LIMITS)) == ["growth of resident memory, fitted"]
+
+
+def test_the_warm_up_and_a_single_peak_are_no_leak() -> None:
+    samples = flat()
+    samples[700] = replace(samples[700], memory=400, handles=500, threads=200)
+    assert bad(judge(samples, rounds(), LIMITS)) == []
+
+
+def test_a_handle_or_a_thread_that_stays_now_and_then_is_found() -> None:
+    handles = [replace(s, handles=s.handles + n // 200) for n, s in enumerate(flat())]
+    assert bad(judge(handles, rounds(), LIMITS)) == ["growth of file handles"]
+    threads = [replace(s, threads=s.threads + n // 400) for n, s in enumerate(flat())]
+    assert bad(judge(threads, rounds(), LIMITS)) == ["growth of threads"]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"missed": ("comes-4-1 generation 2: seen 1",)}, "changes that were not seen to"),
+        ({"quiet_writes": ("patch kafkatopics/stays-1 status",)}, "writes in the quiet parts"),
+        ({"slowest": 31.0}, "slowest answer to a change"),
+        ({"annotations": 1}, "annotations that nobody asked for"),
+    ],
+)
+def test_one_round_is_enough(change: dict[str, object], what: str) -> None:
+    seen = rounds()
+    seen[3] = replace(seen[3], **change)  # type: ignore[arg-type]
+    found = judge(flat(), seen, LIMITS)
+    assert bad(found) == [what]
+    detail = next(f.detail for f in found if f.what == what)
+    assert all(text in detail for text in (*seen[3].missed, *seen[3].quiet_writes))
+
+
+def test_a_status_or_series_that_grow_are_found() -> None:
+    drift = [replace(r, status=970 if r.number % 4 else 850) for r in rounds()]
+    assert bad(judge(flat(), drift, LIMITS)) == []
+    statuses = [replace(r, status=900 + 4 * r.number) for r in rounds()]
+    assert bad(judge(flat(), statuses, LIMITS)) == ["growth of the longest status"]
+    series = [replace(r, series=70 + r.number // 4) for r in rounds()]
+    assert bad(judge(flat(), series, LIMITS)) == ["growth of Prometheus' series"]
+
+
+def test_too_little_to_judge_is_said() -> None:
+    with pytest.raises(ValueError, match="let it run longer"):
+        judge(flat(minutes=0.5), rounds(2, 0.5), LIMITS)
+
+
+def test_the_fit() -> None:
+    line = [(float(n), 3.0 + 0.5 * n) for n in range(1000)]
+    assert slope(line) == pytest.approx(0.5)
+    assert growth(line) == pytest.approx(0.5 * 999)
+    line[10] = (10.0, 1e9)
+    line[500] = (500.0, -1e9)
+    assert slope(line[:100]) == pytest.approx(0.5), "the median does not mind"
+    assert (slope([]), growth([]), growth([(1.0, 2.0)]), step([])) == (0.0, 0.0, 0.0, 0)
+    assert step([1, 1, 1, 9, 9, 5, 5, 5]) == 4
+
+
+LEAKING = """
+import sys, threading, time
+kept, files = [], []
+for n in range(10**6):
+    kept.append(bytearray(b"x" * 400_000))
+    if n % 4 == 0:
+        files.append(open("/dev/null"))
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    time.sleep(0.02)
+"""
+
+
+def test_a_real_process_that_leaks_is_found() -> None:
+    child = subprocess.Popen([sys.executable, "-c", LEAKING])
+    try:
+        with Sampler(child.pid, 0.05) as sampler:
+            time.sleep(2.5)
+        samples = sampler.samples
+    finally:
+        child.kill()
+        child.wait()
+    seen = [replace(ROUND, number=n, at=n * 0.25) for n in range(10)]
+    assert bad(judge(samples, seen, LIMITS)) == [
+        "growth of resident memory, fitted",
+        "growth of file handles",
+        "growth of threads",
+    ]
+
+
+def test_the_sampler_ends_with_its_process() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.3)"])
+    with Sampler(child.pid, 0.02) as sampler:
+        child.wait()
+        time.sleep(0.1)
+        number = len(sampler.samples)
+        time.sleep(0.2)
+        assert len(sampler.samples) == number > 0
