@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -22,6 +21,7 @@ from kafkade.api.common import (
     cel,
     rules,
 )
+from kafkade.api.patterns import pattern
 from kafkade.api.schema import Compatibility, SchemaDeletionPolicy
 from kafkade.api.topic import AdoptionPolicy, DeletionPolicy
 
@@ -207,8 +207,8 @@ class SchemaDefaults(Model):
 
 def _regular_expression(text: str | None) -> str | None:
     try:
-        re.compile(text or "")
-    except re.error as error:
+        pattern(text or "")
+    except ValueError as error:
         raise PydanticCustomError("pattern", "not a regular expression: {why}", {"why": str(error)}) from error
     return text
 
@@ -220,7 +220,7 @@ class Naming(Model):
         default=None,
         min_length=1,
         max_length=1024,
-        description="Regular expression (RE2 subset) that a whole name must match.",
+        description="Regular expression (RE2) that a whole name must match.",
     )
     denied: list[Annotated[str, Field(min_length=1, max_length=249)]] = Field(
         default_factory=list, max_length=256, description="Names that are refused."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kafkade.api.cluster import AllowedNamespace, KafkaClusterSpec, Naming
 from kafkade.api.errors import InvalidSpec, NamingRefused, NotAllowed
 from kafkade.api.objects import Key
+from kafkade.api.patterns import pattern
 from kafkade.api.topic import MAX_TOPIC_NAME
 
 DLQ_SUFFIX = ".dlq"
@@ -132,11 +133,11 @@ def naming_violation(naming: Naming | None, name: str) -> str | None:
         why = f"topic name {name}: the cluster's naming policy denies {base}"
     elif naming.pattern is not None:
         try:
-            pattern = re.compile(naming.pattern)
-        except re.error as error:
+            compiled = pattern(naming.pattern)
+        except ValueError as error:
             raise InvalidSpec(
                 f"spec.naming.pattern of the KafkaCluster is not a regular expression: {error}"
             ) from error
-        if not pattern.fullmatch(base):
+        if not compiled.fullmatch(base):
             why = f"topic name {name}: the cluster's naming policy wants {naming.pattern}"
     return why if why is None or naming.message is None else f"{why} ({naming.message})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -21,6 +20,7 @@ from kafkade.api.common import (
     cel,
     rules,
 )
+from kafkade.api.patterns import pattern
 from kafkade.api.topic import MAX_TOPIC_NAME
 
 TopicName = Annotated[str, Field(min_length=1, max_length=MAX_TOPIC_NAME, pattern=r"^[a-zA-Z0-9._-]+$")]
@@ -34,8 +34,8 @@ MAX_PROGRESS, MAX_BUCKETS, MAX_FAILURES = 200, 50, 20
 
 def _regular_expression(text: str) -> str:
     try:
-        re.compile(text)
-    except re.error as error:
+        pattern(text)
+    except ValueError as error:
         raise PydanticCustomError("pattern", "not a regular expression: {why}", {"why": str(error)}) from error
     return text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +11,7 @@ import typer
 from rich.table import Table
 
 from kafkade.api.errors import UnknownTopic
+from kafkade.api.patterns import Pattern, pattern
 from kafkade.cli.options import Output
 from kafkade.cli.output import add_row, errors_reported, new_table, print_data, printable, warn, with_progress
 from kafkade.cli.session import Session
@@ -35,15 +35,15 @@ _VALUE_WIDTH, _ERROR_WIDTH = 80, 80
 """Characters of a cell of the table; json and yaml have all of it."""
 
 
-def expression(option: str, text: str | None) -> re.Pattern[str] | None:
+def expression(option: str, text: str | None) -> Pattern | None:
     """The regular expression that was given as ``option``.
 
     Raises:
         typer.BadParameter: it is none.
     """
     try:
-        return None if text is None else re.compile(text)
-    except re.error as error:
+        return None if text is None else pattern(text)
+    except ValueError as error:
         raise typer.BadParameter(f"not a regular expression: {error}", param_hint=option) from error
 
 
@@ -51,8 +51,8 @@ def expression(option: str, text: str | None) -> re.Pattern[str] | None:
 class Wanted:
     """Which records to show: by their error, by their decoded key, and whether also those that were put back."""
 
-    error: re.Pattern[str] | None
-    key: re.Pattern[str] | None
+    error: Pattern | None
+    key: Pattern | None
     put_back: bool
 
     def __call__(self, item: Shown) -> bool:

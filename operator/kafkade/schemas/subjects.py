@@ -17,9 +17,10 @@ from kafkade.api.kinds import SCHEMA, TOPIC
 from kafkade.api.objects import Key, Resource
 from kafkade.api.schema import KafkaSchemaSpec, NamingStrategy
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_PACKAGE = re.compile(r"^\s*package\s+([A-Za-z_][\w.]*)\s*;", re.MULTILINE)
-_MESSAGE = re.compile(r"(?:^|[;}])\s*message\s+([A-Za-z_]\w*)\s*\{", re.MULTILINE)
+# a line begins with blanks but not with line breaks, or each of a million empty lines would be tried to the end of them
+_COMMENT = re.compile(r"//|/\*")
+_PACKAGE = re.compile(r"^[^\S\n]*package\s+([A-Za-z_][\w.]*)\s*;", re.MULTILINE)
+_MESSAGE = re.compile(r"(?:^[^\S\n]*|[;}]\s*)message\s+([A-Za-z_]\w*)\s*\{", re.MULTILINE)
 
 
 def subject_of(spec: KafkaSchemaSpec, topic_name: str | None, record_name: str | None) -> str:
@@ -78,11 +79,27 @@ def record_name(schema_type: str, text: str) -> str | None:
 
 
 def _protobuf_name(text: str) -> str | None:
-    plain = _COMMENT.sub(" ", text)
+    plain = _without_comments(text)
     message, package = _MESSAGE.search(plain), _PACKAGE.search(plain)
     if message is None:
         return None
     return f"{package[1]}.{message[1]}" if package else message[1]
+
+
+def _without_comments(text: str) -> str:
+    """In time linear in the text: what is never closed is looked for once."""
+    parts, at, last = [], 0, text.rfind("*/")
+    while (mark := _COMMENT.search(text, at)) is not None:
+        parts.append(text[at : mark.start()])
+        if mark[0] == "//":
+            at = text.find("\n", mark.end())
+        elif mark.end() <= last:
+            at = text.find("*/", mark.end()) + 2
+        else:
+            at = -1
+        if at < 0:
+            return " ".join(parts)
+    return " ".join([*parts, text[at:]])
 
 
 def topic_key(resource: Resource) -> Key | None:

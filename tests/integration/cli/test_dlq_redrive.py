@@ -393,7 +393,7 @@ def test_a_destination_that_is_not_there_is_said_before_anything_is_done(place: 
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
-        (["--error-class", "("], 2, "--error-class: not a regular expression: missing ), unterminated subpattern"),
+        (["--error-class", "("], 2, "--error-class: not a regular expression: missing ): ("),
         (["--error-message", "["], 2, "--error-message: not a regular expression"),
         (["--key", "*"], 2, "--key: not a regular expression"),
         (["--key", ""], 2, "--key: must not be empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -104,3 +105,29 @@ def test_references() -> None:
     )
     assert references_of(r) == {Key("KafkaSchema", "shop", "a"), Key("KafkaTopic", "shop", "orders")}
     assert references_of(resource(references="nonsense")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["\n", " \n", ";\n", "/* ", "/*//\n", "//", "package\n", "package a", "message\n", "message a\n", "}", "\t\r"],
+)
+def test_no_protobuf_text_stops_the_operator(part: str) -> None:
+    """The name is looked for whenever the resource is seen, before anything of it was judged."""
+    text = part * (1_000_000 // len(part))
+    began = time.perf_counter()
+    assert record_name("PROTOBUF", text) is None
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('syntax = "proto3"; // message X {\n/* message Y { */ package a.b; package c;\n\n  message Z { }', "a.b.Z"),
+        ("package a.b;\n\n\n\n\t message Z\n{ }", "a.b.Z"),
+        ("/* one */ /* two */\npackage a; message Z {}", "a.Z"),
+        ("message A {} /* never closed message B {}", "A"),
+        ("// the last line", None),
+    ],
+)
+def test_comments_and_blank_lines(text: str, name: str | None) -> None:
+    assert record_name("PROTOBUF", text) == name

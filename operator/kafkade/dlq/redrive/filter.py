@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kafkade.api.errors import InvalidSpec
+from kafkade.api.patterns import Pattern, pattern
 from kafkade.api.redrive import OffsetRange, RedriveFilter
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.dlq.headers import DeadLetter
@@ -19,10 +19,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Filter:
     """A RedriveFilter made ready. ``since`` and ``until`` in milliseconds since 1970."""
 
-    error_class: re.Pattern[str] | None = None
-    error_message: re.Pattern[str] | None = None
+    error_class: Pattern | None = None
+    error_message: Pattern | None = None
     origin: str | None = None
-    key: re.Pattern[str] | None = None
+    key: Pattern | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     since: int | None = None
     until: int | None = None
@@ -97,7 +97,7 @@ class Filter:
             return False
         if self.error_class is not None and not self.error_class.search(letter.error_class or ""):
             return False
-        return self.error_message is None or bool(self.error_message.search(letter.error_message or ""))
+        return self.error_message is None or self.error_message.search(letter.error_message or "")
 
 
 def as_text(data: bytes) -> str:
@@ -109,8 +109,8 @@ def _has(record: Record, name: str, value: bytes | None) -> bool:
     return any(found == name and (value is None or text == value) for found, text in record.headers)
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    return None if text is None else re.compile(text)
+def _pattern(text: str | None) -> Pattern | None:
+    return None if text is None else pattern(text)
 
 
 def _milliseconds(field: str, text: str | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from kafkade.api.patterns import Pattern, pattern
 from kafkade.api.redrive import KafkaDLQRedriveSpec
 from kafkade.dlq.redrive.filter import Filter
 
@@ -15,7 +16,7 @@ GROUP_PREFIX = "kafkade-redrive."
 class HeaderChanges:
     """Headers to leave out, by a pattern for their whole name, and headers to put at the end."""
 
-    remove: re.Pattern[str] | None = None
+    remove: Pattern | None = None
     add: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -76,9 +77,9 @@ class Job:
         return GROUP_PREFIX + self.uid
 
 
-def _any_of(patterns: list[str]) -> re.Pattern[str] | None:
+def _any_of(patterns: list[str]) -> Pattern | None:
     """One expression for patterns with * and ?; other characters, brackets too, mean themselves."""
     if not patterns:
         return None
-    parts = ("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern) for pattern in patterns)
-    return re.compile("|".join(f"(?:{part})" for part in parts), re.DOTALL)
+    parts = ("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in text) for text in patterns)
+    return pattern("(?s)" + "|".join(f"(?:{part})" for part in parts))
