@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from kafkade.api.errors import KafkadeError
 from kafkade.api.objects import Event
+from kafkade.api.text import visible
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -61,7 +62,7 @@ def conditions(old: Sequence[Mapping[str, Any]], generation: int, outcome: Outco
         ("Reconciling", "True" if outcome.reconciling else "False"),
         ("Stalled", "True" if outcome.stalled else "False"),
     )
-    result = []
+    result, message = [], visible(outcome.message)
     for kind, status in wanted:
         previous = before.get(kind)
         kept = previous is not None and previous.get("status") == status
@@ -70,7 +71,7 @@ def conditions(old: Sequence[Mapping[str, Any]], generation: int, outcome: Outco
                 "type": kind,
                 "status": status,
                 "reason": outcome.reason,
-                "message": outcome.message,
+                "message": message,
                 "observedGeneration": generation,
                 "lastTransitionTime": previous["lastTransitionTime"] if previous and kept else now,
             }

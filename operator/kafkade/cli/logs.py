@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from kafkade.api import tracing
 from kafkade.api.objects import Key
+from kafkade.api.text import one_line, visible
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -36,6 +37,22 @@ class Level(StrEnum):
     INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
+
+
+class TextLine(logging.Formatter):
+    """A record as a line for people. What a broker or a registry said in it begins no line of its own, and moves no cursor."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
+        """The line without a traceback."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 -- logging's name
+        """Set in from the margin, where each line of the log begins."""
+        return "\n".join("    " + line for line in visible(super().formatException(ei)).splitlines())
 
 
 class JsonLine(logging.Formatter):
@@ -122,7 +139,7 @@ class _Strays(TextIOBase):
 def set_up(level: Level, form: LogFormat, stream: TextIO | None = None) -> None:
     """Log to ``stream``, stderr by default. As JSON, all that this process has to say there is: uncaught errors, warnings too."""
     out = logging.StreamHandler(stream or sys.stderr)
-    out.setFormatter(JsonLine() if form is LogFormat.JSON else logging.Formatter(TEXT))
+    out.setFormatter(JsonLine() if form is LogFormat.JSON else TextLine())
     logging.basicConfig(level=level.value, handlers=[out], force=True)
     # Kopf tells of each event that it hands over
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

@@ -106,6 +106,15 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME", help="A name that browsers may call the web pages by; may be repeated."),
     ] = None,
+    allowed_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="KAFKADE_ALLOWED_NETWORKS",
+            metavar="CIDR",
+            help="Connect to brokers and registries in these networks only: 10.0.0.0/8; may be repeated. By default to all but"
+            " link-local addresses and those of clouds' metadata.",
+        ),
+    ] = None,
     log_level: Annotated[
         Level,
         typer.Option(
@@ -121,6 +130,7 @@ def run(
 ) -> None:
     """Run the operator until SIGTERM, with the pod's ServiceAccount or the current kubeconfig."""
     from kafkade.api.lease import LeaseName
+    from kafkade.clients.reach import REACH
     from kafkade.handlers.liveness import LivenessRefused
     from kafkade.handlers.metrics import MetricsRefused
     from kafkade.handlers.operator import Options
@@ -148,6 +158,11 @@ def run(
         lease_name = LeaseName.parse(lease) if lease else None
     except ValueError as error:
         raise refuse(f"--lease {error}") from None
+    if allowed_network:
+        try:
+            REACH.allow_only(allowed_network)
+        except ValueError as error:
+            raise refuse(f"--allowed-network: {error}", "a network is 10.0.0.0/8, fd00::/8 or one address") from None
     try:
         pages = Pages.parse(ui, ui_token_file, tuple(ui_allowed_host or ())) if ui else None
         run_operator(Options(frozenset(namespace or ()), selector, liveness, metrics, lease_name, tracing, pages))

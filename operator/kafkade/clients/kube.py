@@ -30,6 +30,7 @@ from kafkade.api.errors import (
 from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API, Lease, LeaseName
 from kafkade.api.objects import Event, Key, Owner, Resource
+from kafkade.api.text import visible
 from kafkade.clients.fence import FENCE, Fence, fenced
 from kafkade.clients.kube_api import Listing
 from kafkade.clients.tracing import http_spans
@@ -249,7 +250,7 @@ class KubeClient:
             },
             "type": event.type,
             "reason": event.reason,
-            "message": event.message[:1024],
+            "message": visible(event.message)[:1024],
             "source": {"component": "kafkade"},
             "firstTimestamp": now,
             "lastTimestamp": now,

@@ -45,7 +45,9 @@ def registry_error(what: str, status: int, code: int, text: str) -> KafkadeError
     409 is an incompatible schema: error_code is 40901 in Confluent since v8.0.4 and 409 before that, in Apicurio and in
     Karapace.
     """
-    message = f"{what}: {text or 'no text'} (HTTP {status}{f', error_code {code}' if code else ''})"
+    message = (
+        f"{what}: {text or 'no text that a registry gives'} (HTTP {status}{f', error_code {code}' if code else ''})"
+    )
     if 40400 <= code <= 40499:
         return RegistryNotFound(message, code)
     if status in (401, 403):

@@ -14,6 +14,7 @@ from yarl import URL
 
 from kafkade.api.errors import KafkadeError, RegistryRequestFailed, RegistryUnreachable
 from kafkade.clients.fence import fenced
+from kafkade.clients.reach import REACH
 from kafkade.clients.registry_errors import registry_error
 from kafkade.clients.registry_model import RegistryAuth
 from kafkade.clients.tracing import http_spans
@@ -101,7 +102,9 @@ class RegistryTransport:
             self._session = aiohttp.ClientSession(
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
-                connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True),
+                connector=aiohttp.TCPConnector(
+                    limit=self._concurrency, ssl=self._tls or True, socket_factory=REACH.socket
+                ),
                 trace_configs=[fenced(), *http_spans("registry")],
             )
         return self._session
@@ -138,7 +141,7 @@ class RegistryTransport:
                 return read(answer)
             except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
                 raise RegistryRequestFailed(
-                    f"{what}: the answer is not what a Confluent-compatible API gives: {_shortened(text)}", status
+                    f"{what}: the answer is not what a Confluent-compatible API gives; is the URL that of one?", status
                 ) from error
         raise _refusal(what, status, text)
 
@@ -232,15 +235,15 @@ async def _text(response: aiohttp.ClientResponse) -> str:
 
 
 def _refusal(what: str, status: int, text: str) -> KafkadeError:
-    code, message = 0, text
+    """What is no error of a registry's form is not repeated: it may be of another server, and not for all eyes."""
+    code, message = 0, ""
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
         answer = None
-    if isinstance(answer, dict):
-        if isinstance(answer.get("error_code"), int):
-            code = answer["error_code"]
-        message = str(answer.get("message") or answer.get("detail") or text)
+    if isinstance(answer, dict) and isinstance(answer.get("error_code"), int):
+        code = answer["error_code"]
+        message = str(answer.get("message") or answer.get("detail") or "")
     return registry_error(what, status, code, _shortened(message))
 
 

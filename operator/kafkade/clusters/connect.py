@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from kafkade.api.cluster import (
     CLIENT_CONFIG_KEYS,
@@ -20,6 +21,7 @@ from kafkade.api.cluster import (
 from kafkade.api.errors import InvalidSpec, SecretNotFound
 from kafkade.api.objects import Key
 from kafkade.clients.kafka_config import SaslOAuth, SaslPassword, Security, TlsFiles, ssl_context
+from kafkade.clients.reach import REACH
 from kafkade.clients.registry import RegistryAuth, RegistryClient
 
 Secrets = Mapping[str, Mapping[str, bytes]]
@@ -100,6 +102,7 @@ def access_of(spec: KafkaClusterSpec, secrets: Secrets, cluster: Key) -> Access:
     Raises:
         SecretNotFound: names the Secret, the key and the field that refers to it.
         InvalidSpec: fields that contradict each other, where no API server checked them.
+        NotAllowed: an address that the operator must not connect to.
     """
     vault = _Vault(secrets, cluster.namespace)
     unknown = sorted(set(spec.client_config) - set(CLIENT_CONFIG_KEYS))
@@ -114,6 +117,7 @@ def access_of(spec: KafkaClusterSpec, secrets: Secrets, cluster: Key) -> Access:
         sasl=_sasl(spec.sasl, vault),
         client_config=dict(spec.client_config),
     )
+    _check_reach(spec)
     registry = _registry(spec.schema_registry, vault)
     for_services = spec.service_bindings.registry_credentials_secret_ref
     given = (
@@ -122,6 +126,24 @@ def access_of(spec: KafkaClusterSpec, secrets: Secrets, cluster: Key) -> Access:
         else vault.credentials(for_services, "spec.serviceBindings.registryCredentialsSecretRef")
     )
     return Access(kafka, registry, _fingerprint(spec, vault), given)
+
+
+def _check_reach(spec: KafkaClusterSpec) -> None:
+    """Refuse addresses that the operator must not connect to. A registry's names are judged again when they are resolved;
+    those of brokers and of a token endpoint cannot be, since librdkafka resolves them itself."""
+    for place in spec.bootstrap_servers.split(","):
+        REACH.check("spec.bootstrapServers", place.rpartition(":")[0])
+    if spec.sasl is not None and spec.sasl.oauth_bearer is not None:
+        REACH.check("spec.sasl.oauthBearer.tokenEndpointUrl", _host(spec.sasl.oauth_bearer.token_endpoint_url))
+    for url in () if spec.schema_registry is None else spec.schema_registry.urls:
+        REACH.check("spec.schemaRegistry.urls", _host(url))
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # brackets that hold no address: nobody will connect to it
+        return ""
 
 
 class _Vault:

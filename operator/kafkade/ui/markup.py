@@ -7,6 +7,8 @@ from html import escape
 from typing import TypeAlias
 from urllib.parse import urlencode
 
+from kafkade.api.text import visible
+
 
 class Html(str):
     """Markup, to be used as it is. Only this module makes some of other text."""
@@ -20,15 +22,6 @@ Content: TypeAlias = "str | int | float | Iterable[Content] | None"
 Attribute = str | int | bool | None
 
 _VOID = frozenset({"br", "input", "link", "meta"})
-
-
-def visible(text: str) -> str:
-    """``text`` with escapes in place of what cannot be seen or turns text around; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 def html(content: Content) -> Html:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkade.ui.markup import Html, address, counted, duration, el, html, link, number, visible
+from kafkade.api.text import visible
+from kafkade.ui.markup import Html, address, counted, duration, el, html, link, number
 
 
 class Seen(HTMLParser):
