@@ -87,18 +87,18 @@ class Soak:
             self.truth.create(TOPIC, f"stays-{number}", topic(number))
             if number % 4 == 0:
                 self.truth.create(SCHEMA, f"stays-{number}", schema(f"stays-{number}", number, 0))
-        missed, slowest = self._settle(0.0)
+        missed, slowest = self._settle(0.0, 0.0)
         assert not missed, missed
         print(f"{self.pace.stay} topics are Ready, the last one after {slowest:.1f} s", file=sys.stderr)
 
     def round(self, number: int, at: float) -> Round:
         """Changes, a wait, quiet."""
         disturbed = DISTURBANCES[number % len(DISTURBANCES)]
-        before = self.truth.writes
+        before, began = self.truth.writes, time.monotonic()
         self._change(number)
         over = self._restart(disturbed) if disturbed else 0.0
         edits = self._by_hand(number)
-        missed, slowest = self._settle(over)
+        missed, slowest = self._settle(began, over)
         self.truth.forget_the_gone()
         quiet = self._quiet()
         staying = [f"stays-{n}" for n in range(self.pace.stay)]
@@ -162,16 +162,24 @@ class Soak:
             self.parts.registry.restart()
         return time.monotonic()
 
-    def _settle(self, over: float) -> tuple[list[str], float]:
-        """Wait until all is answered and so: what is not, and the seconds that the slowest answer took."""
+    def _settle(self, began: float, over: float) -> tuple[list[str], float]:
+        """Wait until all is answered and so: what is not, and the seconds that the slowest answer took.
+
+        Counted is what was written since the round ``began``, from when a restart was ``over``.
+        """
         end = time.monotonic() + self.pace.settle
         wrong = ["nobody looked yet"]
         while wrong and time.monotonic() < end:
             wrong = self.truth.look()
+            wrong = wrong or self.truth.clusters()
             wrong = wrong or in_kafka(self.view, self.truth.live(TOPIC), PREFIXES)
             wrong = wrong or in_registry(self.parts.registry.url, self.truth.live(SCHEMA), PREFIXES)
             time.sleep(0.25)
-        took = [d.answered - max(d.written, over) for d in self.truth.declared.values() if d.answered is not None]
+        took = [
+            d.answered - max(d.written, over)
+            for d in self.truth.declared.values()
+            if d.answered is not None and d.written >= began
+        ]
         return wrong, max(took, default=0.0)
 
     def _quiet(self) -> list[str]:

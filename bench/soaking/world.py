@@ -104,6 +104,11 @@ class Truth:
                     waiting.append(f"{one.name} generation {one.generation}: {_told(item)}")
         return waiting
 
+    def clusters(self) -> list[str]:
+        """Which KafkaClusters are not as declared: after a restart they tell of it, and then that it is over."""
+        items = self._call("GET", self.api.path("KafkaCluster")).body["items"]
+        return [f"{item['metadata']['name']}: {_told(item)}" for item in items if ready(item) != "True"]
+
     def forget_the_gone(self) -> None:
         """Deletions that are answered are told; their names do not come again."""
         for key in [key for key, d in self.declared.items() if d.spec is None and d.answered is not None]:
