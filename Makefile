@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock bench soak prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench soak prepare clean fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -48,6 +48,7 @@ check: $(READY) ## formatting, lint, types, layers, fresh CRDs, reference and ma
 	$(BIN)/python helm/dashboards.py --check
 	$(BIN)/python helm/render.py --check
 	$(BIN)/python deploy/argocd/generate.py --check
+	$(BIN)/python deploy/supply/sbom.py --check
 
 crds: $(READY) ## write crds/, the chart's copy, its dashboards and docs/reference/
 	$(BIN)/kafkade crds crds
@@ -59,9 +60,20 @@ crds: $(READY) ## write crds/, the chart's copy, its dashboards and docs/referen
 manifests: crds ## render deploy/operator.yaml from the chart
 	$(BIN)/python helm/render.py
 
-lock: ## renew requirements-dev.lock from pyproject.toml
+lock: ## renew requirements*.lock from pyproject.toml, and the SBOM
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra otel --group dev --universal --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra otel --universal --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements.lock
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile - --universal --generate-hashes --no-header \
+	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements-build.lock
+	$(BIN)/python deploy/supply/sbom.py
+
+sbom: $(READY) ## write sbom.cdx.json (CycloneDX): what the operator's image has, from requirements.lock
+	$(BIN)/python deploy/supply/sbom.py
+
+audit: $(READY) ## ask PyPI and OSV for advisories about what the image has; 3 when they could not be asked
+	$(BIN)/python deploy/supply/audit.py
 
 bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py

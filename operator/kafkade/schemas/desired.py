@@ -12,7 +12,7 @@ from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import InvalidSpec, ReferenceNotReady, TopicNotFound
-from kafkade.api.kinds import SCHEMA
+from kafkade.api.kinds import CLUSTER, SCHEMA
 from kafkade.api.objects import Key, Resource
 from kafkade.api.schema import Compatibility, KafkaSchemaSpec, SchemaDeletionPolicy, SchemaReference
 from kafkade.clients.registry_model import Reference, SchemaBody
@@ -97,9 +97,13 @@ def desired(
 
     Raises:
         ReferenceNotReady: a referenced KafkaSchema is not registered yet as its spec says.
+        NotAllowed: a reference to a subject that the namespace may not use: the registry would keep that one, undeletable,
+            for as long as it is referenced.
     """
     spec = work.spec
     references = tuple(_resolve(work.resource, reference, resolved, context) for reference in spec.references)
+    for reference in references:
+        work.grant.check_subject(reference.subject, Key(CLUSTER, *_cluster(work.resource)))
     body = SchemaBody(text, spec.schema_type.value, references, _wire(spec.metadata), _wire(spec.rule_set))
     return Desired(
         subject=subject,

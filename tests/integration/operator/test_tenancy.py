@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,8 @@ from kafkade.devstack.kubernetes import ControlPlane
 from support.kubernetes import Kubectl, condition, manifest
 from support.operator import OperatorProcess
 from support.places import CHART
-from support.stack import install_crds
+from support.snapshot import of_registry
+from support.stack import install_crds, secret
 from support.waiting import until
 
 REF = {"name": "shared", "namespace": "infra"}
@@ -30,12 +33,13 @@ def teams(world: World) -> Iterator[Kubectl]:
     allowed = {
         "from": "Selected",
         "namespaces": [
-            {"name": "team-a", "topicPrefixes": ["a-"]},
+            {"name": "team-a", "topicPrefixes": ["a-"], "subjectPrefixes": ["a-"]},
             {"selector": {"matchLabels": {"tier": "gold"}}, "topicPrefixes": ["gold-"]},
         ],
     }
     spec = {
         "bootstrapServers": world.kafka.bootstrap,
+        "schemaRegistry": {"urls": [world.registry.url]},
         "topicDefaults": {"partitions": 1, "replicationFactor": 1},
         "allowedNamespaces": allowed,
         "resyncInterval": "2s",
@@ -100,6 +104,68 @@ def test_a_grant_taken_back_deletes_nothing(teams: Kubectl, world: World) -> Non
     finally:
         teams.apply(manifest("KafkaCluster", "shared", cluster["spec"], "infra"))
         world.view.delete("gold-late")
+
+
+def test_a_schema_pins_no_subject_of_others(teams: Kubectl, world: World) -> None:
+    """A registry does not let its owner delete a subject that is referenced; kafkade would reference it in anybody's name."""
+
+    def record(name: str, **fields: str) -> str:
+        made = [{"name": field, "type": kind} for field, kind in fields.items()]
+        return json.dumps({"type": "record", "name": name, "namespace": "tenancy", "fields": made})
+
+    money = {"clusterRef": {"name": "shared"}, "subject": "finance-money", "schema": record("Money", n="int")}
+    teams.apply(manifest("KafkaSchema", "money", {**money, "deletionPolicy": "HardDelete"}, "infra"))
+    teams.wait_ready("KafkaSchema", "money", "infra")
+    pinning = {
+        "clusterRef": REF,
+        "subject": "a-price",
+        "schema": record("Price", money="tenancy.Money"),
+        "references": [{"name": "tenancy.Money", "subject": "finance-money", "version": 1}],
+        "deletionPolicy": "HardDelete",
+    }
+    teams.apply(manifest("KafkaSchema", "price", pinning, "team-a"))
+    found = teams.wait_reason("KafkaSchema", "price", "NotAllowed", "team-a")
+    assert "subject finance-money" in condition(found)["message"]
+    teams.apply(manifest("KafkaSchema", "thief", {**pinning, "subject": "finance-money"}, "team-a"))
+    teams.wait_reason("KafkaSchema", "thief", "NotAllowed", "team-a")
+    teams.delete("KafkaSchema", "thief", "team-a")
+    subjects = of_registry(world.registry.url)
+    assert len(subjects["subject finance-money"]["versions"]) == 1
+    assert "subject a-price" not in subjects
+    teams.delete("KafkaSchema", "money", "infra")
+    assert "subject finance-money" not in of_registry(world.registry.url), "its owner can delete it"
+
+
+TREASURE = "corr3ct-h0rse-battery"
+
+
+def test_a_secret_of_another_namespace_is_out_of_reach(teams: Kubectl, world: World) -> None:
+    """Neither read nor sent to a broker, and nothing of one that is in reach shows."""
+    teams.apply(secret("treasure", "infra", username="admin", password=TREASURE, ca_crt=TREASURE))
+    teams.apply(secret("ours", "team-c", username="someone", ca_crt=TREASURE))
+    sasl = {"mechanism": "PLAIN", "credentialsSecretRef": {"name": "treasure"}}
+    cases: dict[str, tuple[dict[str, object], str, str]] = {
+        "foreign": ({"sasl": sasl}, "SecretNotFound", "Secret team-c/treasure"),
+        "traversal": (
+            {"tls": {"caSecretRef": {"name": "ours", "key": "../infra/treasure"}}},
+            "SecretNotFound",
+            "no key",
+        ),
+        "no-pem": ({"tls": {"caSecretRef": {"name": "ours"}}}, "TLSFailed", "spec.tls"),
+    }
+    for name, (fields, reason, text) in cases.items():
+        spec = {"bootstrapServers": world.kafka.bootstrap, **fields}
+        teams.apply(manifest("KafkaCluster", name, spec, "team-c"))
+        found = teams.wait_reason("KafkaCluster", name, reason, "team-c")
+        assert text in condition(found)["message"], condition(found)
+    namespaced = {**sasl, "credentialsSecretRef": {"name": "treasure", "namespace": "infra"}}
+    spec = {"bootstrapServers": world.kafka.bootstrap, "sasl": namespaced}
+    assert "namespace" in teams.apply_refused(manifest("KafkaCluster", "other", spec, "team-c"))
+    told = [world.operator.log.read_text(errors="replace")]
+    told += [json.dumps(teams.list(kind, "team-c")) for kind in ("events", "kafkaclusters")]
+    with urllib.request.urlopen(f"http://{world.metrics}/metrics", timeout=5) as answer:
+        told.append(answer.read().decode())
+    assert not any(TREASURE in text for text in told)
 
 
 @pytest.fixture(scope="module")

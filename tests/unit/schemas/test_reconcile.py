@@ -608,6 +608,17 @@ async def test_a_subject_outside_of_the_grant() -> None:
     assert w.registry.calls == []
 
 
+async def test_a_reference_to_a_subject_outside_of_the_grant() -> None:
+    """The registry would not let its owner delete it any more."""
+    reference = {"name": "shop.Money", "subject": "finance-money", "version": 1}
+    w = world(references=[reference])
+    w.grants[Key("KafkaSchema", "shop", "orders")] = Grant(subject_prefixes=("orders-",))
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotAllowed"
+    assert "subject finance-money" in w.ready("orders")["message"]
+    assert w.registry.calls == []
+
+
 async def test_no_registry() -> None:
     w = world()
     w.registry = None

@@ -57,7 +57,7 @@ def operator() -> Image:
     return Image(
         f"kafkade/kafkade:{__version__}",
         REPOSITORY,
-        ("operator", "pyproject.toml", "README.md", "requirements.lock"),
+        ("operator", "pyproject.toml", "README.md", "requirements.lock", "requirements-build.lock", "sbom.cdx.json"),
         {},
     )
 

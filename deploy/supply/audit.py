@@ -1,0 +1,146 @@
+"""Whether what is pinned is known to be vulnerable, asked package by package; and whether all of it is pinned by hash.
+
+PyPI's own JSON API is asked for the advisories of each release, then OSV's where it does not answer. What could not be asked is
+told, and the command then ends with 3: no answer is not a good one. It ends with 1 when there is an advisory, or something is
+not pinned. Usage: ``make audit``, or ``python deploy/supply/audit.py --all`` for the development's packages too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from locks import BUILD, DEV, IMAGE, ROOT, Pinned, read
+
+PATIENCE = 10.0
+"""Seconds for one answer."""
+GIVE_UP = 3
+"""Packages in a row that a service gives no answer for before it is asked no more."""
+
+Ask = Callable[[Pinned], list[str]]
+"""The advisories of one release. Raises OSError or ValueError: there was no answer that says."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What came of it."""
+
+    unpinned: list[str] = field(default_factory=list)
+    advisories: list[str] = field(default_factory=list)
+    asked: int = 0
+    unasked: list[str] = field(default_factory=list)
+    """Packages that no service said anything of."""
+    silent: dict[str, str] = field(default_factory=dict)
+    """Services that gave no answer, and why."""
+
+    @property
+    def code(self) -> int:
+        """0: all was asked, and nothing found."""
+        return 1 if self.unpinned or self.advisories else 3 if self.unasked else 0
+
+
+def audit(packages: Sequence[Pinned], services: dict[str, Ask]) -> Found:
+    """Ask one service after the other about each package, until one answers."""
+    found, failed = Found(), dict.fromkeys(services, 0)
+    for package in packages:
+        if not package.hashes:
+            found.unpinned.append(f"{package.name} {package.version} has no hash")
+        for name, ask in services.items():
+            if failed[name] >= GIVE_UP:
+                continue
+            try:
+                advisories = ask(package)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                failed[name] += 1
+                found.silent.setdefault(name, f"{package.name} {package.version}: {error}")
+                continue
+            failed[name] = 0
+            found.asked += 1
+            found.advisories += [f"{package.name} {package.version}: {text}" for text in advisories]
+            break
+        else:
+            found.unasked.append(f"{package.name} {package.version}")
+    return found
+
+
+def dockerfile_problems(text: str) -> list[str]:
+    """Installations of the image that are not held to hashes."""
+    joined = re.sub(r"\\\n", " ", text)
+    installs = re.findall(r"pip install[^&\n]*", joined)
+    return [
+        f"Dockerfile: {' '.join(i.split())}: neither --require-hashes nor a file of the build's own with --no-deps"
+        for i in installs
+        if "--require-hashes" not in i and "--no-deps" not in i
+    ]
+
+
+def pypi(package: Pinned) -> list[str]:
+    """What PyPI knows of a release."""
+    answer = _json(f"https://pypi.org/pypi/{package.name}/{package.version}/json")
+    return [
+        _advisory(v["id"], v.get("fixed_in"), v.get("summary"))
+        for v in answer["vulnerabilities"]
+        if not v.get("withdrawn")
+    ]
+
+
+def osv(package: Pinned) -> list[str]:
+    """What OSV knows of a release."""
+    body = {"version": package.version, "package": {"name": package.name, "ecosystem": "PyPI"}}
+    answer = _json("https://api.osv.dev/v1/query", json.dumps(body).encode())
+    return [_advisory(v["id"], None, v.get("summary")) for v in answer.get("vulns", ())]
+
+
+def _advisory(name: str, fixed: Sequence[str] | None, summary: str | None) -> str:
+    return " ".join(filter(None, (name, f"(fixed in {', '.join(fixed)})" if fixed else "", summary or "")))
+
+
+def _json(url: str, body: bytes | None = None) -> Any:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 -- https, as given above
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            found = json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise OSError(f"HTTP {error.code} of {url}") from error
+    if not isinstance(found, dict) or not (body or "vulnerabilities" in found):
+        raise ValueError(f"{url} says nothing of vulnerabilities")
+    return found
+
+
+def told(found: Found) -> str:
+    """For people."""
+    lines = [f"asked about {found.asked} packages: {len(found.advisories)} advisories"]
+    lines += [f"VULNERABLE {text}" for text in found.advisories]
+    lines += [f"NOT PINNED {text}" for text in found.unpinned]
+    lines += [f"no answer from {name}: {why}" for name, why in found.silent.items()]
+    if found.unasked:
+        lines.append(
+            f"NOT ASKED about {len(found.unasked)} packages, which may be vulnerable: {', '.join(found.unasked)}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Ask, tell, and end with what it comes to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="also what only development and tests use")
+    args = parser.parse_args()
+    locks: list[Path] = [IMAGE, BUILD, *([DEV] if args.all else [])]
+    packages = {(p.name, p.version): p for lock in locks for p in read(lock)}
+    found = audit([packages[key] for key in sorted(packages)], {"PyPI": pypi, "OSV": osv})
+    found.unpinned += dockerfile_problems((ROOT / "Dockerfile").read_text())
+    print(told(found))  # noqa: T201 -- its result
+    sys.exit(found.code)
+
+
+if __name__ == "__main__":
+    main()
