@@ -61,7 +61,7 @@ manifests: crds ## render deploy/operator.yaml from the chart
 	$(BIN)/python helm/render.py
 
 lock: ## renew requirements*.lock from pyproject.toml, and the SBOM
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra otel --group dev --universal --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra otel --extra service --group dev --universal --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --extra otel --universal --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --upgrade -o requirements.lock

@@ -1,0 +1,194 @@
+"""Publishing: records to librdkafka's idempotent producer, each with a future for the brokers' answer.
+
+confluent_kafka's AIOProducer (2.16) refuses headers, which every record here has, so this is a Producer whose delivery reports
+are asked for by the event loop itself while any are outstanding: no thread, and no hop between threads for a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kafkade.clients.kafka_errors import Action, answer_error
+from kafkade.service.errors import PublishFailed, ServiceError
+from kafkade.service.metadata import Metadata
+from kafkade.service.schemas import Schemas
+
+HeaderInput = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
+
+TRACE_ID = "trace-id"
+TRACEPARENT = "traceparent"
+TIMESTAMP = "timestamp"
+
+_POLL = 0.001
+"""Seconds between two looks for delivery reports while any are outstanding."""
+
+_FULL = 0.01
+"""Seconds to wait when librdkafka's queue is full."""
+
+_WRITE = Action("write to", "topic", "Write")
+
+current: ContextVar[Metadata | None] = ContextVar("kafkade.service.record", default=None)
+"""The record that a handler is at."""
+
+
+class Delivered(NamedTuple):
+    """Where the brokers put a record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def record_headers(given: HeaderInput | None) -> list[tuple[str, str | bytes | None]]:
+    """The headers of a record: those given, and trace-id and timestamp where these are not among them.
+
+    trace-id is that of OpenTelemetry's current span, with traceparent (W3C) beside it for its context; without one, that of
+    the record which the handler is at.
+    """
+    headers = [] if given is None else list(given.items() if isinstance(given, Mapping) else given)
+    names = {name for name, _ in headers} if headers else ()
+    if TRACE_ID not in names:
+        trace = _trace()
+        if trace is not None:
+            headers.append((TRACE_ID, trace[0]))
+            if trace[1] is not None and TRACEPARENT not in names:
+                headers.append((TRACEPARENT, trace[1]))
+    if TIMESTAMP not in names:
+        # as java.time.Instant writes it
+        headers.append((TIMESTAMP, datetime.datetime.now(datetime.UTC).isoformat()[:-6] + "Z"))
+    return headers
+
+
+try:
+    from opentelemetry.trace import get_current_span
+except ImportError:  # an extra
+    get_current_span = None  # type: ignore[assignment]
+
+
+def _trace() -> tuple[str, str | None] | None:
+    if get_current_span is not None:
+        span = get_current_span().get_span_context()
+        if span.is_valid:
+            trace = f"{span.trace_id:032x}"
+            return trace, f"00-{trace}-{span.span_id:016x}-{span.trace_flags:02x}"
+    record = current.get()
+    if record is not None and (found := record.header(TRACE_ID)) is not None:
+        return found, None
+    return None
+
+
+def failure(error: KafkaError, topic: str, principal: str) -> ServiceError:
+    """The error to raise for librdkafka's."""
+    if error.code() < 0:
+        return PublishFailed(f"topic {topic}: no acknowledgement: {error.str()}")
+    return PublishFailed(answer_error(_WRITE, topic, error.code(), error.str(), principal).message)
+
+
+class Publisher:
+    """An idempotent producer of one event loop."""
+
+    def __init__(self, settings: Mapping[str, Any], schemas: Schemas, principal: str) -> None:
+        self._producer = Producer(dict(settings))
+        self._schemas = schemas
+        self._principal = principal
+        self._loop = asyncio.get_running_loop()
+        self._polling = False
+        self._queues: dict[str, tuple[asyncio.Lock, list[None]]] = {}
+        """Topics with records that wait for a schema or for room: later ones may not pass them. A lock is fair."""
+
+    def publish(
+        self, topic: str, value: Any, key: str | bytes | None, headers: HeaderInput | None, partition: int
+    ) -> asyncio.Future[Delivered]:
+        """Hand a record over. The future has its place, or the error.
+
+        Raises:
+            SerializationException: the value does not fit the topic's schema.
+        """
+        encode = self._schemas.encoder(topic, value)
+        made = record_headers(headers)
+        if encode is None or topic in self._queues:
+            return self._later(topic, value, key, made, partition)
+        data = encode(value)
+        try:
+            return self.send(topic, data, key, made, partition)
+        except BufferError:
+            return self._later(topic, data, key, made, partition)
+
+    def send(
+        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int = -1
+    ) -> asyncio.Future[Delivered]:
+        """Hand bytes over.
+
+        Raises:
+            BufferError: librdkafka's queue is full.
+        """
+        future: asyncio.Future[Delivered] = self._loop.create_future()
+
+        def report(error: KafkaError | None, message: Any) -> None:
+            if future.done():
+                return  # cancelled; the record may be there all the same
+            if error is None:
+                future.set_result(Delivered(topic, message.partition(), message.offset()))
+            else:
+                future.set_exception(failure(error, topic, self._principal))
+
+        try:
+            self._producer.produce(topic, data, key, partition, headers=headers, on_delivery=report)
+        except KafkaException as error:
+            future.set_exception(failure(error.args[0], topic, self._principal))
+            return future
+        if not self._polling:
+            self._polling = True
+            self._loop.call_later(_POLL, self._poll)
+        return future
+
+    async def send_patiently(self, topic: str, data: bytes | None, key: Any, headers: Any) -> Delivered:
+        """Hand bytes over as soon as there is room, and wait for the answer."""
+        return await (await self._when_room(topic, data, key, headers, -1))
+
+    def _poll(self) -> None:
+        self._producer.poll(0)
+        self._polling = len(self._producer) > 0
+        if self._polling:
+            self._loop.call_later(_POLL, self._poll)
+
+    def _later(self, topic: str, value: Any, key: Any, headers: Any, partition: int) -> asyncio.Future[Delivered]:
+        lock, waiting = self._queues.setdefault(topic, (asyncio.Lock(), []))
+        waiting.append(None)
+        return asyncio.ensure_future(self._slowly(lock, waiting, topic, value, key, headers, partition))
+
+    async def _slowly(
+        self, lock: asyncio.Lock, waiting: list[None], topic: str, value: Any, key: Any, headers: Any, partition: int
+    ) -> Delivered:
+        try:
+            async with lock:
+                data = await self._schemas.resolve(topic, value)
+                future = await self._when_room(topic, data, key, headers, partition)
+        finally:
+            waiting.pop()
+            if not waiting:
+                del self._queues[topic]
+        return await future
+
+    async def _when_room(
+        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int
+    ) -> asyncio.Future[Delivered]:
+        while True:
+            try:
+                return self.send(topic, data, key, headers, partition)
+            except BufferError:
+                await asyncio.sleep(_FULL)
+
+    async def flush(self, patience: float) -> int:
+        """Wait until all is acknowledged; how many records are not after ``patience`` seconds."""
+        deadline = self._loop.time() + patience
+        while (len(self._producer) or self._queues) and self._loop.time() < deadline:
+            self._producer.poll(0)
+            await asyncio.sleep(_POLL)
+        return len(self._producer)
