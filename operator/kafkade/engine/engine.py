@@ -93,7 +93,7 @@ class Engine:
         )
         """What tells Prometheus of the resources and of the work on them."""
         self._members = members(policies, self._redrives)
-        self.reporter = Reporter(kube, self.store, self._later, self.wake, now, self._metrics.reported)
+        self.reporter = Reporter(kube, self.store, self._later, self.seen, self.wake, now, self._metrics.reported)
         self._interrupted = asyncio.Event()
         self._lanes: dict[tuple[Key, str], tuple[Lane, asyncio.Task[None]]] = {}
         self._resyncs: dict[Key, tuple[float, asyncio.Task[None]]] = {}

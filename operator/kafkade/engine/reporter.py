@@ -42,6 +42,7 @@ class Reporter:
         kube: KubeApi,
         store: Store,
         again: Callable[[Key, float], None],
+        seen: Callable[[Resource], None],
         wake: Callable[[Iterable[Key]], None],
         now: Callable[[], str],
         count: Callable[[Report], None],
@@ -49,6 +50,9 @@ class Reporter:
         self._kube = kube
         self._store = store
         self._again = again
+        self._seen = seen
+        """Takes what a write answered, as what a watch shows: it may hold a spec that is newer than what was looked at, and
+        the watch's own event of it then tells nothing new."""
         self._wake = wake
         self._now = now
         self._count = count
@@ -95,7 +99,7 @@ class Reporter:
             return
         if report.status is not None and report.status != resource.status:
             resource = await self._kube.patch_status(resource, report.status)
-            self._store.put(resource)
+            self._seen(resource)
             self._log(report)
         self._wake(report.wakes)
         for event in report.events:
@@ -103,7 +107,7 @@ class Reporter:
         if report.release and FINALIZER in resource.finalizers:
             left = await self._kube.remove_finalizer(resource)
             if left is not None and left.deleted is None:
-                self._store.put(left)
+                self._seen(left)
 
     async def _post(self, resource: Resource, event: Event) -> None:
         try:

@@ -155,7 +155,7 @@ class View:
     async def add_finalizer(self, resource: Resource) -> None:
         current = self.store.get(resource.key) or resource
         if FINALIZER not in current.finalizers:
-            self.store.put(await self.kube.add_finalizer(current))
+            self.seen(await self.kube.add_finalizer(current))
 
 
 def _decoded(secret: Mapping[str, Any]) -> dict[str, bytes]:

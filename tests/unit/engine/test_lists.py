@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
+from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiUnavailable
 from kafkade.api.kinds import TOPIC
-from kafkade.api.objects import Resource
+from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.kube_api import KubeApi, Listing
 from kafkade.engine import engine as module
 from kafkade.engine.engine import Engine, Scope
+from kafkade.engine.reporter import Reporter
 
 
 class Vanishing:
@@ -113,3 +116,44 @@ async def test_what_goes_while_watches_are_interrupted_is_not_kept(monkeypatch: 
                 await asyncio.sleep(0.01)
     finally:
         await engine.stop()
+
+
+class Overtaken:
+    """An API server where a resource is changed right before each write of the operator's: the answer holds that change."""
+
+    async def patch_status(self, resource: Resource, status: dict[str, object]) -> Resource:
+        return later(resource, status=status)
+
+    async def add_finalizer(self, resource: Resource) -> Resource:
+        return later(resource, finalizers=(FINALIZER,))
+
+    async def close(self) -> None:
+        pass
+
+
+def later(resource: Resource, **changes: object) -> Resource:
+    spec = {**resource.spec, "partitions": 7}
+    version = str(int(resource.resource_version) + 1)
+    return replace(resource, generation=resource.generation + 1, spec=spec, resource_version=version, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("write", ["status", "finalizer"])
+async def test_a_change_that_a_writes_answer_brings_is_not_missed(write: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch's event of it comes afterwards and has nothing new: nobody would look at it before the next resync."""
+    engine = Engine(cast(KubeApi, Overtaken()), Scope())
+    woken: list[Key] = []
+    monkeypatch.setattr(engine, "wake", lambda keys, **_: woken.extend(keys))
+    first = topic("orders", 5)
+    engine.store.put(first)
+    engine.reporter = Reporter(
+        engine.kube, engine.store, lambda *_: None, engine.seen, engine.wake, lambda: "now", lambda _: None
+    )
+    if write == "status":
+        await engine.reporter.write([first], [Report(first.key, {"observedGeneration": first.generation})])
+    else:
+        await engine._view.add_finalizer(first)
+    known = engine.store.get(first.key)
+    assert known is not None
+    assert known.generation == first.generation + 1
+    engine.seen(known)
+    assert woken.count(first.key) == 1
