@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, cast
@@ -55,8 +56,8 @@ _PAGE = 500
 class KubeClient:
     """Reads and writes of the operator. Calls are bounded to ``concurrency`` at a time; each has a time limit.
 
-    Before the first :meth:`login` calls wait; a later one replaces the credentials. Writes have to pass ``fence`` and raise
-    NotLeader where it is shut; None is for the Lease itself.
+    Before the first :meth:`login` calls wait; a later one replaces the credentials for the calls after it. Writes have to
+    pass ``fence`` and raise NotLeader where it is shut; None is for the Lease itself.
     """
 
     def __init__(self, *, concurrency: int = 16, timeout: float = 30.0, fence: Fence | None = FENCE) -> None:
@@ -64,6 +65,8 @@ class KubeClient:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._traces = [] if fence is None else [fenced(fence)]
         self._session: aiohttp.ClientSession | None = None
+        self._under_way: Counter[aiohttp.ClientSession] = Counter()
+        """How many requests each session has, former ones too, which are closed with their last request."""
         self._server = ""
         self._ready = asyncio.Event()
 
@@ -78,15 +81,15 @@ class KubeClient:
         )
         self._server = server.rstrip("/")
         self._ready.set()
-        if old is not None:
+        if old is not None and not self._under_way[old]:
             await old.close()
 
     async def close(self) -> None:
         """Close the connections."""
         self._ready.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        current, self._session = self._session, None
+        for session in {*self._under_way, *filter(None, [current])}:
+            await session.close()
 
     async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
         """All resources of a kind, in one namespace or (None) everywhere, by label selector."""
@@ -349,15 +352,23 @@ class KubeClient:
     @asynccontextmanager
     async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         await self._ready.wait()
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise ApiUnavailable("not logged in to the Kubernetes API")
+        self._under_way[session] += 1
         try:
-            async with self._session.request(method, f"{self._server}{path}", **options) as response:
+            async with session.request(method, f"{self._server}{path}", **options) as response:
                 if response.status >= 400:
                     raise await _error(method, path, response)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(f"Kubernetes API, {method} {path}: {type(error).__name__} {error}".rstrip()) from error
+        finally:
+            self._under_way[session] -= 1
+            if not self._under_way[session]:
+                del self._under_way[session]
+                if session is not self._session:
+                    await session.close()
 
 
 def _parsed(what: str, data: bytes) -> Any:
