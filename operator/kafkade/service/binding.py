@@ -15,12 +15,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kafkade.api.binding import (
+    KEY_BINDING,
+    KEY_BOOTSTRAP,
+    KEY_CA,
+    KEY_LIBRDKAFKA_JSON,
+    KEY_MECHANISM,
+    KEY_PASSWORD,
+    KEY_POLICY,
+    KEY_PROTOCOL,
+    KEY_REGISTRY_CA,
+    KEY_REGISTRY_PASSWORD,
+    KEY_REGISTRY_URL,
+    KEY_REGISTRY_USERNAME,
+    KEY_TYPE,
+    KEY_USERNAME,
+    MAX_POLL_RECORDS,
+    REGISTRY_CACHE,
+    TYPE,
+)
 from kafkade.clients.kafka_config import SaslPassword, Security, TlsFiles
 from kafkade.service.errors import BindingError
 
 ROOT_VARIABLE = "SERVICE_BINDING_ROOT"
 POLICY_VARIABLE = "KAFKADE_DLQ_POLICY"
-TYPE = "kafka"
 
 PRODUCER: Mapping[str, str] = {
     "acks": "all",
@@ -34,8 +52,7 @@ CONSUMER: Mapping[str, str] = {
     "session.timeout.ms": "30000",
     "heartbeat.interval.ms": "10000",
 }
-MAX_POLL_RECORDS = 500
-REGISTRY_CACHE = 100
+_HOSTNAME_CHECK = "ssl.endpoint.identification.algorithm"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,7 +98,7 @@ def find(name: str | None = None, root: Path | None = None) -> Path:
         if not (root / name).is_dir():
             raise BindingError(f"there is no binding {name} in {root}; there are: {_listed(root) or 'none'}")
         return root / name
-    found = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and _value(folder, "type") == TYPE]
+    found = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and _value(folder, KEY_TYPE) == TYPE]
     if not found:
         raise BindingError(f"no binding of type {TYPE} is in {root}; there are: {_listed(root) or 'none'}")
     if len(found) > 1:
@@ -96,14 +113,14 @@ def load(folder: Path, policy: Path | None = None) -> Binding:
     Raises:
         BindingError: a file is missing or wrong; names it.
     """
-    about = _json(folder, "binding.json")
-    settings = _json(folder, "librdkafka.json")
-    security = _security(folder)
+    about = _json(folder, KEY_BINDING)
+    settings = _json(folder, KEY_LIBRDKAFKA_JSON)
+    security = _security(folder, settings.get("client") or {})
     service = str(about.get("service") or folder.name)
     client = settings.get("client") or _client(security)
     groups = about.get("groups") or []
     group = str(groups[0]) if groups else f"{service}-group"
-    own_policy = folder / "policy.json"
+    own_policy = folder / KEY_POLICY
     if policy is None and POLICY_VARIABLE in os.environ:
         policy = Path(os.environ[POLICY_VARIABLE])
     return Binding(
@@ -123,7 +140,7 @@ def load(folder: Path, policy: Path | None = None) -> Binding:
 
 
 def _listed(root: Path) -> str:
-    return ", ".join(f"{f.name} ({_value(f, 'type') or 'no type'})" for f in sorted(root.iterdir()) if f.is_dir())
+    return ", ".join(f"{f.name} ({_value(f, KEY_TYPE) or 'no type'})" for f in sorted(root.iterdir()) if f.is_dir())
 
 
 def _value(folder: Path, key: str) -> str | None:
@@ -145,21 +162,23 @@ def _json(folder: Path, key: str) -> dict[str, Any]:
     return found
 
 
-def _security(folder: Path) -> Security:
-    bootstrap = _value(folder, "bootstrap-servers")
+def _security(folder: Path, client: Mapping[str, str]) -> Security:
+    bootstrap = _value(folder, KEY_BOOTSTRAP)
     if bootstrap is None:
         raise BindingError(f"{folder}/bootstrap-servers is missing or empty: it says where the brokers are")
-    protocol = (_value(folder, "security-protocol") or "PLAINTEXT").upper()
+    protocol = (_value(folder, KEY_PROTOCOL) or "PLAINTEXT").upper()
     if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
         raise BindingError(f"{folder}/security-protocol must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
     sasl = None
     if protocol.startswith("SASL_"):
-        username, password = _value(folder, "username"), _value(folder, "password")
+        username, password = _value(folder, KEY_USERNAME), _value(folder, KEY_PASSWORD)
         if username is not None and password is not None:
-            sasl = SaslPassword(_value(folder, "sasl-mechanism") or "SCRAM-SHA-512", username, password)
-        elif not (folder / "librdkafka.json").exists():
+            sasl = SaslPassword(_value(folder, KEY_MECHANISM) or "SCRAM-SHA-512", username, password)
+        elif not (folder / KEY_LIBRDKAFKA_JSON).exists():
             raise BindingError(f"{folder}: security-protocol is {protocol}, and username or password is missing")
-    return Security(bootstrap, TlsFiles(_value(folder, "ca.crt")) if protocol.endswith("SSL") else None, sasl)
+    tls = TlsFiles(_value(folder, KEY_CA)) if protocol.endswith("SSL") else None
+    own = {_HOSTNAME_CHECK: client[_HOSTNAME_CHECK]} if _HOSTNAME_CHECK in client else {}
+    return Security(bootstrap, tls, sasl, own)
 
 
 def _client(security: Security) -> dict[str, str]:
@@ -179,14 +198,14 @@ def _registry(folder: Path, given: Mapping[str, str] | None) -> dict[str, Any] |
     """Settings of confluent_kafka's SchemaRegistryClient, which takes a CA as a file only."""
     settings: dict[str, Any] = dict(given or {})
     if not settings:
-        url = _value(folder, "schema-registry-url")
+        url = _value(folder, KEY_REGISTRY_URL)
         if url is None:
             return None
         settings["url"] = url
-        username, password = _value(folder, "schema-registry-username"), _value(folder, "schema-registry-password")
+        username, password = _value(folder, KEY_REGISTRY_USERNAME), _value(folder, KEY_REGISTRY_PASSWORD)
         if username is not None and password is not None:
             settings["basic.auth.user.info"] = f"{username}:{password}"
-        if (ca := _value(folder, "schema-registry-ca.crt")) is not None:
+        if (ca := _value(folder, KEY_REGISTRY_CA)) is not None:
             settings["ssl.ca.pem"] = ca
     settings["cache.capacity"] = int(settings.get("cache.capacity") or REGISTRY_CACHE)
     if (pem := settings.pop("ssl.ca.pem", None)) is not None:

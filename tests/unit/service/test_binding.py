@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from kafkade.api.binding import LibrdkafkaFile
+from kafkade.bindings.render import Way, render
 from kafkade.service import BindingError
 from kafkade.service.binding import CONSUMER, PRODUCER, find, load
+from unit.bindings.test_access import wanted
+from unit.bindings.test_render import FULL, PLAIN
 
 
 def binding(root: Path, name: str = "kafka", **files: str) -> Path:
@@ -84,6 +88,27 @@ def test_kafkades_own_files_win(tmp_path: Path) -> None:
     )
     assert (found.max_poll_records, found.policy) == (9, folder / "policy.json")
     assert found.registry == {"url": "http://r", "cache.capacity": 7}
+
+
+@pytest.mark.parametrize("way", [PLAIN, FULL], ids=["plaintext", "all"])
+def test_what_the_operator_renders_is_read(tmp_path: Path, way: Way) -> None:
+    bound = wanted()
+    for key, text in render(bound, way).items():
+        (tmp_path / key).write_text(text)
+    found = load(tmp_path)
+    files = LibrdkafkaFile.model_validate_json((tmp_path / "librdkafka.json").read_text())
+    assert (found.client, found.producer, found.consumer) == (files.client, files.producer, files.consumer)
+    assert PRODUCER.items() <= found.producer.items()
+    assert CONSUMER.items() <= found.consumer.items()
+    assert (found.service, found.group, found.max_poll_records) == (bound.service, bound.groups[0], 500)
+    assert found.security.bootstrap == way.bootstrap
+    assert found.security.protocol == way.protocol
+    if way is FULL:
+        assert found.registry is not None
+        assert found.registry["basic.auth.user.info"] == "reader:secret"
+        assert "BEGIN CERTIFICATE" in Path(found.registry["ssl.ca.location"]).read_text()
+    if bound.transactional_id_prefix is not None:
+        assert found.transaction_prefix == bound.transactional_id_prefix
 
 
 def test_the_only_one_of_type_kafka_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
