@@ -257,7 +257,9 @@ class KafkaDLQPolicySpec(Managed):
     )
     alert: Alert = Field(default_factory=Alert, description="When to call for help; absent: never.")
     config_map_name: DnsName | None = Field(
-        default=None, description="Name of the ConfigMap that applications mount; default <name>-dlq."
+        default=None,
+        description="Name of the ConfigMap that applications mount; default <name>-dlq. One of a former name stays as it was"
+        " until the policy is deleted: applications may still mount it.",
     )
 
 
