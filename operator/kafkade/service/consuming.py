@@ -107,6 +107,11 @@ class Consuming:
 
     # ------------------------------------------------------------------ the event loop
 
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.listener.name
+
     async def run(self) -> None:
         """Work until ``stop``.
 

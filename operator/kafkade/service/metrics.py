@@ -23,6 +23,8 @@ class Status(StrEnum):
     DEAD_LETTER = "dead_letter"
     SKIPPED = "skipped"
     FAILED = "failed"
+    LATE = "late"
+    """Its window was emitted already."""
 
 
 class Histogram:

@@ -22,11 +22,14 @@ from kafkade.service.metrics import Metrics, Status
 from kafkade.service.policy import MountedPolicy
 from kafkade.service.publisher import Delivered, HeaderInput, Publisher
 from kafkade.service.schemas import Schemas
-from kafkade.service.transactions import Transaction, TransactionPool, open_transaction
+from kafkade.service.streams.flows import Flow, Stream, stream_of
+from kafkade.service.streams.running import Streaming
+from kafkade.service.transactions import Transaction, TransactionalProducer, TransactionPool, open_transaction
 
 log = logging.getLogger("kafkade.service")
 
 H = TypeVar("H", bound=Handler)
+F = TypeVar("F", bound=Callable[[Flow[Any]], Flow[Any]])
 
 TRANSACTIONS = 4
 """Transactions beside those of listeners that a service has open at the same time; more wait."""
@@ -72,7 +75,8 @@ class Service:
         self._drain = drain
         self._policy = MountedPolicy(binding.policy)
         self._listeners: list[Listener] = []
-        self._running: list[Consuming] = []
+        self._streams: list[Stream] = []
+        self._running: list[Consuming | Streaming] = []
         self._publisher: Publisher | None = None
         self._pool: TransactionPool | None = None
         self._schemas: Schemas | None = None
@@ -143,19 +147,53 @@ class Service:
     @property
     def consuming(self) -> tuple[Consuming, ...]:
         """The listeners at work; none when the service does not run."""
-        return tuple(self._running)
+        return tuple(one for one in self._running if isinstance(one, Consuming))
+
+    def stream(
+        self,
+        *topics: str,
+        to: str,
+        group: str | None = None,
+        event: Any = None,
+        key: Callable[[Any], Any] | None = None,
+    ) -> Callable[[F], F]:
+        """Make a function the description of a stream: it is given a Flow of topics' events and returns what goes to ``to``.
+
+        It is called once, now. Exactly once: what is written and how far was read are one transaction. ``group``: the
+        consumer group, default ``<service>-<function>``; its offsets are the stream's state, so that it must be nobody
+        else's. ``event``: the events' type, default that of the annotation ``Flow[…]``. ``key``: the key of a record that
+        is written, by its value; default the key of the record that it came from, or the group's key of windows.
+
+        Raises:
+            ServiceError: the function does not describe a stream.
+        """
+
+        def decorate(function: F) -> F:
+            name = getattr(function, "__name__", "stream").replace("_", "-")
+            own = group or f"{self.binding.service}-{name}"
+            if own in {stream.group for stream in self._streams} | {one.group for one in self._listeners}:
+                raise ServiceError(f"stream {name}: group {own} is another one's here, and a stream needs its own")
+            self._streams.append(stream_of(function, topics, to, own, event=event, key=key))
+            return function
+
+        return decorate
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """All streams, in the order of their making."""
+        return tuple(self._streams)
 
     async def run(self, *, signals: bool = True) -> None:
-        """Run all listeners until SIGTERM, SIGINT or ``stop``, and end in order: what is in work is done and committed.
+        """Run all listeners and streams until SIGTERM, SIGINT or ``stop``, and end in order: what is in work is done and committed.
 
         ``signals``: whether to listen for the two; False where something else does.
 
         Raises:
-            ServiceError: there are no listeners. ListenerStopped, and others: why a listener cannot go on; the others were
+            ServiceError: there are none. ListenerStopped, and others: why a listener cannot go on; the others were
             ended in order first.
         """
-        if not self._listeners:
-            raise ServiceError("the service has no listeners: use `async with service:` to publish only")
+        if not self._listeners and not self._streams:
+            raise ServiceError("the service has no listeners and no streams: use `async with service:` to publish only")
         loop = asyncio.get_running_loop()
         stop = self._stop = asyncio.Event()
         caught = (signal.SIGTERM, signal.SIGINT) if signals else ()
@@ -175,8 +213,11 @@ class Service:
             self._stop.set()
 
     async def _run_listeners(self, stop: asyncio.Event) -> None:
-        self._running = [self._consuming(listener) for listener in self._listeners]
-        tasks = [asyncio.create_task(one.run(), name=one.listener.name) for one in self._running]
+        self._running = [
+            *(self._consuming(listener) for listener in self._listeners),
+            *(self._streaming(stream) for stream in self._streams),
+        ]
+        tasks = [asyncio.create_task(one.run(), name=one.name) for one in self._running]
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -222,20 +263,37 @@ class Service:
             drain=self._drain,
         )
 
+    def _streaming(self, stream: Stream) -> Streaming:
+        assert self._schemas is not None  # noqa: S101 -- run() entered the service
+        identity = f"{self.binding.transaction_prefix}{self._instance}-{stream.group}"
+        settings = self._producer_settings()
+        principal = self.binding.security.principal
+        return Streaming(
+            stream,
+            {**self.binding.consumer, **self._extra},
+            lambda: TransactionalProducer(settings, identity, principal),
+            schemas=self._schemas,
+            policy=self._policy,
+            metrics=self.metrics,
+        )
+
+    def _producer_settings(self) -> dict[str, Any]:
+        return {
+            "enable.idempotence": True,
+            # as Java's clients choose partitions
+            "partitioner": "murmur2_random",
+            **self.binding.producer,
+            **self._extra,
+            "logger": Quiet("kafkade.service"),
+        }
+
     # ------------------------------------------------------------------ publishing
 
     async def __aenter__(self) -> Service:
         self._depth += 1
         if self._depth == 1:
             self._schemas = Schemas(self.binding.registry)
-            settings = {
-                "enable.idempotence": True,
-                # as Java's clients choose partitions
-                "partitioner": "murmur2_random",
-                **self.binding.producer,
-                **self._extra,
-                "logger": Quiet("kafkade.service"),
-            }
+            settings = self._producer_settings()
             principal = self.binding.security.principal
             self._publisher = Publisher(settings, self._schemas, principal)
             lanes = sum(one.concurrency for one in self._listeners if one.exactly_once)

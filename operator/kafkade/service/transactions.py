@@ -113,8 +113,10 @@ class TransactionalProducer:
             await self.produce(one.topic, one.data, one.key, one.headers, one.partition)
         return records
 
-    async def produce(self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int = -1) -> None:
-        """Write a record; whether the brokers took it shows at the commit."""
+    async def produce(
+        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int = -1, timestamp: int = 0
+    ) -> None:
+        """Write a record; whether the brokers took it shows at the commit. ``timestamp`` in ms since 1970; 0: now."""
 
         def report(error: Any, _: Any) -> None:
             if error is not None and self._failed is None:
@@ -122,7 +124,9 @@ class TransactionalProducer:
 
         while True:
             try:
-                self._producer.produce(topic, data, key, partition, headers=headers, on_delivery=report)
+                self._producer.produce(
+                    topic, data, key, partition, headers=headers, timestamp=timestamp, on_delivery=report
+                )
                 self._producer.poll(0)
             except BufferError:
                 await asyncio.to_thread(self._producer.poll, 0.1)
