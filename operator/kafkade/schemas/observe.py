@@ -8,7 +8,9 @@ read as well.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 
 from kafkade.api.errors import (
     InvalidSchema,
@@ -219,9 +221,14 @@ class RegistryView:
         return Source(registered.schema, registered.schema_type, references)
 
     async def _references(self, references: tuple[Reference, ...]) -> tuple[tuple[str, Source], ...]:
-        found = await asyncio.gather(*(self._referenced(r) for r in references))
-        sources = await asyncio.gather(*(self._registered_source(f) for f in found))
-        return tuple((r.name, s) for r, s in zip(references, sources, strict=True))
+        """What is referenced, directly or not: each version is read once, however many ways lead to it."""
+        held: dict[tuple[str, int], Registered] = {}
+        level = list(references)
+        while level := list({(r.subject, r.version): r for r in level if (r.subject, r.version) not in held}.values()):
+            found = await asyncio.gather(*(self._referenced(r) for r in level))
+            held |= {(r.subject, r.version): registered for r, registered in zip(level, found, strict=True)}
+            level = [reference for registered in found for reference in registered.references or ()]
+        return _sources(references, held)
 
     async def _referenced(self, reference: Reference) -> Registered:
         try:
@@ -247,6 +254,25 @@ class RegistryView:
         found = await self.client.version(subject, version)
         recent_of(self.client).put(subject, found)
         return found
+
+
+def _sources(
+    references: tuple[Reference, ...], held: Mapping[tuple[str, int], Registered]
+) -> tuple[tuple[str, Source], ...]:
+    """The texts behind references; ``held`` has all that they lead to."""
+    made: dict[tuple[str, int], Source] = {}
+
+    def of(named: tuple[Reference, ...] | None) -> tuple[tuple[str, Source], ...]:
+        return tuple((r.name, made[r.subject, r.version]) for r in named or ())
+
+    leads_to = {key: [(r.subject, r.version) for r in registered.references or ()] for key, registered in held.items()}
+    try:
+        for key in TopologicalSorter(leads_to).static_order():
+            made[key] = Source(held[key].schema, held[key].schema_type, of(held[key].references))
+    except CycleError as error:
+        way = " -> ".join(f"{subject}:{version}" for subject, version in error.args[1])
+        raise InvalidSchema(f"versions in the registry reference each other in a circle: {way}") from error
+    return of(references)
 
 
 def known_level(level: str | None) -> Compatibility | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +101,39 @@ async def test_what_is_remembered_of_a_subject_that_was_made_anew_does_no_harm()
     w.put(resource("carts", schema_=USES, references=[{"name": "shop.Order", "subject": "orders-value", "version": 1}]))
     await w.run("carts")
     assert w.ready("carts")["status"] == "True"
+
+
+async def test_many_ways_to_the_same_version_are_walked_once() -> None:
+    """Forty layers of two that both reference both of the layer below: two to the power of forty ways."""
+    registry = MemoryRegistry()
+    below: tuple[Reference, ...] = ()
+    for layer in range(40):
+        here = []
+        for side in "ab":
+            name = f"L{layer}{side}"
+            fields = [{"name": f"f{n}", "type": r.name} for n, r in enumerate(below)]
+            registry.add(
+                name, SchemaBody(json.dumps({"type": "record", "name": name, "fields": fields}), "AVRO", below)
+            )
+            here.append(Reference(name, name, 1))
+        below = tuple(here)
+    registry._compatible = lambda *_: Verdict(True)  # type: ignore[method-assign]
+    text = json.dumps({"type": "record", "name": "Order", "fields": [{"name": "o", "type": "L39a"}]})
+    references = [{"name": r.name, "subject": r.subject, "version": r.version} for r in below]
+    w = world(registry, schema_=text, references=references)
+    await asyncio.wait_for(w.run(), 20)
+    assert w.ready("orders")["status"] == "True"
+    assert Counter(name for name, _ in registry.calls)["version"] == 80
+
+
+async def test_versions_that_reference_each_other_in_a_circle_are_refused() -> None:
+    registry = MemoryRegistry()
+    registry.add("a", SchemaBody(avro("x"), "AVRO", (Reference("b", "b", 1),)))
+    registry.add("b", SchemaBody(avro("x"), "AVRO", (Reference("a", "a", 1),)))
+    w = world(registry, references=[{"name": "a", "subject": "a", "version": 1}])
+    await asyncio.wait_for(w.run(), 20)
+    assert w.ready("orders")["reason"] == "InvalidSchema"
+    assert "circle: " in w.ready("orders")["message"]
 
 
 async def test_layout_of_the_text_makes_no_version() -> None:
@@ -570,6 +605,17 @@ async def test_a_subject_outside_of_the_grant() -> None:
     w.grants[Key("KafkaSchema", "shop", "orders")] = Grant(subject_prefixes=("team-",))
     await w.run()
     assert w.ready("orders")["reason"] == "NotAllowed"
+    assert w.registry.calls == []
+
+
+async def test_a_reference_to_a_subject_outside_of_the_grant() -> None:
+    """The registry would not let its owner delete it any more."""
+    reference = {"name": "shop.Money", "subject": "finance-money", "version": 1}
+    w = world(references=[reference])
+    w.grants[Key("KafkaSchema", "shop", "orders")] = Grant(subject_prefixes=("orders-",))
+    await w.run()
+    assert w.ready("orders")["reason"] == "NotAllowed"
+    assert "subject finance-money" in w.ready("orders")["message"]
     assert w.registry.calls == []
 
 
