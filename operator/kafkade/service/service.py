@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkade.clients.kafka_way_client import Quiet
 from kafkade.service.binding import Binding, find, load
@@ -25,6 +25,9 @@ from kafkade.service.schemas import Schemas
 from kafkade.service.streams.flows import Flow, Stream, stream_of
 from kafkade.service.streams.running import Streaming
 from kafkade.service.transactions import Transaction, TransactionalProducer, TransactionPool, open_transaction
+
+if TYPE_CHECKING:
+    from kafkade.service.health import Health
 
 log = logging.getLogger("kafkade.service")
 
@@ -286,6 +289,14 @@ class Service:
             **self._extra,
             "logger": Quiet("kafkade.service"),
         }
+
+    # ------------------------------------------------------------------ health
+
+    async def health(self) -> Health:
+        """Whether the brokers answer, with how many there are and which one is the controller. Also when it does not run."""
+        from kafkade.service.health import health  # an admin client, which those who do not ask need not load
+
+        return await health(self.binding.security)
 
     # ------------------------------------------------------------------ publishing
 
