@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench soak prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench bench-fairness bench-schemas bench-growth soak prepare clean fuzz
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
 
 $(READY): requirements-dev.lock pyproject.toml
 	@echo "==> making the Python environment in $(VENV)"
@@ -79,6 +79,15 @@ bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py
 	$(BIN)/python bench/redrive.py
 	$(BIN)/python bench/plan.py
+
+bench-fairness: $(READY) ## one topic beside 10,000 of a neighbour, and a cluster beside two that are down
+	$(BIN)/python bench/fairness.py
+
+bench-schemas: $(READY) ## 2,000 schemas with references against the bare registry writes
+	$(BIN)/python bench/schemas.py
+
+bench-growth: $(READY) ## time, CPU and memory over the number of topics, with plots
+	$(BIN)/python bench/growth.py
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs
