@@ -10,7 +10,7 @@ RUN python -m venv /opt/build \
  && python -m venv /opt/kafkade \
  && /opt/kafkade/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
  && /opt/kafkade/bin/pip install --no-cache-dir --no-deps /dist/*.whl \
- && /opt/kafkade/bin/pip uninstall -y pip \
+ && /opt/kafkade/bin/pip uninstall -y setuptools pip \
  && cp sbom.cdx.json /opt/kafkade/sbom.cdx.json \
  && find /opt/kafkade -name '__pycache__' -prune -exec rm -rf {} +
 
