@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench bench-fairness bench-schemas bench-growth soak prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; 
 MINUTES ?= 120
 soak: $(READY) ## two hours (MINUTES=120) of changes and restarts: memory, handles and statuses stay, nothing is missed
 	$(BIN)/python bench/soak.py --minutes $(MINUTES)
+
+faults: prepare ## random actions under random faults for FAULT_MINUTES=20 (SEED=n repeats a run, RECORD=1 writes docs/results)
+	$(BIN)/python bench/faults.py --minutes $(or $(FAULT_MINUTES),20) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record)
 
 clean: ## remove the environment and build results; the cache stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -17,11 +17,17 @@ class OperatorProcess:
     """``kafkade run`` with a kubeconfig; its log goes to a file that ``tail`` shows when something fails."""
 
     def __init__(
-        self, kubeconfig: Path, log: Path, args: Sequence[str] = ("--all-namespaces",), **environment: str
+        self,
+        kubeconfig: Path,
+        log: Path,
+        args: Sequence[str] = ("--all-namespaces",),
+        module: str = "kafkade.cli.main",
+        **environment: str,
     ) -> None:
         self.kubeconfig = kubeconfig
         self.log = log
         self.args = tuple(args)
+        self.module = module
         self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -38,7 +44,7 @@ class OperatorProcess:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kafkade.cli.main", "run", *self.args],
+                [sys.executable, "-m", self.module, "run", *self.args],
                 env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1", **self.environment},
                 stdout=out,
                 stderr=out,

@@ -60,19 +60,26 @@ class Kafka(Part):
         config: Mapping[str, str] | None = None,
         *,
         racks: Sequence[str] | None = None,
+        advertised: Mapping[str, int] | None = None,
         security: bool = False,
         authorizer: bool = False,
         metrics: bool = False,
         heap: str = "256m",
         port: int | None = None,
     ) -> None:
-        """``port``: where the first broker listens, and the others behind it (PLAINTEXT); None: wherever it is free."""
+        """``advertised``: ports that clients are told for listeners of the one broker, for what stands before it.
+
+        ``port``: where the first broker listens, and the others behind it (PLAINTEXT); None: wherever it is free.
+        """
         if racks is not None and len(racks) != brokers:
             raise ValueError(f"{len(racks)} racks for {brokers} brokers: there must be one each")
+        if advertised and brokers != 1:
+            raise ValueError("one port of a listener is for one broker")
         self.version = version
         self.broker_ids = tuple(range(1, brokers + 1))
         self.security = security
         self._config = dict(config or {})
+        self._advertised = dict(advertised or {})
         self._racks = dict(zip(self.broker_ids, racks or (), strict=False))
         self._authorizer = authorizer
         self._metrics = metrics
@@ -262,6 +269,7 @@ class Kafka(Part):
         self._options = ClusterOptions(
             controllers={id_: place.ports["CONTROLLER"] for id_, place in self._places.items()},
             config=self._config,
+            advertised=self._advertised,
             authorizer=self._authorizer,
             security=self._certificates,
         )

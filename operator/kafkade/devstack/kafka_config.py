@@ -63,6 +63,8 @@ class ClusterOptions:
     controllers: Mapping[int, int]
     """The controller port of each broker."""
     config: Mapping[str, str] = field(default_factory=dict)
+    advertised: Mapping[str, int] = field(default_factory=dict)
+    """Ports that clients are told in place of the listeners' own, by listener."""
     authorizer: bool = False
     security: Security | None = None
 
@@ -70,7 +72,8 @@ class ClusterOptions:
 def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, str]:
     """All properties of one broker; the caller's ``config`` has the last word."""
     listeners = {name: f"{name}://{HOST}:{port}" for name, port in place.ports.items()}
-    advertised = [address for name, address in listeners.items() if name != "CONTROLLER"]
+    told = {**place.ports, **cluster.advertised}
+    advertised = [f"{name}://{HOST}:{told[name]}" for name in listeners if name != "CONTROLLER"]
     voters = [f"{id_}@{HOST}:{port}" for id_, port in cluster.controllers.items()]
     brokers = len(voters)
     properties = {

@@ -26,6 +26,7 @@ _ALWAYS = frozenset(
 ) | frozenset({Fault.BUSY, Fault.ERROR, Fault.UNAVAILABLE})
 _WATCH = frozenset({Fault.REFUSE, Fault.RESET, Fault.HALF_OPEN, Fault.BUSY, Fault.ERROR, Fault.UNAVAILABLE, Fault.GONE})
 _EVENT = frozenset({Fault.DROP_EVENT, Fault.REPLAY_EVENT, Fault.RESET, Fault.HALF_OPEN, Fault.DELAY})
+_ASKED = web.RequestKey("asked", float)
 _KEPT = 6
 """Replies to one read that are kept, and events of one watch."""
 
@@ -38,6 +39,8 @@ class Passed:
     method: str
     path: str
     status: int
+    asked: float
+    """When it came to the proxy, which may have kept it for a while."""
     sent: float
     answered: float
     body: bytes
@@ -157,6 +160,7 @@ class HttpProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
+        request[_ASKED] = time.monotonic()
         watch = self._watches and request.query.get("watch") in ("true", "1")
         what = f"{request.method} {'watch ' if watch else ''}{request.path}"
         drawn = self._schedule.draw(self._where, what, self._possible(request, watch))
@@ -265,7 +269,9 @@ class HttpProxy:
         now = time.monotonic()
         reply = _Reply(found.status, _through(found.headers), text, now)
         if request.method not in _READS:
-            self.passed.append(Passed(who, request.method, request.path, found.status, sent, now, body, text))
+            self.passed.append(
+                Passed(who, request.method, request.path, found.status, request[_ASKED], sent, now, body, text)
+            )
         elif found.status == 200:
             self._replies[self._key(request)].append(reply)
         return reply

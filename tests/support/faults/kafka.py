@@ -38,7 +38,7 @@ _KEPT = 4
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A request of an operator's that changes something and was passed on, ``at`` a monotonic time."""
+    """A request of an operator's that changes something and was passed on; it came ``at`` a monotonic time."""
 
     who: str
     name: str
@@ -138,6 +138,7 @@ class KafkaProxy:
     async def _requests(self, reader: asyncio.StreamReader, connection: _Connection, who: str) -> None:
         while True:
             frame = await _frame(reader)
+            asked = time.monotonic()
             key, _, correlation = struct.unpack_from(">hhi", frame, 4)
             if connection.hung:
                 continue
@@ -159,7 +160,7 @@ class KafkaProxy:
                     continue
             connection.asked[correlation] = (question, key in _METADATA)
             if key in WRITES:
-                self.written.append(Written(who, WRITES[key], time.monotonic()))
+                self.written.append(Written(who, WRITES[key], asked))
             twice = fault is Fault.DUPLICATE
             # the reply to the first one of two is swallowed
             connection.faults[correlation].extend([None, drawn] if twice else [drawn])
