@@ -341,7 +341,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kafkade-soak-") as folder:
         log = args.log or Path(folder) / "operator.log"
         samples, rounds = run(args.minutes, log)
-        found = judge(samples, rounds, Limits(warm_up=0.2 if args.minutes >= 10 else 0.4))
+        found = judge(samples, rounds, Limits.of(args.minutes))
         tracebacks = log.read_text(errors="replace").count("Traceback")
         found = (*found, Finding("tracebacks in the operator's log", tracebacks, "", 0))
     print(told(found))

@@ -60,6 +60,11 @@ class Limits:
     answer: float = 30.0
     """Seconds: what takes longer was found by a relist or a resync, and its event was missed."""
 
+    @classmethod
+    def of(cls, minutes: float) -> Limits:
+        """A short run is all warm-up, and its few samples are of restarts: it judges the load and the truth, not the leaks."""
+        return cls(0.2) if minutes >= 10 else cls(0.4, memory_base=10.0, handles=10, threads=3, answer=60.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
