@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from results import Result, Row, Section, add_option, record
 
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.model import NewTopic
-from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
 
 BATCH = 500
 """Topics that are made by one request."""
@@ -91,10 +92,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--topics", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    add_option(parser)
     options = parser.parse_args()
     names = [f"orders-{number:05}" for number in range(options.topics)]
     with (
-        Kafka("4.1.1", metrics=True, heap="1536m") as kafka,
+        Kafka(metrics=True, heap="1536m") as kafka,
         tempfile.TemporaryDirectory() as folder,
     ):
         declare(Path(folder), names)
@@ -108,9 +110,30 @@ def main() -> None:
             floors.append(timed(kafka, bare))
             plans.append(timed(kafka, plan))
     floor, taken = (statistics.median(seconds for seconds, _ in runs) for runs in (floors, plans))
-    print(f"{len(names)} topics: bare read {floor:.1f} s, kafkade plan {taken:.1f} s: {taken / floor:.2f} x the floor")
-    for name, (_, requests) in (("bare read", floors[-1]), ("kafkade plan", plans[-1])):
-        print(f"requests of the {name}: {', '.join(f'{api} {count}' for api, count in sorted(requests.items()))}")
+    beside = f"{taken:.1f} s; bare read {floor:.1f} s, medians of {options.rounds} rounds"
+    rows = (
+        Row("kafkade plan, time", round(taken / floor, 2), "× the bare read", beside=beside),
+        Row("requests of kafkade plan", plans[-1][1].total(), beside=_told(plans[-1][1])),
+        Row("requests of the bare read", floors[-1][1].total(), beside=_told(floors[-1][1])),
+    )
+    print(f"{len(names)} topics that are as declared:", *map(str, rows), sep="\n  ")
+    if options.record:
+        record(
+            Result(
+                name=f"plan-{options.topics}",
+                section=Section.SPEED,
+                title=f"kafkade plan for {options.topics:,} topics",
+                command=f"python bench/plan.py --topics {options.topics} --rounds {options.rounds}",
+                rows=rows,
+                about="The floor is a process that asks one broker for the metadata of all topics and for all their settings,"
+                " and does nothing with the answers. Both are timed as whole processes; requests are what the broker counts.",
+                software={"Kafka": DEFAULT_VERSION},
+            )
+        )
+
+
+def _told(requests: Counter[str]) -> str:
+    return ", ".join(f"{api} {count}" for api, count in sorted(requests.items()))
 
 
 if __name__ == "__main__":

@@ -8,19 +8,18 @@ Usage: ``python bench/redrive.py --records 200000``.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import sys
 import time
 import uuid
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from results import Result, Row, Section, add_option, record
 from rich.console import Console
 
 from kafkade.clients.kafka_config import Security
-from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
 from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_TOPIC
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
@@ -78,13 +77,14 @@ def put_back(bootstrap: str, topic: str, **job: Any) -> tuple[float, int]:
 
 
 def main() -> None:
-    """Measure, and print a line of JSON."""
+    """Measure, and print a line a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--size", type=int, default=500, help="bytes of a value")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=2_000, help="records a second of the second part")
     parser.add_argument("--seconds", type=int, default=30)
+    add_option(parser)
     args = parser.parse_args()
     say = Console(stderr=True).print
     with Kafka() as kafka:
@@ -109,12 +109,26 @@ def main() -> None:
         fill(kafka.bootstrap, letters, "orders", wanted, args.size)
         took, moved = put_back(kafka.bootstrap, letters, rate_limit=args.rate)
         assert moved == wanted, moved
-        result = {
-            "records": args.records,
-            "throughput of the bare loop": round(statistics.median(ratios), 2),
-            "rate limit kept": round(wanted / took / args.rate, 3),
-        }
-    sys.stdout.write(json.dumps(result) + "\n")
+    kept = wanted / took / args.rate
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f} in {args.rounds} rounds"
+    rows = (
+        Row("throughput, median", round(statistics.median(ratios), 2), "× the bare loop", beside=spread),
+        Row("rate limit kept", round(kept, 3), f"of {args.rate:,} records a second"),
+    )
+    print(f"{args.records:,} dead letters:", *map(str, rows), sep="\n  ")
+    if args.record:
+        record(
+            Result(
+                name="redrive",
+                section=Section.SPEED,
+                title="Putting dead letters back",
+                command=f"python bench/redrive.py --records {args.records} --rounds {args.rounds}",
+                rows=rows,
+                about=f"{args.records:,} records of {args.size} bytes go back exactly once, in transactions. The bare loop is one"
+                " librdkafka consumer and producer that moves the same records without transactions or any account.",
+                software={"Kafka": DEFAULT_VERSION},
+            )
+        )
 
 
 if __name__ == "__main__":

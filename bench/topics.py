@@ -113,6 +113,14 @@ class Bench:
                 await self._restarted(operator, seen)
                 await self._phase("delete", operator, self._delete(seen))
 
+    async def create_only(self) -> None:
+        """The first phase alone, without its floor."""
+        async with following(self.bare, PLURAL) as seen:
+            with running(self.kubeconfig) as operator:
+                await self._connect()
+                await self._phase("create", operator, self._create(seen))
+                self.found.peak = operator.peak
+
     async def _connect(self) -> None:
         cluster = {
             "apiVersion": API_VERSION,
