@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +37,24 @@ IDLE_TIMEOUT = 0.2
 """Seconds that Kopf keeps an object's worker: with the default of 5 s and a worker limit throughput is capped."""
 
 
+CONNECT_TIMEOUT = 10.0
+REQUEST_TIMEOUT = 30.0
+"""Seconds that Kopf waits for a connection, and for a page of a list. With the default of 300 s one half-open connection left a
+kind unwatched for as long as liveness.DEAD_WATCH lets it live."""
+
 ENDING = 10.0
 """Seconds that Kopf gets to end once all of kafkade has."""
+
+
+class Forever:
+    """Pauses in seconds between tries of a request of Kopf's, as often as it is made anew.
+
+    By default Kopf gives up after 54 s of refusals and its watch ends, and the process with it: an API server whose storage is
+    away answers for minutes, with errors, and to restart the operator helps nobody.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.5, 1.0, 2.0, 3.0), itertools.repeat(5.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +219,9 @@ def configure(settings: kopf.OperatorSettings, options: Options) -> None:
     settings.watching.server_timeout = SERVER_TIMEOUT
     settings.watching.inactivity_timeout = INACTIVITY
     settings.networking.enforce_retry_after = True
+    settings.networking.error_backoffs = Forever()
+    settings.networking.connect_timeout = CONNECT_TIMEOUT
+    settings.networking.request_timeout = REQUEST_TIMEOUT
     if options.selector:
         settings.watching.label_selectors[GROUP, VERSION, kopf.EVERYTHING] = options.selector
 
