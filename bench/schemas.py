@@ -153,7 +153,7 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
             "apiVersion": API_VERSION,
             "kind": "KafkaCluster",
             "metadata": {"name": NAMESPACE},
-            "spec": {"bootstrapServers": kafka.bootstrap, "schemaRegistry": {"url": registry.url}},
+            "spec": {"bootstrapServers": kafka.bootstrap, "schemaRegistry": {"urls": [registry.url]}},
         }
         bodies = {schema.name.lower(): resource(schema, NAMESPACE) for schema in everything}
         async with following(bare, PLURAL) as seen:
