@@ -34,6 +34,7 @@ from kafkade.api.objects import Event, Key, Owner, Resource
 from kafkade.api.text import visible
 from kafkade.clients.fence import FENCE, Fence, fenced
 from kafkade.clients.kube_api import Listing
+from kafkade.clients.slots import Slots
 from kafkade.clients.tracing import http_spans
 
 _ERRORS: dict[int, type[KubernetesError]] = {
@@ -54,14 +55,14 @@ _PAGE = 500
 
 
 class KubeClient:
-    """Reads and writes of the operator. Calls are bounded to ``concurrency`` at a time; each has a time limit.
+    """Reads and writes of the operator. Calls are bounded to ``concurrency`` at a time (``slots.py``); each has a time limit.
 
     Before the first :meth:`login` calls wait; a later one replaces the credentials for the calls after it. Writes have to
     pass ``fence`` and raise NotLeader where it is shut; None is for the Lease itself.
     """
 
     def __init__(self, *, concurrency: int = 16, timeout: float = 30.0, fence: Fence | None = FENCE) -> None:
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._traces = [] if fence is None else [fenced(fence)]
         self._session: aiohttp.ClientSession | None = None

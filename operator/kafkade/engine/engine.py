@@ -20,6 +20,7 @@ from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.tracing import span
 from kafkade.clients.kube_api import KubeApi
+from kafkade.clients.slots import ON_BEHALF
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
@@ -211,6 +212,7 @@ class Engine:
         self, cluster: Key, kind: str, work: Callable[[list[Key]], Awaitable[None]]
     ) -> Callable[[list[Key]], Awaitable[None]]:
         async def measured(keys: list[Key]) -> None:
+            ON_BEHALF.set((cluster, kind))  # a cluster with a thousand statuses to write takes turns with the others
             where = {"kafkade.kind": kind, "kafkade.cluster": f"{cluster.namespace}/{cluster.name}"}
             size = {"kafkade.batch.size": len(keys)}
             with self._metrics.batch(kind), span(f"batch {kind}", {**where, **size}, root=True):
