@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
@@ -124,10 +125,10 @@ def problems(error: ValidationError) -> str:
 
 def name(kind: Any) -> str:
     """A type's name for messages."""
-    if get_origin(kind) is not None and not isinstance(kind, type):
-        members = [arg for arg in get_args(kind) if isinstance(arg, type)]
-        if members:
-            return " or ".join(member.__name__ for member in members)
+    if get_origin(kind) is Annotated:
+        return name(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(name(member) for member in get_args(kind))
     return getattr(kind, "__name__", str(kind))
 
 

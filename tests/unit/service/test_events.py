@@ -70,6 +70,10 @@ def test_what_is_wrong_is_told_without_the_value() -> None:
     with pytest.raises(DeserializationException, match="userId: Field required") as caught:
         EventType(UserEvent).of_json(b'{"type":"Created","secret":"s3cret"}')
     assert "s3cret" not in caught.value.message
+    with pytest.raises(DeserializationException, match="not a Created or Deleted: "):
+        EventType(UserEvent).of_json(b"{}")
+    with pytest.raises(DeserializationException, match="not a dict: the whole: Invalid JSON"):
+        EventType(dict[str, int]).of_json(b"no JSON")
     with pytest.raises(DeserializationException, match="StringValue"):
         EventType(StringValue).of_protobuf(b"\xff")
     with pytest.raises(ServiceError, match="cannot be an event's type"):
