@@ -103,7 +103,7 @@ def pages() -> dict[Path, str]:
 
 COMMANDS = (
     *("run", "validate", "plan", "apply", "export", "import", "ui", "dev up", "dev run"),
-    *("diagnose consumer", "diagnose producer", "diagnose topic", "diagnose cluster"),
+    *("diagnose consumer", "diagnose producer", "diagnose topic", "diagnose cluster", "schema export"),
 )
 """Commands that have a section in commands.md."""
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kafkade import __version__
-from kafkade.cli import dev, diagnose, dlq, imports
+from kafkade.cli import dev, diagnose, dlq, imports, schema
 from kafkade.cli.apply import apply
 from kafkade.cli.export import export
 from kafkade.cli.logs import Level, LogFormat, set_up
@@ -31,6 +31,7 @@ app.command()(validate)
 app.add_typer(dev.app, name="dev")
 app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(imports.app, name="import")
+app.add_typer(schema.app, name="schema")
 app.command()(plan)
 app.command()(apply)
 app.command()(export)

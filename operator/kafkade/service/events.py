@@ -36,17 +36,17 @@ class EventType:
         self.protobuf = is_protobuf(kind)
         self.nullable = kind == bytes | None
         """Whether None, which is a record without a value, is of the type."""
-        self._adapter: TypeAdapter[Any] | None = None
+        self.adapter: TypeAdapter[Any] | None = None
         if not self.raw and not self.protobuf:
             try:
-                self._adapter = TypeAdapter(kind)
+                self.adapter = TypeAdapter(kind)
             except PydanticSchemaGenerationError as error:
                 raise ServiceError(
                     f"{name(kind)} cannot be an event's type: take a pydantic model, a dataclass, a union of these, dict,"
                     " bytes, or a class made by protoc"
                 ) from error
             with contextlib.suppress(ValidationError):
-                self.nullable = self._adapter.validate_python(None) is None
+                self.nullable = self.adapter.validate_python(None) is None
 
     def of_json(self, data: bytes | str) -> Any:
         """The event of JSON text.
@@ -54,9 +54,9 @@ class EventType:
         Raises:
             DeserializationException: names the fields that do not fit, and none of their values.
         """
-        assert self._adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
+        assert self.adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
         try:
-            return self._adapter.validate_json(data)
+            return self.adapter.validate_json(data)
         except ValidationError as error:
             raise DeserializationException(f"not {article(name(self.kind))}: {problems(error)}") from error
 
@@ -66,9 +66,9 @@ class EventType:
         Raises:
             DeserializationException: as ``of_json``.
         """
-        assert self._adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
+        assert self.adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
         try:
-            return self._adapter.validate_python(data)
+            return self.adapter.validate_python(data)
         except ValidationError as error:
             raise DeserializationException(f"not {article(name(self.kind))}: {problems(error)}") from error
 

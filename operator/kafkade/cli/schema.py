@@ -1,0 +1,51 @@
+"""``kafkade schema``: what it takes. What it does is imported when it is called, so that other commands start fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kafkade.cli.options import Force, Manifest, ManifestOutput, Out
+
+app = typer.Typer(help="KafkaSchemas of the event types of an application's code.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """KafkaSchemas of the event types of an application's code."""
+
+
+@app.command()
+def export(
+    types: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TOPIC=MODULE:TYPE",
+            help="A topic and the type of its events: user-events=mypackage.events:UserEvent. May be given several times.",
+        ),
+    ],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the resources.")] = "default",
+    cluster_name: Annotated[
+        str, typer.Option("--cluster-name", metavar="NAME", help="Name of the KafkaCluster that they name.")
+    ] = "main",
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write nothing, and end with 1 where the KafkaSchemas in this folder do not say what the code says.",
+        ),
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+    output: ManifestOutput = Manifest.YAML,
+) -> None:
+    """Make KafkaSchemas of event types: JSON Schema of what pydantic knows, Avro and Protobuf are for their own compilers.
+
+    The modules are imported, from the current folder too. With --check in CI, code and manifests agree, and the operator keeps
+    the registry as the manifests say.
+    """
+    from kafkade.cli.schema_command import export_command
+
+    export_command(types, namespace, cluster_name, check, out, force, output)
