@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,8 +28,7 @@ class Running:
     @property
     def cpu(self) -> float:
         """CPU seconds so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self.process.pid)
 
     @property
     def resident(self) -> float:
@@ -58,6 +57,36 @@ class Running:
         """Ask it to end, and wait."""
         self.process.terminate()
         self.process.wait()
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_all() -> float:
+    """CPU seconds that the machine has spent so far on whatever it was."""
+    user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+
+class Neighbours:
+    """How much of the machine others take, whose work is none of what is measured."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        """``pids``: whose CPU is not others'."""
+        self._pids = tuple(pids)
+        self._began = time.monotonic()
+        self._before = self._others()
+
+    def share(self) -> float:
+        """Of all cores since the beginning, from 0 to 1."""
+        spent = self._others() - self._before
+        return max(0.0, spent / (time.monotonic() - self._began) / (os.cpu_count() or 1))
+
+    def _others(self) -> float:
+        return cpu_of_all() - sum(map(cpu_of, self._pids))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 from bare import MERGE, Bare, connected, floor, install
 from following import Following, following
 from results import Result, Row, Section, add_option, record
-from running import Running, running
+from running import Neighbours, Running, running
 
 from kafkade.api import API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -53,6 +54,8 @@ class Measured:
     """Writes to Kubernetes that nothing called for."""
     requests: float = 0.0
     """Kafka requests of a resync."""
+    others: float = 0.0
+    """The most that others took of the machine in a phase or its floor, from 0 to 1."""
     first_ready: float = 0.0
     verified: float = 0.0
 
@@ -93,6 +96,8 @@ class Bench:
     kafka: Kafka
     kubeconfig: Path
     count: int
+    pids: tuple[int, ...] = ()
+    """Of what is measured besides the operator and this process."""
     found: Measured = field(default_factory=Measured)
 
     @property
@@ -104,7 +109,9 @@ class Bench:
         idle = {name: body(name, "nobody") for name in self.names}
         warm, change = dict(list(idle.items())[:WARM]), {"config": {"retention.ms": 120000}}
         await floor(self.bare, PLURAL, warm, change, status)
+        neighbours = Neighbours((os.getpid(), *self.pids))
         self.found.floor = await floor(self.bare, PLURAL, idle, change, status)
+        self.found.others = neighbours.share()
         async with following(self.bare, PLURAL) as seen:
             with running(self.kubeconfig) as operator:
                 await self._connect()
@@ -141,8 +148,10 @@ class Bench:
         self.found.peak = operator.peak
 
     async def _phase(self, name: str, operator: Running, work: Coroutine[Any, Any, None]) -> None:
+        neighbours = Neighbours((os.getpid(), operator.process.pid, *self.pids))
         started, before = time.monotonic(), operator.cpu
         await work
+        self.found.others = max(self.found.others, neighbours.share())
         self.found.seconds[name] = time.monotonic() - started
         self.found.cpu[name] = operator.cpu - before
         self.found.resident[name] = operator.resident
@@ -236,6 +245,7 @@ class Bench:
             Row("restart: writes to Kubernetes", found.writes["restart"], at_most=0),
             Row("steady state: writes to Kubernetes", found.writes["steady"], at_most=0),
             Row("steady state: Kafka requests", round(found.requests, 1), "a resync", at_most=REQUESTS),
+            Row("CPU of the machine that others took meanwhile", round(100 * found.others), "%", at_most=10),
             Row("resident memory, steady state", memory, "MiB", at_most=120, beside=f"peak: {found.peak:.0f} MiB"),
         ]
 
@@ -254,7 +264,8 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, count: int) -> list
     """Run all phases."""
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
     async with connected(control_plane, NAMESPACE) as bare:
-        bench = Bench(bare, kafka, kubeconfig, count)
+        pids = (*control_plane.pids().values(), *kafka.pids().values())
+        bench = Bench(bare, kafka, kubeconfig, count, pids)
         await bench.run()
         return bench.rows()
 
