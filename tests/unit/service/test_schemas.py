@@ -1,0 +1,135 @@
+"""Events in the wire format, by confluent_kafka's serializers and its own registry in memory: Avro, JSON Schema, Protobuf."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from pydantic import BaseModel, Field
+
+from kafkade.service import DeserializationException, SchemasUnavailable, SerializationException
+from kafkade.service.events import EventType
+from kafkade.service.schemas import Schemas
+
+pytest.importorskip("authlib", reason="the extra `service` is not installed")
+
+
+class UserCreated(BaseModel):
+    type: Literal["UserCreated"] = "UserCreated"
+    user_id: str
+    at: int = 0
+
+
+class UserDeleted(BaseModel):
+    type: Literal["UserDeleted"] = "UserDeleted"
+    user_id: str
+
+
+UserEvent = Annotated[UserCreated | UserDeleted, Field(discriminator="type")]
+
+
+def protobuf() -> Any:
+    """A class as protoc makes it."""
+    file = descriptor_pb2.FileDescriptorProto(name="kafkade_user.proto", package="kafkade.test", syntax="proto3")
+    file.message_type.add(name="User").field.add(name="value", number=1, type=9, label=1)
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("kafkade.test.User"))
+
+
+User = protobuf()
+
+
+def record(name: str, **fields: str) -> dict[str, Any]:
+    made = [{"name": field, "type": kind} for field, kind in fields.items()]
+    return {"type": "record", "name": name, "namespace": "shop", "fields": made}
+
+
+CREATED = record("UserCreated", type="string", user_id="string", at="long")
+UNION = [CREATED, record("UserDeleted", type="string", user_id="string")]
+OBJECT = {"type": "object", "properties": {"user_id": {"type": "string"}}, "required": ["user_id"]}
+
+
+@pytest.fixture
+def schemas() -> Schemas:
+    """What a registry has: a subject of each type."""
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+    from confluent_kafka.schema_registry.protobuf import _schema_to_str
+
+    client = SchemaRegistryClient.new_client({"url": "mock://kafkade"})
+    client.register_schema("union-value", Schema(json.dumps(UNION), "AVRO"))
+    client.register_schema("avro-value", Schema(json.dumps(CREATED), "AVRO"))
+    client.register_schema("json-value", Schema(json.dumps(OBJECT), "JSON"))
+    client.register_schema("protobuf-value", Schema(_schema_to_str(User.DESCRIPTOR.file), "PROTOBUF"))
+    made = Schemas({"url": "http://127.0.0.1:1"})
+    made._client = client
+    return made
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind", "value", "framed"),
+    [
+        ("union", UserEvent, UserDeleted(user_id="u"), True),
+        ("union", UserEvent, UserCreated(user_id="u", at=3), True),
+        ("avro", UserCreated, UserCreated(user_id="u"), True),
+        ("json", UserEvent, UserDeleted(user_id="u"), True),
+        ("protobuf", User, User(value="x"), True),
+        ("nothing", UserEvent, UserDeleted(user_id="u"), False),
+    ],
+)
+async def test_what_is_written_is_read(schemas: Schemas, topic: str, kind: Any, value: Any, framed: bool) -> None:
+    assert schemas.encoder(topic, value) is None, "the first one asks the registry"
+    data = await schemas.resolve(topic, value)
+    assert data is not None
+    assert data.startswith(b"\0") is framed
+    encode = schemas.encoder(topic, value)
+    assert encode is not None
+    assert encode(value) == data
+    event = EventType(kind)
+    assert schemas.ready(event, data) is not framed, "so does the first one that is read"
+    assert await schemas.decode(event, topic, data) == value
+    assert schemas.ready(event, data)
+    assert schemas.decode_now(event, topic, data) == value
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "told"),
+    [
+        ("avro", UserDeleted(user_id="u"), "UserDeleted does not fit the AVRO schema of avro-value, version 1"),
+        ("json", {"x": 1}, "'user_id' is a required property"),
+        ("protobuf", {"x": 1}, "no class made by protoc"),
+    ],
+)
+async def test_what_does_not_fit_is_told(schemas: Schemas, topic: str, value: Any, told: str) -> None:
+    with pytest.raises(SerializationException, match=told):
+        await schemas.resolve(topic, value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "told"),
+    [
+        (UserEvent, b"\0\0\0\x03\xe7abc", "no schema with the id 999"),
+        (UserEvent, b"\0\0\0\0\x01\xff", "not AVRO by the schema"),
+        (User, b"\0\0\0\0\x01\xff", "AVRO by its schema, which cannot be read as User"),
+        (UserEvent, b"\0\0", "Invalid JSON"),
+    ],
+)
+async def test_what_cannot_be_read_is_told(schemas: Schemas, kind: Any, data: bytes, told: str) -> None:
+    with pytest.raises(DeserializationException, match=told):
+        await schemas.decode(EventType(kind), "union", data)
+
+
+async def test_a_registry_that_is_away_is_no_failure_of_a_record() -> None:
+    schemas = Schemas({"url": "http://127.0.0.1:1"})
+    with pytest.raises(SchemasUnavailable, match="cannot be reached"):
+        await schemas.resolve("any", {"n": 1})
+    with pytest.raises(SchemasUnavailable, match="cannot be reached"):
+        await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x01abc")
+
+
+async def test_without_a_registry_all_is_plain() -> None:
+    schemas = Schemas(None)
+    assert await schemas.resolve("any", {"n": 1}) == b'{"n":1}'
+    assert await schemas.decode(EventType(dict[str, int]), "any", b'{"n":1}') == {"n": 1}
