@@ -279,6 +279,11 @@ def topic_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> 
     return Change(f"topic: {id_}", "KafkaTopic", base | old, base | new, refused)
 
 
+def bound_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
+    base = MINIMAL["KafkaServiceBinding"]
+    return Change(f"binding: {id_}", "KafkaServiceBinding", base | old, base | new, refused)
+
+
 def policy_change(id_: str, old: Spec, new: Spec, refused: str | None = None) -> Change:
     base = MINIMAL["KafkaDLQPolicy"]
     return Change(f"policy: {id_}", "KafkaDLQPolicy", base | old, base | new, refused)
@@ -297,6 +302,14 @@ ORDERS = {"subject": None, "topicRef": {"name": "orders"}}
 USERS = {"subject": None, "topicRef": {"name": "users"}}
 
 CHANGED = [
+    bound_change("other topics", {}, {"produces": [{"topic": "a"}], "consumes": [{"prefix": "b"}]}),
+    bound_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
+    bound_change("another Secret", {"secretName": "a"}, {"secretName": "b"}, SECRET_FIXED),
+    bound_change("a Secret's name at last", {}, {"secretName": "b"}, SECRET_FIXED),
+    bound_change("the first generation by its number", {}, {"credentials": {"generation": 1}}),
+    bound_change("another generation", {}, {"credentials": {"generation": 2}}),
+    bound_change("a generation before", {"credentials": {"generation": 2}}, {"credentials": {"generation": 1}}, NEWER),
+    bound_change("no generation any more", {"credentials": {"generation": 2}}, {}, NEWER),
     topic_change("nothing", {"topicName": "a", "partitions": 3}, {"topicName": "a", "partitions": 3}),
     topic_change("everything that may change", {}, {"partitions": 1, "replicationFactor": 2, "config": {"a": 1}}),
     topic_change("another cluster", {}, {"clusterRef": OTHER}, CLUSTER_FIXED),
