@@ -152,6 +152,7 @@ def test_a_log_that_cannot_be_written_harms_nobody() -> None:
         ((), "give --namespace"),
         (("-A", "--lease", "no slash"), "--lease"),
         (("-A", "--metrics", "nowhere"), "--metrics 'nowhere' is not a host and a port"),
+        (("-A", "--allowed-network", "10.0.0.1/8"), "--allowed-network: 10.0.0.1/8 has host bits set"),
     ],
 )
 def test_a_refusal_to_run_is_told_in_the_same_form(args: tuple[str, ...], message: str) -> None:
