@@ -19,6 +19,7 @@ from typer.core import TyperGroup, TyperOption
 from kafkade.api import API_VERSION, errors
 from kafkade.api.crd import CATEGORY, crd
 from kafkade.api.kinds import KINDS, Kind
+from kafkade.bindings import render
 from kafkade.cli.main import app
 from kafkade.devstack.generated import main
 from kafkade.dlq.render_policy import SCHEMA_FILE, json_schema_text
@@ -98,6 +99,7 @@ def pages() -> dict[Path, str]:
     result["rules.md"] = rules_page()
     result["commands.md"] = commands_page()
     result[SCHEMA_FILE] = json_schema_text()
+    result[render.SCHEMA_FILE] = render.json_schema_text()
     return {FOLDER / name: text for name, text in result.items()} | results.pages()
 
 

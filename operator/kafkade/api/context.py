@@ -92,7 +92,7 @@ class Context(Protocol):
         """What the Secret of ``owner`` holds, as the API server has it now; None when there is none of this name.
 
         Raises:
-            SecretConflict: there is one of this name that does not belong to ``owner``; nothing of it is read.
+            SecretConflict: there is one of this name that does not belong to ``owner``; nothing of it is used.
         """
         ...
 

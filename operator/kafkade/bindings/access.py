@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from kafkade.api.binding import KEY_CREDENTIALS_ID, KEY_PASSWORD, KEY_USERNAME, KafkaServiceBindingSpec
 from kafkade.api.common import seconds
+from kafkade.api.errors import NotSupportedByCluster
 from kafkade.api.objects import Resource
 from kafkade.bindings.wanted import Wanted
 from kafkade.clients.kafka_access import Acl
@@ -179,10 +180,14 @@ class AccessPlan:
 
 @dataclass(frozen=True, slots=True)
 class AccessFacts:
-    """What Kafka has: all ACLs, and mechanisms by user, for the users that were asked for."""
+    """What Kafka has: all ACLs, and mechanisms by user, for the users that were asked for.
+
+    ``no_authorizer``: why there are no ACLs at all.
+    """
 
     acls: frozenset[Acl] = frozenset()
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    no_authorizer: NotSupportedByCluster | None = None
 
     def allowed_to(self, usernames: Iterable[str]) -> frozenset[Acl]:
         """What users are allowed by ACLs of their own. What they are denied is not kafkade's, and stays."""
@@ -213,7 +218,12 @@ def plan_access(
     )
 
 
-def plan_removal(users: Collection[str], facts: AccessFacts) -> AccessPlan:
-    """The steps that take users away with all that they are allowed."""
-    deletions = tuple((name, m) for name in users for m in sorted(facts.users.get(name, ())))
+def plan_removal(record: Record, facts: AccessFacts) -> AccessPlan:
+    """The steps that take a binding's users away with all that they are allowed.
+
+    A broker may not have heard yet of a user that was made a moment ago through another one: its password is deleted, seen or
+    not. Never one of a mechanism more than there is, since brokers refuse all changes of a user then.
+    """
+    users = record.users
+    deletions = tuple((name, m) for name in users for m in sorted(facts.users.get(name, ()) or {record.mechanism}))
     return AccessPlan(delete=facts.allowed_to(users), deletions=deletions, retired=tuple(users))

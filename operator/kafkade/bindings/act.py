@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kafkade.api.errors import KafkadeError
+from kafkade.api.errors import KafkadeError, NotSupportedByCluster
 from kafkade.api.objects import Key
+from kafkade.bindings.access import principal
 from kafkade.bindings.look import Look
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.kafka_access import ScramPassword
@@ -43,7 +44,13 @@ async def act(kafka: KafkaAdmin, looks: Mapping[Key, Look]) -> dict[Key, Kafkade
         for name, error in (await kafka.alter_scram_users(passwords, deletions)).items():
             if error is not None:
                 errors.setdefault(owners[name], error)
+    retired = {principal(name): key for key, found in looks.items() if left(key) for name in found.access.retired}
+    for who, error in (await kafka.delete_allowed(retired)).items() if retired else ():
+        # without an authorizer there is nothing that allows anything
+        if error is not None and not isinstance(error, NotSupportedByCluster):
+            errors.setdefault(retired[who], error)
     deleted = {acl: key for key, found in looks.items() if left(key) for acl in found.access.delete}
+    deleted = {acl: key for acl, key in deleted.items() if acl.principal not in retired}
     for acl, error in (await kafka.delete_acls(deleted)).items() if deleted else ():
         if error is not None:
             errors.setdefault(deleted[acl], error)

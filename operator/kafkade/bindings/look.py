@@ -9,7 +9,7 @@ from kafkade.api import ANNOTATION_DELETION_PROTECTION
 from kafkade.api.cluster import BindingCredentials
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context
-from kafkade.api.errors import DeletionProtected, KafkadeError, UserConflict
+from kafkade.api.errors import DeletionProtected, KafkadeError, NotSupportedByCluster, UserConflict
 from kafkade.api.plan import Plan, Step
 from kafkade.bindings.access import (
     AccessFacts,
@@ -29,6 +29,7 @@ from kafkade.bindings.render import Way, render
 from kafkade.bindings.steps import DeleteUser, Grant, KeepSecret, Revoke, SetPassword
 from kafkade.bindings.wanted import BindingWork, Wanted, wanted
 from kafkade.clients.connection import Connection
+from kafkade.clients.kafka_access import Acl
 
 _HOSTNAME_CHECK = "ssl.endpoint.identification.algorithm"
 
@@ -70,18 +71,23 @@ async def access_facts(batch: Sequence[BindingWork], connection: Connection) -> 
     """What Kafka has of users and ACLs, in two requests for all; none where no binding has or gets a user.
 
     Raises:
-        NotSupportedByCluster: the brokers have no authorizer. KafkaError as everywhere.
+        KafkaError: as everywhere.
     """
     users = sorted({user for work in batch for user in users_of(work, connection)})
     if not users:
         return AccessFacts()
-    acls = await connection.kafka.acls()
+    missing: NotSupportedByCluster | None = None
+    acls: frozenset[Acl] = frozenset()
+    try:
+        acls = await connection.kafka.acls()
+    except NotSupportedByCluster as error:
+        missing = error  # users that there are can be taken away all the same
     found: dict[str, frozenset[str]] = {}
     for name, answer in (await connection.kafka.scram_users(users)).items():
         if isinstance(answer, KafkadeError):
             raise answer
         found[name] = answer
-    return AccessFacts(acls, found)
+    return AccessFacts(acls, found, missing)
 
 
 async def look(
@@ -92,7 +98,8 @@ async def look(
     ``imagined``: nothing will be done, so that a new user counts as written down already.
 
     Raises:
-        KafkadeError: see ``wanted.wanted``; SecretConflict; UserConflict.
+        KafkadeError: see ``wanted.wanted``; SecretConflict; UserConflict; NotSupportedByCluster where a user is to have
+            rights and the brokers have no authorizer.
     """
     resource, spec = work.resource, work.spec
     record = record_of(resource)
@@ -102,15 +109,17 @@ async def look(
                 f"users {', '.join(record.users)} stay: the annotation {ANNOTATION_DELETION_PROTECTION} protects them; take it off"
             )
         keep = record is None or spec.management_policy is ManagementPolicy.OBSERVE
-        return Look(access=AccessPlan() if keep or record is None else plan_removal(record.users, facts))
+        return Look(access=AccessPlan() if keep or record is None else plan_removal(record, facts))
     asked = wanted(work, connection.key, context, lenient=imagined)
     if asked.denied is not None and (record is None or imagined):
         raise asked.denied
     before = await context.own_secret(resource, asked.secret)
     if not is_managed(connection):
         data = render(asked, _way(connection, None))
-        gone = AccessPlan() if record is None else plan_removal(record.users, facts)
+        gone = AccessPlan() if record is None else plan_removal(record, facts)
         return Look(asked, data, before, access=gone)
+    if facts.no_authorizer is not None:
+        raise facts.no_authorizer
     mechanism = connection.spec.service_bindings.mechanism
     username = username_of(resource, spec)
     if record is None or record.username != username:
@@ -174,6 +183,6 @@ def as_plan(looked: Look, users: Mapping[str, Collection[str]]) -> Plan:
     if looked.access.set_password and looked.login is not None:
         name = looked.login.username
         steps.append(SetPassword(name, looked.mechanism, not users.get(name)))
-    steps += [DeleteUser(*gone) for gone in looked.access.deletions]
+    steps += [DeleteUser(*gone) for gone in looked.access.deletions if gone[1] in users.get(gone[0], ())]
     steps += [Revoke(acl) for acl in sorted(looked.access.delete)]
     return Plan(tuple(steps))

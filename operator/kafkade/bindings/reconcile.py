@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from kafkade.clients.connection import Connection
 async def reconcile(batch: Sequence[BindingWork], connection: Connection, context: Context) -> list[Report]:
     """Keep each binding's Secret, user and ACLs; one Report a binding, whatever happens to its neighbours."""
     facts = await _facts(batch, connection)
-    answers = await asyncio.gather(*(_prepare(work, connection, facts, context) for work in batch))
+    answers = await _all(_prepare(work, connection, facts, context) for work in batch)
     looks = {work.resource.key: found for work, found in zip(batch, answers, strict=True) if isinstance(found, Look)}
     try:
         errors: Mapping[Key, KafkadeError] = await act(connection.kafka, looks)
@@ -37,6 +37,15 @@ async def reconcile(batch: Sequence[BindingWork], connection: Connection, contex
         elif answer is not None:
             reports.append(_report(work, answer, errors.get(work.resource.key), connection, context))
     return reports
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, Look | Report | None]]) -> list[Look | Report | None]:
+    """Side by side. An error is raised once none of them is at work any more."""
+    answers = await asyncio.gather(*works, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 async def plans(batch: Sequence[BindingWork], connection: Connection, context: Context) -> dict[Key, Plan]:

@@ -26,6 +26,9 @@ _IDEMPOTENT = {"enable.idempotence": "true"}
 
 _HOSTNAME_CHECK = "ssl.endpoint.identification.algorithm"
 
+SCHEMA_FILE = "service-binding.schema.json"
+"""Name of the published schema in docs/reference."""
+
 MAX_BYTES = 1_000_000
 """The API server takes 1 MiB of data in a Secret; the rest is for metadata."""
 
@@ -93,6 +96,13 @@ def render(wanted: Wanted, way: Way) -> dict[str, str]:
             f"the Secret would have {size:,} bytes, and {MAX_BYTES:,} fit: divide the topics consumed among several bindings"
         )
     return data
+
+
+def json_schema_text() -> str:
+    """The text of docs/reference/service-binding.schema.json: JSON Schema (2020-12) of binding.json."""
+    schema = b.BindingFile.model_json_schema(by_alias=True, mode="serialization")
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": b.SCHEMA_VERSION}
+    return json.dumps(described, indent=2, sort_keys=True) + "\n"
 
 
 def binding_file(wanted: Wanted, way: Way) -> b.BindingFile:

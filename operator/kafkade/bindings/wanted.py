@@ -33,6 +33,9 @@ from kafkade.dlq.naming import source_topics
 
 BindingWork = Work[KafkaServiceBindingSpec]
 
+RESERVED = "kafkade-"
+"""What kafkade's own groups and transactional ids start with."""
+
 RETRY_GROUPS = "-retry"
 """After a group's name: what groups are named by that read its retry topics. Spring's are <group>-retry-0 and so on."""
 
@@ -136,6 +139,7 @@ def wanted(work: BindingWork, cluster: Key, context: Context, *, lenient: bool =
     groups = groups_of(resource, spec)
     _check_rivals(work, groups, cluster, context)
     may = _Grants(work.grant, cluster)
+    _check_reserved(groups if spec.consumes else (), spec.transactional_id_prefix)
     ids = spec.transactional_id_prefix
     consumes = _topics(spec.consumes or (), "spec.consumes", work, may, context)
     found = Wanted(
@@ -150,6 +154,19 @@ def wanted(work: BindingWork, cluster: Key, context: Context, *, lenient: bool =
         policy=_policy(work, consumes, may, context, lenient=lenient),
     )
     return replace(found, denied=may.denied)
+
+
+def _check_reserved(groups: Iterable[str], ids: str | None) -> None:
+    """kafkade's own groups are the ledgers of dead letters, and its transactional ids those of redrives."""
+    for group in groups:
+        if group.startswith(RESERVED):
+            raise NamingRefused(
+                f"spec.groups: {group} starts with {RESERVED}, as kafkade's own groups do; choose another name"
+            )
+    if ids is not None and (ids.startswith(RESERVED) or RESERVED.startswith(ids)):
+        raise NamingRefused(
+            f"spec.transactionalIdPrefix: {ids} has kafkade's own transactional ids ({RESERVED}*) too; choose another one"
+        )
 
 
 @dataclass(slots=True)

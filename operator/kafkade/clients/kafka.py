@@ -25,6 +25,7 @@ from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange
 from kafkade.clients.kafka_access import (
     Acl,
     ScramPassword,
+    allowed_to,
     any_acl,
     binding,
     deletion,
@@ -387,6 +388,12 @@ class KafkaAdmin:
         answers = await self._write(list(gone), lambda a: a.delete_acls(list(gone), request_timeout=self._timeout))
         return {acl: self._refusal(_DELETE_ACL, str(acl), answers[key]) for key, acl in gone.items()}
 
+    async def delete_allowed(self, principals: Collection[str]) -> dict[str, KafkadeError | None]:
+        """One DeleteAcls of all that allows something to just these principals; by principal, what kept it from being done."""
+        gone = {allowed_to(principal): principal for principal in sorted(set(principals))}
+        answers = await self._write(list(gone), lambda a: a.delete_acls(list(gone), request_timeout=self._timeout))
+        return {who: self._refusal(_DELETE_ACL, f"of {who}", answers[key]) for key, who in gone.items()}
+
     async def scram_users(self, names: Collection[str]) -> dict[str, frozenset[str] | KafkadeError]:
         """The mechanisms that users have a password for, none for a user that there is not: one DescribeUserScramCredentials."""
         wanted = list(dict.fromkeys(names))
@@ -404,12 +411,16 @@ class KafkaAdmin:
     async def alter_scram_users(
         self, passwords: Collection[ScramPassword], deletions: Collection[tuple[str, str]] = ()
     ) -> dict[str, KafkadeError | None]:
-        """One AlterUserScramCredentials; ``deletions``: user and mechanism. By user, what kept it from being changed."""
+        """One AlterUserScramCredentials; ``deletions``: user and mechanism. By user, what kept it from being changed.
+
+        A password to be deleted that there is not is well.
+        """
         changes = [upsertion(new) for new in passwords] + [deletion(*gone) for gone in deletions]
         answers = await self._write(
             changes, lambda a: a.alter_user_scram_credentials(changes, request_timeout=self._timeout)
         )
-        return {name: self._refusal(_ALTER_USER, name, answer) for name, answer in answers.items()}
+        absent = {n for n, a in answers.items() if isinstance(a, ForeignError) and a.code() == _NO_SUCH_USER}
+        return {n: None if n in absent else self._refusal(_ALTER_USER, n, answer) for n, answer in answers.items()}
 
     async def broker_configs(self, broker: int) -> Mapping[str, ConfigEntry]:
         """All settings of one broker, as it runs with them.

@@ -72,6 +72,19 @@ def any_acl() -> Any:
     )
 
 
+def allowed_to(principal: str) -> Any:
+    """The filter that all pass that allow something to this very principal."""
+    return ck.AclBindingFilter(
+        ck.ResourceType.ANY,
+        None,  # type: ignore[arg-type]  # any name
+        ck.ResourcePatternType.ANY,
+        principal,
+        None,  # type: ignore[arg-type]
+        ck.AclOperation.ANY,
+        ck.AclPermissionType.ALLOW,
+    )
+
+
 def read_acls(found: list[Any]) -> frozenset[Acl]:
     """What a broker answered; ACLs on what this client does not know (delegation tokens, users) are left out."""
     return frozenset(

@@ -17,6 +17,7 @@ OPERATOR: dict[str, Values] = {
     "three replicas": {"operator": {"replicas": 3}},
     "scaled to nothing": {"operator": {"replicas": 0}},
     "two namespaces": {"operator": {"watch": {"namespaces": ["helm-values-shop", "helm-values-payments"]}}},
+    "service bindings": {"operator": {"rbac": {"serviceBindings": ["helm-values-shop", "helm-values-payments"]}}},
     "a selector": {"operator": {"watch": {"selector": "team in (a, b),!legacy"}, "logLevel": "DEBUG"}},
     "a log for machines": {"operator": {"logFormat": "json"}},
     "an image by digest": {"operator": {"image": {"repository": "example.org/kafkade", "digest": _DIGEST}}},

@@ -122,10 +122,10 @@ def bound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bound]:
         yield bound
 
 
-def send(settings: dict[str, str], topic: str, value: bytes = b"x") -> str | None:
-    """Write a record; the error's name where that is refused."""
+def send(settings: dict[str, str], topic: str, value: bytes = b"x", timeout: float = 15.0) -> str | None:
+    """Write a record; the error's name where that is refused, or where ``timeout`` (in seconds) is over."""
     told: list[KafkaError | None] = []
-    producer = Producer({**settings, "log_level": 0, "message.timeout.ms": 15_000})
+    producer = Producer({**settings, "log_level": 0, "message.timeout.ms": int(timeout * 1000)})
     try:
         producer.produce(topic, value, on_delivery=lambda error, _: told.append(error))
     except KafkaException as error:
@@ -310,7 +310,7 @@ def test_rotation_lets_the_old_user_work_until_it_is_told(bound: Bound) -> None:
     bound.apply("KafkaServiceBinding", "rotates", produces=topics, credentials={"generation": 2, "overlap": "0s"})
     until(lambda: "shop.rotates.1" not in bound.users(), "the user before is gone")
     until(lambda: bound.acls("shop.rotates.1") == set(), "and its ACLs")
-    assert send(old["producer"], "audit") is not None
+    assert send(old["producer"], "audit", timeout=3) is not None
     assert send(new["producer"], "audit") is None
     until(lambda: "previous" not in bound.status("rotates")["credentials"], "the status says so")
 

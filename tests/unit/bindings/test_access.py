@@ -108,7 +108,8 @@ def test_the_user_before_works_on_and_goes_after_the_overlap() -> None:
     facts = AccessFacts(acls, {USER: frozenset({SCRAM}), "shop.users.2": frozenset({SCRAM})})
     assert planned(record, facts).empty
     over = planned(record, facts, overlap="12h")
-    assert (over.delete, over.deletions, over.retired) == (READS, ((USER, SCRAM),), (USER,))
+    assert (over.delete, over.retired) == (READS, (USER,))
+    assert over.deletions == ((USER, SCRAM),)
 
 
 def test_the_user_before_does_not_go_before_the_new_one_works() -> None:
@@ -118,7 +119,10 @@ def test_the_user_before_does_not_go_before_the_new_one_works() -> None:
 
 def test_removal_is_of_its_own_users_only() -> None:
     others = acl("topic", "events", "Read", user="bob")
-    plan = plan_removal([USER], AccessFacts(READS | {others}, {USER: frozenset({SCRAM}), "bob": frozenset({SCRAM})}))
+    record = Record(USER, SCRAM, "a")
+    facts = AccessFacts(READS | {others}, {USER: frozenset({SCRAM}), "bob": frozenset({SCRAM})})
+    plan = plan_removal(record, facts)
+    assert plan_removal(record, AccessFacts()).deletions == plan.deletions, "whether or not this broker has heard of it"
     assert (plan.delete, plan.deletions) == (READS, ((USER, SCRAM),))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from confluent_kafka import Consumer, Producer
@@ -14,9 +15,10 @@ from kafkade.api import binding as keys
 from kafkade.api.objects import Key
 from kafkade.bindings.access import Login
 from kafkade.bindings.lines import properties
-from kafkade.bindings.render import Way, render
+from kafkade.bindings.render import SCHEMA_FILE, Way, render
 from kafkade.cli.properties import load
 from kafkade.devstack.certificates import CertificateAuthority
+from support.places import ROOT
 from unit.bindings.test_access import wanted
 
 CLUSTER = Key("KafkaCluster", "kafka", "main")
@@ -85,6 +87,12 @@ def test_binding_json_has_no_secret_and_reads_back() -> None:
     assert LOGIN.password not in text
     found = keys.BindingFile.model_validate_json(text)
     assert (found.service, found.groups, found.credentials) == ("users", ["users-group"], True)
+
+
+@pytest.mark.parametrize("way", [PLAIN, FULL], ids=["plaintext", "all"])
+def test_binding_json_fits_its_published_schema(way: Way) -> None:
+    schema = json.loads((ROOT / "docs" / "reference" / SCHEMA_FILE).read_text())
+    jsonschema.validate(json.loads(render(wanted(), way)[keys.KEY_BINDING]), schema)
 
 
 def test_equal_input_gives_equal_bytes() -> None:

@@ -169,6 +169,7 @@ KAFKA: dict[str, Callable[[KafkaAdmin], Awaitable[Any]]] = {
     "delete_groups": lambda kafka: kafka.delete_groups(["g"]),
     "create_acls": lambda kafka: kafka.create_acls([ACL]),
     "delete_acls": lambda kafka: kafka.delete_acls([ACL]),
+    "delete_allowed": lambda kafka: kafka.delete_allowed(["User:u"]),
     "alter_scram_users": lambda kafka: kafka.alter_scram_users([ScramPassword("u", "SCRAM-SHA-512", "p")]),
 }
 KAFKA_READS = {

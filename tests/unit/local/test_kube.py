@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kafkade.api import FINALIZER
-from kafkade.api.errors import ApiConflict, ApiNotFound, InvalidSpec
+from kafkade.api.errors import ApiConflict, ApiNotFound, InvalidSpec, NeedsKubernetes
 from kafkade.api.objects import Key, Resource
 from kafkade.local.kube import Declared, LocalKube, Memory
 from kafkade.local.manifests import Manifest, Manifests
@@ -159,3 +159,11 @@ def test_other_files_are_not_taken_for_a_state(tmp_path: Path) -> None:
             State(tmp_path / name)
     with pytest.raises(InvalidSpec, match="no state file"):
         read(tmp_path / "text")
+
+
+async def test_no_secret_is_kept() -> None:
+    """A state file is no place for passwords."""
+    kube = local()
+    kube.declare(manifests((POLICY, {})), prune=False)
+    with pytest.raises(NeedsKubernetes, match="apply KafkaServiceBindings to an operator"):
+        await kube.create_secret(found(kube, POLICY), "letters-binding", {"password": "p"})
