@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz crashes
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ sbom: $(READY) ## write sbom.cdx.json (CycloneDX): what the operator's image has
 
 audit: $(READY) ## ask PyPI and OSV for advisories about what the image has; 3 when they could not be asked
 	$(BIN)/python deploy/supply/audit.py
+
+crashes: prepare ## the operator killed at each await of each scenario, then compared with a run without (some 30 minutes)
+	$(BIN)/pytest tests/integration/crashes --every-crash --record
 
 bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py
