@@ -12,6 +12,7 @@ from integration.crashes.world import world as running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Known where this folder is named on the command line, as ``make crashes`` does."""
+    parser.addoption("--crashes", action="store_true", help="crash at each place once: some three minutes")
     parser.addoption(
         "--every-crash", action="store_true", help="crash at each place of each scenario, not at each place once"
     )
