@@ -96,6 +96,7 @@ class TransactionalProducer:
         self._producer = Producer({**settings, "transactional.id": identity})
         self._principal = principal
         self._failed: ServiceError | None = None
+        self._number = 0
         self._began = False
         self.identity = identity
 
@@ -104,6 +105,7 @@ class TransactionalProducer:
         if first:
             await self._request(self._producer.init_transactions, _TIMEOUT)
         self._failed = None
+        self._number += 1
         self._producer.begin_transaction()
 
     async def hand_over(self, transaction: Transaction) -> list[Written]:
@@ -118,8 +120,11 @@ class TransactionalProducer:
     ) -> None:
         """Write a record; whether the brokers took it shows at the commit. ``timestamp`` in ms since 1970; 0: now."""
 
+        number = self._number
+
         def report(error: Any, _: Any) -> None:
-            if error is not None and self._failed is None:
+            # of a transaction before, whose records were thrown away, reports may still come
+            if error is not None and self._failed is None and number == self._number:
                 self._failed = failure(error, topic, self._principal)
 
         while True:
@@ -144,6 +149,11 @@ class TransactionalProducer:
         if offsets:
             await self._request(self._producer.send_offsets_to_transaction, offsets, group, _TIMEOUT)
         await self._request(self._producer.commit_transaction, _TIMEOUT)
+
+    @property
+    def sound(self) -> bool:
+        """Whether brokers took all that was written. One that had a record refused counts its records wrong from then on."""
+        return self._failed is None
 
     async def abort(self) -> None:
         """Make nothing of it visible.
@@ -194,7 +204,7 @@ class TransactionPool:
             except BaseException:
                 try:
                     await asyncio.shield(producer.abort())
-                    keep = producer
+                    keep = producer if producer.sound else None
                 except TransactionAborted:
                     pass  # fenced or broken: the next one of this id ends it
                 raise

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from kafkade.service import Metadata, Service
+from kafkade.service import Metadata, Service, ServiceError
 from support.kafka import KafkaView
+from support.letters import read
 from support.service_events import UserCreated, UserDeleted, UserEvent, UserUpdated
-from support.services import QUICK, Mounts, committed, running, until
+from support.services import QUICK, Mounts, committed, running, until, values
 
 
 async def test_events_have_their_types_and_metadata(mounts: Mounts, view: KafkaView) -> None:
@@ -171,3 +172,42 @@ async def test_a_rebalance_loses_nothing_and_does_nothing_twice(mounts: Mounts, 
         await until(lambda: len(seen) == 4000, "all is seen")
     assert set(seen.values()) == {1}
     assert committed(view, "shared", "shared") == 4000
+
+
+async def test_exactly_once_from_topic_to_topic(mounts: Mounts, view: KafkaView) -> None:
+    view.create("raw", 2)
+    view.create("doubled", 1)
+    mounts.binding("user-service")
+    service = mounts.service("user-service")
+    failed: set[int] = set()
+
+    @service.listener("raw", group="doubler", concurrency=2, exactly_once=True, properties=QUICK)
+    async def double(event: dict[str, int]) -> None:
+        service.publish("doubled", {"n": event["n"] * 2})
+        if event["n"] % 50 == 7 and event["n"] not in failed:
+            failed.add(event["n"])
+            raise ValueError("what was published before is not to be seen")
+
+    async with running(service):
+        await asyncio.gather(*[service.publish("raw", {"n": n}) for n in range(500)])
+        await until(lambda: committed(view, "doubler", "raw") == 500, "all is committed")
+    found = values(await asyncio.to_thread(read, view.bootstrap, "doubled"))
+    assert sorted(one["n"] for one in found) == [2 * n for n in range(500)]
+    assert len(failed) == 10
+
+
+async def test_what_cannot_be_listened_with_is_told(mounts: Mounts) -> None:
+    mounts.binding("user-service")
+    service = mounts.service("user-service")
+    with pytest.raises(ServiceError, match="no listeners"):
+        await service.run()
+    with pytest.raises(ServiceError, match=r"handler\(event, metadata\)"):
+
+        @service.listener("any")
+        async def takes_nothing() -> None: ...
+
+    @service.listener("any", properties={"max.pol.interval.ms": 1})
+    async def handle(event: bytes) -> None: ...
+
+    with pytest.raises(ServiceError, match="No such configuration property"):
+        await service.run(signals=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import secrets
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
+from kafkade.service import PublishFailed, ServiceError
 from support.kafka import KafkaView
 from support.letters import read
 from support.service_events import UserCreated
@@ -48,6 +50,18 @@ async def test_records_of_one_key_keep_their_order_when_not_waited_for_one_by_on
     assert [one["n"] for one in values(found)] == list(range(5000))
 
 
+async def test_what_the_brokers_refuse_is_told(mounts: Mounts, view: KafkaView) -> None:
+    view.create("small", 1, max_message_bytes="1000")
+    mounts.binding("user-service")
+    service = mounts.service("user-service")
+    with pytest.raises(ServiceError, match="not running"):
+        await service.publish("small", {"n": 1})
+    async with service:
+        with pytest.raises(PublishFailed, match=r"topic small.*too large"):
+            await service.publish("small", {"n": secrets.token_hex(2000)})
+        assert service.metrics.messages == {("small", "publish_failed"): 1}
+
+
 async def test_a_transaction_is_there_whole_or_not_at_all(mounts: Mounts, view: KafkaView) -> None:
     view.create("orders", 2)
     view.create("payments", 1)
@@ -72,3 +86,18 @@ async def test_a_transaction_is_there_whole_or_not_at_all(mounts: Mounts, view: 
     orders, payments = [await asyncio.to_thread(read, view.bootstrap, topic) for topic in ("orders", "payments")]
     assert sorted(one["order"] for one in values(orders)) == [1, 2]
     assert sorted(one["payment"] for one in values(payments)) == list(range(1, 10))
+
+
+async def test_a_transaction_that_cannot_be_committed_says_why_and_the_next_one_can(
+    mounts: Mounts, view: KafkaView
+) -> None:
+    view.create("tiny", 1, max_message_bytes="1000")
+    mounts.binding("user-service")
+    async with mounts.service("user-service") as service:
+        with pytest.raises(ServiceError, match=r"topic tiny.*too large"):  # noqa: PT012
+            async with service.transaction():
+                await service.publish("tiny", {"n": 1})
+                await service.publish("tiny", {"n": secrets.token_hex(2000)})
+        async with service.transaction():
+            await service.publish("tiny", {"n": 2})
+    assert [one["n"] for one in values(await asyncio.to_thread(read, view.bootstrap, "tiny"))] == [2]
