@@ -323,6 +323,15 @@ class KafkaAdmin:
         )
         return {r.name: self._result(_CONFIGS, r.name, answers[r], _entries) for r in wanted}
 
+    async def topic_settings(
+        self, keys: Mapping[str, Collection[str]]
+    ) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
+        """Some settings of topics, by name: a key that the broker does not know is missing. One DescribeConfigs.
+
+        For many topics: all settings of one, which librdkafka always asks for, are forty entries.
+        """
+        return await self._python.topic_settings(keys) if keys else {}
+
     async def create_topics(self, topics: Sequence[NewTopic]) -> ByTopic:
         """One CreateTopics. A topic is made whole, with its settings, or not at all."""
         new = [ck.NewTopic(t.name, t.partitions, t.replication_factor, config=dict(t.config)) for t in topics]

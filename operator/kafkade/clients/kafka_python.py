@@ -72,6 +72,7 @@ class _ClosedWhenRefused(KafkaNetSocket):  # type: ignore[misc]
 
 
 _READ_DEFAULTS = Action("read", "cluster-wide broker settings", "DescribeConfigs")
+_SETTINGS = Action("read the settings of", "topic", "DescribeConfigs")
 _ALTER_DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs")
 _REASSIGN = Action("reassign", "topic", "Alter")
 _REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
@@ -269,12 +270,21 @@ class KafkaPython:
         response = await self._send(_READ_DEFAULTS, request)
         result = response.results[0]
         self._raise_for(_READ_DEFAULTS, result)
-        return {
-            entry.name: ConfigEntry(
-                entry.value, _SOURCES.get(entry.config_source, ConfigSource.OTHER), entry.read_only, entry.is_sensitive
-            )
-            for entry in result.configs
-        }
+        return _entries(result)
+
+    async def topic_settings(
+        self, keys: Mapping[str, Collection[str]]
+    ) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
+        """DescribeConfigs of some keys of each topic; a key that there is none of is missing."""
+        resources = [(ConfigResourceType.TOPIC, name, sorted(wanted)) for name, wanted in keys.items()]
+        response = await self._send(_SETTINGS, DescribeConfigsRequest(resources=resources, min_version=1))
+        return {result.resource_name: self._settings_of(result) for result in response.results}
+
+    def _settings_of(self, result: Any) -> Mapping[str, ConfigEntry] | KafkadeError:
+        if result.error_code == 0:
+            return _entries(result)
+        text = result.error_message or foreign.for_code(result.error_code).__name__
+        return answer_error(_SETTINGS, result.resource_name, result.error_code, text, self._security.principal)
 
     async def alter_default_broker_configs(self, changes: Mapping[str, str | None]) -> None:
         """IncrementalAlterConfigs of the cluster-wide dynamic defaults; None takes a setting away.
@@ -383,6 +393,16 @@ class KafkaPython:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _entries(result: Any) -> dict[str, ConfigEntry]:
+    """The settings in one answer of DescribeConfigs."""
+    return {
+        entry.name: ConfigEntry(
+            entry.value, _SOURCES.get(entry.config_source, ConfigSource.OTHER), entry.read_only, entry.is_sensitive
+        )
+        for entry in result.configs
+    }
 
 
 def _timestamp(found: Any) -> int | None:

@@ -100,7 +100,7 @@ class KubeClient:
         if selector:
             params["labelSelector"] = selector
         while True:
-            body = await self._call("GET", _collection(kind, namespace), params=params)
+            body = await self._call("GET", collection(kind, namespace), params=params)
             found += [Resource.from_body(kind, item) for item in body["items"]]
             # all pages are of the version that the first one was
             version = version or body["metadata"].get("resourceVersion", "")
@@ -162,7 +162,7 @@ class KubeClient:
             },
             "spec": spec,
         }
-        return Resource.from_body(key.kind, await self._call("POST", _collection(key.kind, key.namespace), body))
+        return Resource.from_body(key.kind, await self._call("POST", collection(key.kind, key.namespace), body))
 
     async def replace_spec(self, resource: Resource, spec: Mapping[str, Any]) -> Resource:
         """Replace the whole spec of this very object. Raises ApiConflict when another one has its name now."""
@@ -323,16 +323,23 @@ class KubeClient:
         }
         # silence for longer than a bookmark's period means a dead connection, not a quiet object
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
-        async with self._request("GET", path, params=params, timeout=timeout) as response:
+        async for lines in self.lines(path, params, timeout):
+            for line in lines:
+                event = parsed(f"GET {path}", line)
+                if event["type"] == "ERROR":
+                    raise ApiGone(str(event["object"].get("message", "the watch ended")))
+                if event["type"] != "BOOKMARK":
+                    yield "GONE" if event["type"] == "DELETED" else "SET", [event["object"]]
+
+    async def lines(
+        self, path: str, params: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[list[bytes]]:
+        """The lines of a watch's answer, as many at a time as come together. Raises KubernetesError."""
+        async with self._request("GET", path, params=params, timeout=limits) as response:
             buffer = b""
             async for chunk in response.content.iter_any():
                 *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    event = _parsed(f"GET {path}", line)
-                    if event["type"] == "ERROR":
-                        raise ApiGone(str(event["object"].get("message", "the watch ended")))
-                    if event["type"] != "BOOKMARK":
-                        yield "GONE" if event["type"] == "DELETED" else "SET", [event["object"]]
+                yield lines
 
     async def _call(
         self,
@@ -348,7 +355,7 @@ class KubeClient:
             self._slots,
             self._request(method, path, params=params, timeout=self._timeout, data=data, headers=headers) as response,
         ):
-            return _parsed(f"{method} {path}", await response.read())
+            return parsed(f"{method} {path}", await response.read())
 
     @asynccontextmanager
     async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -372,7 +379,7 @@ class KubeClient:
                     await session.close()
 
 
-def _parsed(what: str, data: bytes) -> Any:
+def parsed(what: str, data: bytes) -> Any:
     """The object that an answer is; what stands before the API server may answer 200 with something else.
 
     Raises:
@@ -402,7 +409,8 @@ def _base64(data: Mapping[str, str]) -> dict[str, str]:
     return {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
 
 
-def _collection(kind: str, namespace: str | None) -> str:
+def collection(kind: str, namespace: str | None) -> str:
+    """The path of a kind's resources."""
     scope = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{scope}/{KINDS[kind].plural}"
 
@@ -412,4 +420,4 @@ def _leases(namespace: str) -> str:
 
 
 def _object(key: Key) -> str:
-    return f"{_collection(key.kind, key.namespace)}/{key.name}"
+    return f"{collection(key.kind, key.namespace)}/{key.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from kafkade.api.errors import KafkadeError, KubernetesError
 from kafkade.api.kinds import CLUSTER, DLQ_POLICY, KINDS, SERVICE_BINDING, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.tracing import span
-from kafkade.clients.kube_api import KubeApi
+from kafkade.clients.kube_api import KubeApi, Listing
 from kafkade.clients.slots import ON_BEHALF
 from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
@@ -103,7 +103,7 @@ class Engine:
         """List everything once, so that ownership is known before anything is done, then begin."""
         await self._relist()
         self.health.primed = True
-        self._spawn(self._keep_listing(), "relist")
+        self.spawn(self._keep_listing(), "relist")
         log.info("started: %d resources", len(self.store))
 
     async def stop(self) -> None:
@@ -159,10 +159,26 @@ class Engine:
         if (cluster, key.kind) in self._lanes:
             self._lanes[cluster, key.kind][0].forget(key)
         if key.kind == CLUSTER:
-            self._spawn(self._close_cluster(key), f"close {key.name}")
+            self.spawn(self._close_cluster(key), f"close {key.name}")
             waiting += self.store.members(key)
         self.wake(waiting)
         self._close_lanes(cluster)
+
+    def known(self, kind: str, namespace: str | None) -> set[Key]:
+        """The resources of a kind that are known, in one namespace or (None) all: asked for before they are listed."""
+        return {r.key for r in self.store if r.key.kind == kind and namespace in (None, r.key.namespace)}
+
+    def listed(self, before: Collection[Key], listing: Listing) -> None:
+        """A list of all that a kind and namespace have came in: what was known ``before`` and is not in it is gone.
+
+        It may be older than what is known already: an API server that is behind the others gives such a one.
+        """
+        for resource in listing.resources:
+            self.seen(resource)
+        for key in set(before) - {r.key for r in listing.resources}:
+            known = self.store.get(key)
+            if known is not None and not is_older(listing.version, known.resource_version):
+                self.gone(key, listing.version)
 
     def wake(self, keys: Iterable[Key], *, routine: bool = False) -> None:
         """Ask for a look at resources; unknown ones are left out. ``routine``: nothing is known to have changed."""
@@ -205,7 +221,7 @@ class Engine:
                 member = self._members[kind]
                 work = self._timed(cluster, kind, lambda keys: self._work(keys, cluster, member))
                 lane = Lane(work, limit=member.batch, routine=member.routine)
-            self._lanes[cluster, kind] = (lane, self._spawn(lane.run(), f"lane {cluster.name} {kind}"))
+            self._lanes[cluster, kind] = (lane, self.spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
     def _timed(
@@ -330,22 +346,14 @@ class Engine:
                 pause = SETTLED
 
     async def _relist(self) -> None:
-        """Bring the store up to what the API server has, whatever the watches told.
-
-        A list may be older than what is known already: an API server that is behind the others gives such a one.
-        """
+        """Bring the store up to what the API server has, whatever the watches told."""
         for kind in KINDS:
             for area in self.scope.areas():
-                before = {r.key for r in self.store if r.key.kind == kind and area in (None, r.key.namespace)}
-                listed = await self.kube.list_resources(kind, area, self.scope.selector)
-                for resource in listed.resources:
-                    self.seen(resource)
-                for key in before - {r.key for r in listed.resources}:
-                    known = self.store.get(key)
-                    if known is not None and not is_older(listed.version, known.resource_version):
-                        self.gone(key, listed.version)
+                before = self.known(kind, area)
+                self.listed(before, await self.kube.list_resources(kind, area, self.scope.selector))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a task that the operator cannot do without: its end by an error is a failure of the engine."""
         task = asyncio.create_task(work, name=name)
         self.health.tasks.add(task)
         task.add_done_callback(self._ended)

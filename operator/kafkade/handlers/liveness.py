@@ -94,15 +94,19 @@ class Liveness:
         now, everywhere = self._clock(), [*namespaces] or [""]
         self._watches = {_watch(plural, namespace): now for plural in plurals for namespace in everywhere}
 
+    def asked(self, plural: str, namespace: str | None) -> None:
+        """The watch of these asks the API server for something: a sign of life."""
+        name = _watch(plural, namespace or "")
+        if name in self._watches:
+            self._watches[name] = self._clock()
+
     def trace(self) -> aiohttp.TraceConfig:
         """For the session that Kopf lists and watches with: each request that begins is a sign of life of its watch."""
 
         async def begun(_session: Any, _context: Any, params: aiohttp.TraceRequestStartParams) -> None:
             found = _WATCHED.fullmatch(params.url.path)
             if found is not None:
-                name = _watch(found["plural"], found["namespace"] or "")
-                if name in self._watches:
-                    self._watches[name] = self._clock()
+                self.asked(found["plural"], found["namespace"])
 
         config = aiohttp.TraceConfig()
         config.on_request_start.append(begun)

@@ -1,4 +1,7 @@
-"""The running operator: Kopf's loop with bare ``on.event`` handlers, which keep no copy of a spec in annotations."""
+"""The running operator: Kopf's loop with bare ``on.event`` handlers, which keep no copy of a spec in annotations.
+
+Kinds of which there are thousands have streams of kafkade's own (``streams.py``).
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,14 @@ from kafkade.api.lease import LeaseName
 from kafkade.api.objects import Key, Resource
 from kafkade.clients.fence import fenced
 from kafkade.clients.kube import KubeClient
+from kafkade.clients.kube_stream import Stream
 from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.leading import Leading
 from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
 from kafkade.handlers.login import Sessions, login
 from kafkade.handlers.metrics import LeaderMetric, serving
 from kafkade.handlers.sight import interruptions
+from kafkade.handlers.streams import STREAMED, follow
 from kafkade.handlers.tracing import traced
 from kafkade.handlers.ui import Pages, serving_pages
 
@@ -130,7 +135,8 @@ class _Operator:
         kopf.on.login(registry=self.registry)(self._session)
         kopf.on.cleanup(registry=self.registry)(self._cleanup)
         for kind in KINDS.values():
-            _watch(self.registry, self.engine, kind.kind, kind.plural)
+            if kind.kind not in STREAMED:
+                _watch(self.registry, self.engine, kind.kind, kind.plural)
 
     @property
     def failed(self) -> bool:
@@ -157,6 +163,18 @@ class _Operator:
             raise kopf.PermanentError(str(error)) from error
         self.engine.on_failure(self.stop.set)
         self.liveness.expect((kind.plural for kind in KINDS.values()), sorted(self._options.namespaces))
+        for kind in sorted(STREAMED):
+            for area in self.engine.scope.areas():
+                self.engine.spawn(follow(self._stream(kind, area), self.engine), f"watch {kind}")
+
+    def _stream(self, kind: str, area: str | None) -> Stream:
+        def asked() -> None:
+            self.liveness.asked(KINDS[kind].plural, area)
+
+        scope = self.engine.scope
+        return Stream(
+            self._kube, kind, area, scope.selector, asked, server_timeout=SERVER_TIMEOUT, inactivity=INACTIVITY
+        )
 
     async def _serve(self) -> None:
         pages = self._options.pages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 
 from kafkade.api.errors import KafkadeError, UnknownTopic
@@ -19,20 +19,29 @@ class TopicFacts:
     moves: Mapping[int, PartitionMove] = field(default_factory=dict)
 
 
+MANY = 200
+"""Topics from which on only the settings that matter are asked for: each has forty, and all of them take time and memory."""
+
+
 async def observe(
-    kafka: KafkaAdmin, names: Collection[str], moving: Collection[str]
+    kafka: KafkaAdmin, names: Collection[str], moving: Collection[str], keys: Mapping[str, Set[str]] | None = None
 ) -> dict[str, TopicFacts | KafkadeError]:
     """Facts by topic name; an error instead where Kafka answered one for that topic alone.
 
-    ``moving``: names whose running reassignments are asked for as well.
+    ``moving``: names whose running reassignments are asked for as well. ``keys``: the settings that matter, by topic, so that
+    of others there may be facts or none; None: all do.
 
     Raises:
         KafkaError: no answer at all (ClusterUnreachable, AuthenticationFailed, …).
     """
     descriptions = await kafka.describe_topics(names)
     present = [name for name, found in descriptions.items() if isinstance(found, TopicDescription)]
-    configs = await kafka.topic_configs(present)
-    listed = await kafka.reassignments([n for n in moving if n in set(present)])
+    if keys is None or len(present) <= MANY:
+        configs: Mapping[str, Mapping[str, ConfigEntry] | KafkadeError] = await kafka.topic_configs(present)
+    else:
+        configs = await _settings(kafka, {name: keys[name] for name in present})
+    there = set(present)
+    listed = await kafka.reassignments([n for n in moving if n in there])
     moves: dict[str, dict[int, PartitionMove]] = {}
     for (name, partition), move in listed.items():
         moves.setdefault(name, {})[partition] = move
@@ -48,3 +57,14 @@ async def observe(
         else:
             facts[name] = TopicFacts(found, entries, moves.get(name, {}))
     return facts
+
+
+async def _settings(
+    kafka: KafkaAdmin, keys: Mapping[str, Set[str]]
+) -> Mapping[str, Mapping[str, ConfigEntry] | KafkadeError]:
+    found = await kafka.topic_settings({name: wanted for name, wanted in keys.items() if wanted})
+    # of a topic with a key that does not exist all are asked for: whoever is told shall be told what there is
+    unknown = [
+        name for name, entries in found.items() if not isinstance(entries, KafkadeError) and keys[name] - entries.keys()
+    ]
+    return found | await kafka.topic_configs(unknown)

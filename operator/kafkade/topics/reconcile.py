@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError, TopicAlreadyExists
@@ -69,8 +69,8 @@ async def _look(
 ) -> tuple[dict[str, TopicFacts | KafkadeError], dict[str, Plan]]:
     """Facts and plans by topic name."""
     facts: dict[str, TopicFacts | KafkadeError] = dict(_illegal(group))
-    names = [name for name in group if name not in facts]
-    seen = await observe(connection.kafka, names, [n for n in names if _may_move(group[n][0])])
+    keys = {name: _keys(*item) for name, item in group.items() if name not in facts}
+    seen = await observe(connection.kafka, keys, [n for n in keys if _may_move(group[n][0])], keys)
     seen |= await _confirm_absent(seen, group, connection)
     facts |= await _with_moves(seen, group, connection)
     return facts, {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
@@ -129,6 +129,11 @@ async def _confirm_absent(
         return {}
     await asyncio.sleep(METADATA_LAG)
     return await observe(connection.kafka, absent, ())
+
+
+def _keys(work: Work[KafkaTopicSpec], wanted: Desired) -> Set[str]:
+    """The settings that a plan and a status depend on: the declared ones, and those that kafkade has set before."""
+    return wanted.config.keys() | (work.resource.status.get("config") or {}).keys()
 
 
 def _may_move(work: Work[KafkaTopicSpec]) -> bool:
