@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
 from kafkade.api import API_VERSION, GROUP
@@ -69,20 +71,41 @@ class Resource:
     def from_body(cls, kind: str, body: Mapping[str, Any]) -> Resource:
         """Keep what kafkade reads of a Kubernetes object and drop the rest (managedFields, foreign annotations)."""
         meta = body["metadata"]
+        texts: dict[str, str] = {}
         return cls(
-            key=Key(kind, meta["namespace"], meta["name"]),
+            key=Key(kind, intern(meta["namespace"]), meta["name"]),
             uid=meta["uid"],
             generation=int(meta.get("generation", 0)),
             resource_version=meta.get("resourceVersion", ""),
             created=meta.get("creationTimestamp") or "",
             deleted=meta.get("deletionTimestamp"),
-            finalizers=tuple(meta.get("finalizers") or ()),
-            labels=dict(meta.get("labels") or {}),
+            finalizers=_shared(tuple(meta.get("finalizers") or ())),
+            labels=_compact(meta.get("labels") or {}, texts),
             annotations={k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(f"{GROUP}/")},
-            spec=dict(body.get("spec") or {}),
-            status=dict(body.get("status") or {}),
+            spec=_compact(body.get("spec") or {}, texts),
+            status=_compact(body.get("status") or {}, texts),
             owner=_owner(meta),
         )
+
+
+SHORT = 24
+"""Characters of a text that many resources may have in common: names of settings, reasons, moments."""
+
+_shared = lru_cache(maxsize=64)(lambda finalizers: finalizers)
+
+
+def _compact(value: Any, texts: dict[str, str]) -> Any:
+    """An equal value that shares what it can with others: of ten thousand topics most keys and many texts are the same.
+
+    ``texts``: those of this object that are its own; a message stands in each of its conditions.
+    """
+    if type(value) is str:  # only these can be interned: files are read as texts that know their line
+        return intern(value) if len(value) <= SHORT else texts.setdefault(value, value)
+    if isinstance(value, dict):
+        return {intern(key) if type(key) is str else key: _compact(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_compact(item, texts) for item in value]
+    return value
 
 
 def _owner(meta: Mapping[str, Any]) -> Owner | None:
