@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource
 
 from support.kubernetes import condition
@@ -56,7 +58,7 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
         if shop.kafka.topics():
             shop.kubectl.run(
                 "delete",
-                "kafkadlqredrives,kafkadlqpolicies,kafkaschemas,kafkatopics,kafkaclusters",
+                "kafkaservicebindings,kafkadlqredrives,kafkadlqpolicies,kafkaschemas,kafkatopics,kafkaclusters",
                 "--all",
                 "-A",
                 "--timeout=60s",
@@ -164,6 +166,21 @@ def check_redrive(shop: Shop) -> None:
 LEGACY = frozenset({"legacy-clicks", "legacy-views", "legacy-searches", "legacy-carts"})
 NAMING = "name it <service>-<what>, in lower case"
 
+
+def check_binding(shop: Shop) -> None:
+    """What the Secret says is enough for a client."""
+    found = shop.kubectl.get("secrets", "activity-service-binding", "activity")
+    assert found is not None
+    data = {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+    client = json.loads(data["librdkafka.json"])
+    producer = Producer({**client["producer"], "transactional.id": "activity-service-0"})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce("user-activity", b"seen")
+    producer.commit_transaction(20)
+    assert json.loads(data["binding.json"])["registry"]["urls"] == [shop.registry_url]
+
+
 TABLE = (
     Example(
         "01-quickstart", (("KafkaCluster", "shop", "main"), *topics("shop", "user-events")), check=check_quickstart
@@ -251,6 +268,17 @@ TABLE = (
         ),
         check=check_redrive,
         leaves=frozenset({"return-events.dlq"}),
+    ),
+    Example(
+        "10-service-binding",
+        (
+            ("KafkaCluster", "activity", "main"),
+            *topics("activity", "click-events", "user-activity", "click-events.dlq"),
+            ("KafkaDLQPolicy", "activity", "clicks"),
+            ("KafkaServiceBinding", "activity", "activity-service"),
+        ),
+        check=check_binding,
+        leaves=frozenset({"click-events.dlq"}),
     ),
 )
 

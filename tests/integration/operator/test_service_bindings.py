@@ -375,6 +375,68 @@ def test_a_foreign_user_and_a_foreign_secret_are_kept(bound: Bound) -> None:
     assert bound.secret("foreign-binding") == {"password": "mine"}
 
 
+def test_another_namespace_gets_what_the_cluster_lets_it_have_and_no_longer(bound: Bound) -> None:
+    team = bound.stack.namespace("team")
+    bound.kubectl.run("apply", "--server-side", "-n", "team", "-f", str(DEPLOY / "rbac" / "bindings.yaml"))
+    cluster = bound.kubectl.get("KafkaCluster", "main")
+    assert cluster is not None
+
+    def let_in(**namespace: Any) -> None:
+        allowed = {"from": "Selected", "namespaces": [namespace]} if namespace else {"from": "Same"}
+        spec = {**cluster["spec"], "allowedNamespaces": allowed}
+        bound.kubectl.apply(manifest("KafkaCluster", "main", spec, NAMESPACE))
+
+    def bind(name: str, **spec: Any) -> None:
+        ref = {"clusterRef": {"name": "main", "namespace": NAMESPACE}}
+        team.apply(manifest("KafkaServiceBinding", name, {**ref, **spec}, "team"))
+
+    let_in(name="team", topicPrefixes=["order-", "audit"], groupPrefixes=["team-"])
+    bind("reads", consumes=[{"topic": "order-events"}], groups=["of-others"])
+    found = team.wait_reason("KafkaServiceBinding", "reads", "NotAllowed")
+    assert "consumer group of-others" in condition(found)["message"]
+    bind("writes", produces=[{"topic": "user-events"}])
+    team.wait_reason("KafkaServiceBinding", "writes", "NotAllowed")
+    assert not {user for user in bound.users() if user.startswith("team.")}
+
+    both = [{"topic": "order-events"}, {"topic": "audit"}]
+    bind("writes", produces=both)
+    team.wait_ready("KafkaServiceBinding", "writes")
+    assert {name for _, name, *_ in bound.acls("team.writes.1")} == {"order-events", "audit"}
+    let_in(name="team", topicPrefixes=["order-"])
+    team.wait_reason("KafkaServiceBinding", "writes", "NotAllowed")
+    until(lambda: {name for _, name, *_ in bound.acls("team.writes.1")} == {"order-events"}, "audit is taken away")
+    let_in()
+    until(lambda: bound.acls("team.writes.1") == set(), "who is put out has no rights left")
+    team.delete("KafkaServiceBinding", "writes")
+    team.delete("KafkaServiceBinding", "reads")
+    assert "team.writes.1" not in bound.users()
+    bound.kubectl.apply(manifest("KafkaCluster", "main", cluster["spec"], NAMESPACE))
+
+
+def test_a_killed_operator_leaves_nobody_whom_nobody_knows(bound: Bound) -> None:
+    """Killed wherever it was, again and again, while users are made, rotated and taken away."""
+    names = [f"many-{number}" for number in range(12)]
+    for round_ in range(1, 4):
+        spec = {**MAIN, "produces": [{"topic": "audit"}], "credentials": {"generation": round_, "overlap": "0s"}}
+        bound.kubectl.apply(*(manifest("KafkaServiceBinding", name, spec, NAMESPACE) for name in names))
+        time.sleep(0.15 * round_)
+        bound.stack.operator.kill()
+        bound.stack.operator.start()
+    for name in names:
+        bound.kubectl.wait_ready("KafkaServiceBinding", name)
+    users = {f"shop.{name}.3" for name in names}
+    until(lambda: {u for u in bound.users() if u.startswith("shop.many")} == users, "just these users", timeout=20)
+    client = json.loads(bound.secret("many-7-binding")[keys.KEY_LIBRDKAFKA_JSON])
+    assert send(client["producer"], "audit") is None
+    for name in names:
+        bound.kubectl.delete("KafkaServiceBinding", name, wait=False)
+    time.sleep(0.2)
+    bound.stack.operator.kill()
+    bound.stack.operator.start()
+    until(lambda: not any(u.startswith("shop.many") for u in bound.users()), "all are gone", timeout=30)
+    assert all(bound.acls(user) == set() for user in users)
+
+
 def test_all_goes_with_the_resource(bound: Bound) -> None:
     for name in ("user-service", "order-service", "rotates"):
         bound.kubectl.delete("KafkaServiceBinding", name)
