@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz crashes
+.PHONY: transitions
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -75,6 +76,9 @@ sbom: $(READY) ## write sbom.cdx.json (CycloneDX): what the operator's image has
 audit: $(READY) ## ask PyPI and OSV for advisories about what the image has; 3 when they could not be asked
 	$(BIN)/python deploy/supply/audit.py
 
+crashes: prepare ## the operator killed at each await of each scenario, then compared with a run without (some 30 minutes)
+	$(BIN)/pytest tests/integration/crashes --every-crash --record
+
 bench: $(READY) ## measure against a floor in the same run; results as ratios
 	$(BIN)/python bench/topics.py
 	$(BIN)/python bench/redrive.py
@@ -88,6 +92,10 @@ bench-schemas: $(READY) ## 2,000 schemas with references against the bare regist
 
 bench-growth: $(READY) ## time, CPU and memory over the number of topics, with plots
 	$(BIN)/python bench/growth.py
+
+TRANSITIONS ?= 2000
+transitions: prepare ## specs of every kind through 2,000 transitions, each beside a fresh install; writes docs/results
+	$(BIN)/pytest tests/integration/transitions --transitions $(TRANSITIONS) --record
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs

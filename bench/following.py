@@ -30,10 +30,10 @@ class Following:
         with progress.task(title, total=total, unit="resources") as task:
             while (done := count()) < total:
                 task.done = done
-                self._changed.clear()
-                await self._changed.wait()
                 if self.failed is not None:
                     raise self.failed
+                self._changed.clear()
+                await self._changed.wait()
 
     def event(self, line: bytes) -> None:
         """One event of the watch."""

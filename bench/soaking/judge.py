@@ -114,7 +114,7 @@ def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) ->
     """
     last = max((s.at for s in samples), default=0.0)
     warm = [s for s in samples if s.at >= limits.warm_up * last]
-    settled = [r for r in rounds if r.at >= limits.warm_up * last]
+    settled = rounds[int(limits.warm_up * len(rounds)) :]
     if len(warm) < 6 or len(settled) < 2:
         raise ValueError(
             f"{len(warm)} samples and {len(settled)} rounds after the warm-up are too few to judge: let it run longer"

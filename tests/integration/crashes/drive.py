@@ -1,0 +1,131 @@
+"""Plays scenarios, each in a namespace of its own and all side by side: with a crash somewhere, or to their end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from integration.crashes import end_state
+from integration.crashes.scenarios import Apply, Change, Changes, Scenario
+from integration.crashes.world import COMMON, Object, World, apply, delete, path_of
+from kafkade.devstack.parallel import gather
+from support.api import Api
+from support.await_points import Point
+from support.kubernetes import current
+from support.warm_operator import Order, Ran
+
+AT_ONCE = 6
+"""Operators at work at the same time."""
+
+PATIENCE = 60.0
+"""Seconds that the operator gets to bring about all that is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A scenario to be played, and where its operator is crashed; None: nowhere."""
+
+    scenario: Scenario
+    crash: Point | None = None
+
+    def __str__(self) -> str:
+        return self.scenario.name if self.crash is None else f"{self.scenario.name}: {self.crash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. ``state``: in the end, after another operator had started and had nothing to do any more."""
+
+    play: Play
+    place: str
+    ran: Ran
+    state: end_state.State
+
+
+def perform(world: World, plays: Sequence[Play], tell: Callable[[str], None] = lambda _: None) -> list[Played]:
+    """Play all of them; results in the same order."""
+    cast = [(play, world.place()) for play in plays]
+    _change(world, [(play.scenario.before, place) for play, place in cast])
+    tell(f"{len(plays)} scenarios prepared")
+    _bring_about(world)
+    tell("brought about")
+    gather(*(partial(play.scenario.by_hand, world, place) for play, place in cast), limit=4)
+    ids = end_state.topic_ids(world)
+    _change(world, [(play.scenario.change, place) for play, place in cast])
+    tell("changed; now the crashes")
+    ran = gather(*(partial(_run, world, play, place) for play, place in cast), limit=AT_ONCE)
+    tell("crashed")
+    _change(world, [(play.scenario.meanwhile, place) for play, place in cast])
+    _bring_about(world)
+    tell("finished")
+    states = end_state.of_everything(world, ids)
+    return [Played(play, place, one, states.get(place, {})) for (play, place), one in zip(cast, ran, strict=True)]
+
+
+def _run(world: World, play: Play, place: str) -> Ran:
+    namespaces = (place,) if play.scenario.own_cluster else (place, COMMON)
+    return world.warm.run(Order(namespaces, play.crash))
+
+
+def _change(world: World, changes: Iterable[tuple[Changes, str]]) -> None:
+    with world.api(COMMON) as api:
+        for of, place in changes:
+            api.namespace = place
+            for change in of(world, place):
+                _do(change, api)
+
+
+def _do(change: Change, api: Api) -> None:
+    if isinstance(change, Apply):
+        apply(api, change.what)
+    else:
+        delete(api, change.kind, change.name)
+
+
+REST = 0.5
+"""Seconds without any change after which all is taken to be brought about."""
+
+
+def _bring_about(world: World) -> None:
+    """Run an operator for everything until nothing changes any more."""
+    operator = world.warm.start(Order(stays=True))
+    try:
+        before, since = None, time.monotonic()
+        deadline = since + PATIENCE
+        while True:
+            now, moment = end_state.listed(world), time.monotonic()
+            if now != before or not operator.idle or _unfinished(now):
+                before, since = now, moment
+            if moment - since > REST or moment > deadline:  # what never comes about shows in the end state
+                return
+            time.sleep(0.15)
+    finally:
+        operator.kill()
+
+
+def _unfinished(found: Sequence[Object]) -> list[str]:
+    """What is in deletion, or waits for the garbage collector, or was not looked at."""
+    uids = {item["metadata"]["uid"] for item in found}
+    left = []
+    for item in found:
+        meta = item["metadata"]
+        orphan = any(o["uid"] not in uids for o in meta.get("ownerReferences", ()))
+        if "deletionTimestamp" in meta or orphan or not current(item):
+            left.append(f"{item['kind']} {meta['namespace']}/{meta['name']}")
+    return left
+
+
+def clear(world: World) -> None:
+    """Be rid of all that was played, at once and past the operator: what it was compared with is known."""
+    with world.api(COMMON) as api:
+        for item in end_state.listed(world):
+            api.namespace = item["metadata"]["namespace"]
+            if api.namespace != COMMON:
+                path = path_of(item["kind"], api.namespace, item["metadata"]["name"])
+                api.call("DELETE", path, {"propagationPolicy": "Orphan"})
+                api.call("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+    topics = [name for name in world.view.topics() if end_state.PLACE.search(name)]
+    if topics:
+        world.view.delete(*topics)

@@ -1,0 +1,198 @@
+"""All that one namespace's resources came to in Kubernetes, Kafka and the registry, as values that are equal if that is."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicPartition
+from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
+
+from integration.crashes.scenarios import setting_of
+from integration.crashes.world import COMMON, Object, World
+from kafkade.api import GROUP, VERSION
+from kafkade.api.kinds import KINDS
+from support import snapshot
+
+PLACE = re.compile(r"c\d{4}x")
+"""Names of the namespaces; topics, subjects and groups begin with one, or have it behind a first word."""
+
+State = dict[str, Any]
+
+_TIMES = ("started", "finished", "oldest", "lastTransitionTime", "growthPerMinute")
+_OF_ALL = ("topics", "partitions", "controller", "underReplicatedPartitions")
+"""In the status of a KafkaCluster: of all topics of the brokers, those of others too."""
+
+
+def of_everything(world: World, before: Mapping[str, str]) -> dict[str, State]:
+    """By namespace. ``before``: the ids that topics had."""
+    found: dict[str, State] = defaultdict(dict)
+    ids = _kafka(world, found, before)
+    _registry(world, found)
+    _brokers(world, found)
+    _kubernetes(world, found, ids)
+    return {place: json.loads(json.dumps(state).replace(place, "PLACE")) for place, state in found.items()}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What is not the same, a line each."""
+    before, after = _flat(one), _flat(other)
+    return [
+        f"{path}: {before.get(path, 'absent')} -> {after.get(path, 'absent')}"
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
+
+
+def topic_ids(world: World) -> dict[str, str]:
+    """By name."""
+    return {
+        name.removeprefix("topic "): found["id"]
+        for name, found in snapshot.of_kafka(world.view).items()
+        if name.startswith("topic ")
+    }
+
+
+def listed(world: World) -> list[Object]:
+    """All resources of kafkade."""
+    found = []
+    with world.api(COMMON) as api:
+        for kind in KINDS.values():
+            path = f"/apis/{GROUP}/{VERSION}/{kind.plural}"
+            while (answer := api.call("GET", path)).status == 429:
+                time.sleep(1)  # a new definition: "storage is (re)initializing"
+            assert answer.status == 200, answer
+            found += [{**item, "kind": kind.kind} for item in answer.body["items"]]
+    return found
+
+
+def _kafka(world: World, found: dict[str, State], before: Mapping[str, str]) -> dict[str, str]:
+    ids = {}
+    records = _records(world)
+    for name, one in snapshot.of_kafka(world.view).items():
+        topic = name.removeprefix("topic ")
+        if name.startswith("topic ") and (place := PLACE.search(topic)):
+            ids[topic] = one["id"]
+            shown = {
+                "id": "kept" if before.get(topic) == one["id"] else "another" if topic in before else "new",
+                "factors": [len(replicas) for replicas in one["replicas"]],
+                "config": one["config"],
+                "records": records.get(topic, []),
+            }
+            found[place[0]][f"topic {topic}"] = shown
+    return ids
+
+
+def _records(world: World) -> dict[str, list[str]]:
+    """Values of all records that are committed, sorted."""
+    settings = {
+        "bootstrap.servers": world.kafka.bootstrap,
+        "group.id": "reader-of-the-test",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        "log_level": 0,
+    }
+    with closing(Consumer(settings)) as consumer:
+        topics = {n: t for n, t in consumer.list_topics(timeout=20).topics.items() if PLACE.search(n)}
+        places = [TopicPartition(name, number, 0) for name, topic in topics.items() for number in topic.partitions]
+        consumer.assign(places)
+        found, open_ = defaultdict(list), len(places)
+        while open_:
+            for message in consumer.consume(5000, 2.0):
+                if message.error() is None:
+                    found[message.topic()].append(f"{message.key()!r} {message.value()!r}")
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    open_ -= 1
+    return {topic: sorted(values) for topic, values in found.items()}
+
+
+def _registry(world: World, found: dict[str, State]) -> None:
+    for name, one in snapshot.of_registry(world.registry.url).items():
+        if place := PLACE.search(name):
+            versions = [
+                {k: v for k, v in version.items() if k not in ("id", "guid")} for version in one["versions"] if version
+            ]
+            found[place[0]][name] = {**one, "versions": versions}
+
+
+def _brokers(world: World, found: dict[str, State]) -> None:
+    """Settings of all brokers and of share groups, and groups that keep a redrive's progress."""
+    for key, value in world.default_settings().items():
+        if (place := PLACE.search(key)) and key == setting_of(place[0]) and value is not None:
+            found[place[0]]["setting of all brokers"] = value
+    for place in found:
+        group = ConfigResource(ResourceType.GROUP, f"{place}.workers")
+        made = world.view.admin.describe_configs([group])[group].result(20)
+        own = {k: e.value for k, e in made.items() if e.source == ConfigSource.GROUP_CONFIG.value}
+        if own:
+            found[place]["share group"] = own
+
+
+def _kubernetes(world: World, found: dict[str, State], ids: Mapping[str, str]) -> None:
+    listed_groups = world.view.admin.list_consumer_groups(states={ConsumerGroupState.EMPTY}).result(20).valid
+    groups = {group.group_id for group in listed_groups}
+    with world.api(COMMON) as api:
+        maps = api.call("GET", "/api/v1/configmaps").body["items"]
+    resources = listed(world)
+    names = {item["metadata"]["uid"]: item["metadata"]["name"] for item in resources}
+    for item in [*resources, *({**item, "kind": "ConfigMap"} for item in maps)]:
+        meta = item["metadata"]
+        if not PLACE.fullmatch(meta["namespace"]) or meta["name"] == "kube-root-ca.crt":
+            continue
+        shown = {
+            "spec": item.get("spec"),
+            "data": item.get("data"),
+            "labels": meta.get("labels"),
+            "finalizers": meta.get("finalizers"),
+            "in deletion": "deletionTimestamp" in meta,
+            "owners": [names.get(o["uid"], "nobody") for o in meta.get("ownerReferences", [])],
+            "status": _status(item, ids),
+        }
+        if item["kind"] == "KafkaDLQRedrive":
+            shown["group"] = any(meta["uid"] in group for group in groups)
+        found[meta["namespace"]][f"{item['kind']} {meta['name']}"] = shown
+
+
+def _status(item: Object, ids: Mapping[str, str]) -> Any:
+    """Without times, and with ids as what they are of."""
+    status = json.loads(json.dumps(item.get("status") or {}))
+    if "observedGeneration" in status:
+        status["observedGeneration"] = status["observedGeneration"] == item["metadata"]["generation"]
+    if "topicId" in status:
+        real = ids.get(status["topicName"], "").replace("+", "-").replace("/", "_")
+        status["topicId"] = "of the topic" if status["topicId"].rstrip("=") == real.rstrip("=") else "of none"
+    status.pop("topicIds", None)
+    for found in status.get("drift") or ():
+        if found["field"] == "topicId":
+            found["expected"] = "the former one"
+    if item["kind"] == "KafkaSchema":
+        status = {k: v for k, v in status.items() if k not in ("id", "schemaHash")}
+    if item["kind"] == "KafkaCluster":
+        status = {k: v for k, v in status.items() if k not in _OF_ALL}
+        for condition in status.get("conditions", []):
+            condition["message"] = re.sub(r"\d+ ", "N ", condition["message"])
+    for condition in status.get("conditions", []):
+        condition["message"] = re.sub(r"\bid \d+", "id N", condition["message"])
+        condition["observedGeneration"] = condition.get("observedGeneration") == item["metadata"]["generation"]
+    return _without_times(status)
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_times(v) for k, v in value.items() if k not in _TIMES}
+    if isinstance(value, list):
+        return [_without_times(v) for v in value]
+    return value
+
+
+def _flat(value: Any, path: str = "") -> dict[str, str]:
+    pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, Mapping) else ()
+    if not isinstance(value, Mapping) or not value:
+        return {path: json.dumps(value, sort_keys=True)}
+    return {k: v for key, part in pairs for k, v in _flat(part, f"{path}/{key}" if path else str(key)).items()}

@@ -1,0 +1,152 @@
+"""A crash wherever the operator waits for somebody else, then a restart: the end is as if nothing had been.
+
+All scenarios are played once without a crash, with every place written down that the operator comes by. Then each is played
+again and again in fresh namespaces, and its operator killed at one place; another operator starts, and what all of it came to
+in Kubernetes, Kafka and the registry is compared with what the play without a crash came to.
+
+``--crashes`` takes each place once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
+each place of each scenario, the first and the last time that the operator comes by it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+from results import Result, Row, Section
+
+from integration.crashes import end_state
+from integration.crashes.drive import Play, Played, clear, perform
+from integration.crashes.scenarios import SCENARIOS
+from integration.crashes.world import VERSION_OF_KAFKA, World
+from support.await_points import Place, Point
+
+ROUND = 250
+"""Plays side by side."""
+
+RECONCILE = "engine/lane.py"
+"""Every reconcile is called from a lane."""
+
+
+@pytest.fixture(scope="package")
+def recorded(world: World) -> list[Played]:
+    """Each scenario without a crash."""
+    return perform(world, [Play(scenario) for scenario in SCENARIOS], _tell)
+
+
+def test_without_a_crash_every_scenario_ends_well(recorded: list[Played]) -> None:
+    """Or the comparison would say nothing."""
+    bad = []
+    for played in recorded:
+        if played.ran.end != "settled":
+            bad.append(f"{played.play}: {played.ran.end}\n{played.ran.tail()}")
+        for name, found in played.state.items():
+            conditions = (found.get("status") or {}).get("conditions", []) if name.startswith("Kafka") else []
+            bad += [f"{played.play}: {name}: {c}" for c in conditions if c["type"] == "Ready" and c["status"] != "True"]
+            if name.startswith("Kafka") and found["in deletion"]:
+                bad.append(f"{played.play}: {name} is still in deletion")
+    assert not bad, "\n".join(bad)
+
+
+def test_each_kind_of_place_is_seen(recorded: list[Played]) -> None:
+    """The instrument finds requests to all three, and those of a redrive's thread."""
+    lines = {line.split(":")[0] for played in recorded for point in played.ran.points for line in point.place}
+    assert {"clients/kube.py", "clients/kafka_link.py", "clients/kafka_python.py", "clients/registry_http.py"} <= lines
+    assert {"topics/act.py", "schemas/act.py", "dlq/act.py", "clusters/act.py", "dlq/redrive/run.py"} <= lines
+
+
+@pytest.mark.timeout(3600 * 3)
+def test_a_crash_at_each_await_changes_nothing(
+    world: World,
+    recorded: list[Played],
+    pytestconfig: pytest.Config,
+    record_result: Callable[[Result], Result],
+) -> None:
+    every = pytestconfig.getoption("every_crash", default=False)
+    plays = list(_everywhere(recorded) if every else _each_once(recorded))
+    undisturbed = {played.play.scenario.name: played.state for played in recorded}
+    wrong: list[str] = []
+    ends: Counter[str] = Counter()
+    began = time.monotonic()
+    for start in range(0, len(plays), ROUND):
+        if start:
+            clear(world)
+        done = perform(world, plays[start : start + ROUND], _tell)
+        ends.update(played.ran.end for played in done)
+        wrong += [text for played in done if (text := _wrong(played, undisturbed[played.play.scenario.name]))]
+    took = time.monotonic() - began
+    _tell(f"{len(plays)} crashes in {took:.0f} s: {dict(ends)}")
+    if every and not wrong:
+        record_result(_result(plays, ends, took))
+    assert not wrong, f"{len(wrong)} of {len(plays)} crashes:\n" + "\n".join(wrong)
+    # some places are come by only when two things happen to fall together
+    assert ends["crashed"] >= 0.9 * len(plays), ends
+
+
+def _wrong(played: Played, undisturbed: end_state.State) -> str:
+    lines = end_state.differences(undisturbed, played.state)
+    if played.ran.end not in ("crashed", "settled"):
+        lines.append(f"the operator was to crash and did not: {played.ran.end}")
+    if not lines:
+        return ""
+    return "\n  ".join([f"{played.place}, {played.play}", *lines, str(played.ran.log)])
+
+
+def _each_once(recorded: Iterable[Played]) -> Iterable[Play]:
+    """Each place in the first scenario that comes by it, the first time, at both moments."""
+    seen: set[Point] = set()
+    for played in recorded:
+        for point in played.ran.points:
+            if point.nth == 1 and point not in seen:
+                seen.add(point)
+                yield Play(played.play.scenario, point)
+
+
+def _everywhere(recorded: Iterable[Played]) -> Iterable[Play]:
+    """Each place of a reconcile in each scenario, first and last; what comes before a reconcile only once."""
+    once = {play.crash for play in _each_once(recorded)}
+    for played in recorded:
+        last: dict[tuple[Place, str], Point] = {}
+        for point in played.ran.points:
+            last[point.place, point.moment] = point
+            if point.nth == 1 and not _of_reconcile(point) and point in once:
+                once.discard(point)
+                yield Play(played.play.scenario, point)
+        for point in last.values():
+            if _of_reconcile(point):
+                yield Play(played.play.scenario, Point(point.place, point.moment))
+                if point.nth > 1:
+                    yield Play(played.play.scenario, point)
+
+
+def _of_reconcile(point: Point) -> bool:
+    return len(point.place) > 1 or not point.place[0].startswith((RECONCILE, "engine/engine.py"))
+
+
+def _result(plays: Sequence[Play], ends: Counter[str], took: float) -> Result:
+    places = {play.crash.place for play in plays if play.crash is not None}
+    return Result(
+        name="crashes",
+        section=Section.STAYING_POWER,
+        title="A crash at each await",
+        command="make crashes",
+        about="The operator is killed where it waits for Kubernetes, Kafka or the registry: as it begins to wait, and as the"
+        " answer is there and nothing was made of it. The places are found by an instrument, which looks at what coroutines"
+        " are suspended in. Another operator starts, and what all came to is compared with a run without a crash: topics with"
+        " ids, settings, partitions and records, subjects with versions, specs, finalizers and statuses.",
+        rows=(
+            Row("scenarios", len(SCENARIOS)),
+            Row("places where the operator waits", len(places)),
+            Row("crashes", ends["crashed"]),
+            Row("crashes after which something was otherwise", 0, at_most=0),
+            Row("time", round(took / 60, 1), "min"),
+        ),
+        software={"Kafka": VERSION_OF_KAFKA},
+    )
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"  crashes: {text}\n")
