@@ -29,6 +29,8 @@ class SourceFacts:
 
     partitions: int
     max_message_bytes: int | None = None
+    letters_max_bytes: int | None = None
+    """Of a source that is gone: the limit that its dead-letter topic was made with, headroom and all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def _spec(name: str, spec: KafkaDLQPolicySpec, source: SourceFacts, before: Mapp
     }
     if source.max_message_bytes is not None:
         config["max.message.bytes"] = min(source.max_message_bytes + template.max_message_bytes_headroom, _INT32_MAX)
+    elif source.letters_max_bytes is not None:
+        config["max.message.bytes"] = source.letters_max_bytes
     config |= template.config
     wanted: dict[str, Any] = {
         "clusterRef": spec.cluster_ref.model_dump(exclude_none=True),

@@ -136,7 +136,7 @@ def _source(name: str, names: SourceTopics, facts: Facts) -> SourceFacts:
         # the source is gone for the moment or for good: what was made for it stays as it is
         partitions = before.spec.get("partitions")
         limit = (before.spec.get("config") or {}).get("max.message.bytes")
-        return SourceFacts(partitions if isinstance(partitions, int) else 1, number(str(limit)))
+        return SourceFacts(partitions if isinstance(partitions, int) else 1, letters_max_bytes=number(str(limit)))
     raise TopicNotFound(f"topic {name} does not exist in Kafka yet; its dead-letter topic is made once it does")
 
 
