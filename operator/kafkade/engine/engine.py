@@ -288,9 +288,12 @@ class Engine:
         resource = self.store.get(key)
         if resource is None:
             return
-        members = [r for r in map(self.store.get, self.store.members(key)) if r is not None]
         try:
-            look = await self.connections.look(resource, members, self._view)
+            look = await self.connections.look(resource, self._members_of(key), self._view)
+            if look.report.release:
+                # a watch may be behind, and a topic whose deletion was not seen yet could not be deleted any more
+                await self._relist()
+                look = await self.connections.look(resource, self._members_of(key), self._view)
         except KubernetesError as error:
             log.warning("%s put off: %s", key, error.message)
             self._later(key, random.uniform(1.0, 3.0))  # noqa: S311 -- jitter
@@ -305,6 +308,9 @@ class Engine:
         self._keep_resyncing(key)
         if self._watches_groups and self.store.get(key) is not None:
             self._watching.follow(key)
+
+    def _members_of(self, cluster: Key) -> list[Resource]:
+        return [r for r in map(self.store.get, self.store.members(cluster)) if r is not None]
 
     async def _close_cluster(self, key: Key) -> None:
         self._watching.forget(key)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiUnavailable
-from kafkade.api.kinds import TOPIC
+from kafkade.api.kinds import CLUSTER, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.kube_api import KubeApi, Listing
 from kafkade.engine import engine as module
@@ -157,3 +158,65 @@ async def test_a_change_that_a_writes_answer_brings_is_not_missed(write: str, mo
     assert known.generation == first.generation + 1
     engine.seen(known)
     assert woken.count(first.key) == 1
+
+
+class Unseen:
+    """An API server that has a deletion which no watch told of yet."""
+
+    def __init__(self) -> None:
+        self.deletion: str | None = None
+        self.released: list[Key] = []
+
+    async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
+        if kind == CLUSTER:
+            return Listing([self.cluster()], "10")
+        if kind != TOPIC:
+            return Listing([], "10")
+        version = "5" if self.deletion is None else "11"
+        meta = {
+            "name": "orders",
+            "namespace": "shop",
+            "uid": "u",
+            "resourceVersion": version,
+            "finalizers": [FINALIZER],
+        }
+        body = {
+            "metadata": {**meta, **({"deletionTimestamp": self.deletion} if self.deletion else {})},
+            "spec": {"clusterRef": {"name": "main"}, "paused": True},
+        }
+        return Listing([Resource.from_body(TOPIC, body)], version)
+
+    @staticmethod
+    def cluster() -> Resource:
+        meta = {"name": "main", "namespace": "shop", "uid": "c", "resourceVersion": "9", "finalizers": [FINALIZER]}
+        meta["deletionTimestamp"] = "2026-01-01T00:00:00+00:00"
+        return Resource.from_body(CLUSTER, {"metadata": meta, "spec": {"paused": True}})  # no address: no connection
+
+    async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        return replace(resource, status=status)
+
+    async def post_event(self, *_: Any) -> None:
+        pass
+
+    async def remove_finalizer(self, resource: Resource) -> None:
+        self.released.append(resource.key)
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_cluster_in_deletion_waits_for_deletions_that_no_watch_told_of() -> None:
+    """Without its connection the topic would be let go, and stay in Kafka."""
+    kube = Unseen()
+    engine = Engine(cast(KubeApi, kube), Scope())
+    key = kube.cluster().key
+    await engine._relist()
+    try:
+        kube.deletion = "2026-01-01T00:00:00+00:00"
+        await engine._look_at_cluster(key)
+        assert kube.released == []
+        found = engine.store.get(key)
+        assert found is not None
+        assert "waits for the deletion of 1 resources" in found.status["conditions"][0]["message"]
+    finally:
+        await engine.stop()
