@@ -261,7 +261,7 @@ def test_one_waits_for_the_other(world: World, redrives: Redrives) -> None:
 def test_more_than_may_run_at_once_wait(world: World, redrives: Redrives) -> None:
     grounds = [Letters(world, partitions=1) for _ in range(6)]
     sent = [letters.write(range(40)) for letters in grounds]
-    names = [redrives.apply(letters, rateLimit=20) for letters in grounds]
+    names = [redrives.apply(letters, rateLimit=8) for letters in grounds]  # slow enough that none ends before all wait
     waiting = [
         name
         for name in names

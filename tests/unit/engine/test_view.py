@@ -1,0 +1,45 @@
+"""What a reconcile writes through its view of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from kafkade.api.kinds import CLUSTER
+from kafkade.api.objects import Resource
+from kafkade.clients.kube_api import KubeApi
+from kafkade.engine.engine import Engine, Scope
+
+
+class Counting:
+    """An API server that counts what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[Mapping[str, Any]] = []
+
+    async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        self.written.append(status)
+        return replace(resource, status=status)
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_what_is_announced_already_is_not_written_again() -> None:
+    """A setting that brokers refuse is tried at each resync."""
+    kube = Counting()
+    engine = Engine(cast(KubeApi, kube), Scope())
+    cluster = Resource.from_body(CLUSTER, {"metadata": {"name": "main", "namespace": "shop", "uid": "u"}, "spec": {}})
+    engine.store.put(cluster)
+    try:
+        await engine._view.announce(cluster, {"brokerConfigAnnounced": {"log.retention.ms": "1"}})
+        await engine._view.announce(cluster, {"brokerConfigAnnounced": {"log.retention.ms": "1"}})
+        assert len(kube.written) == 1
+        await engine._view.announce(cluster, {"brokerConfigAnnounced": {"log.retention.ms": "2"}})
+        assert [status["brokerConfigAnnounced"] for status in kube.written] == [
+            {"log.retention.ms": "1"},
+            {"log.retention.ms": "2"},
+        ]
+    finally:
+        await engine.stop()
