@@ -35,7 +35,7 @@ def test_the_guide_works_from_installation_to_removal(reader: Reader) -> None:
     left = json.loads(reader.run("kubectl", "get", kinds, "-o", "json").stdout)["items"]
     ours = {item["kind"] for item in left if "kafkade" in item["metadata"]["name"]}
     assert ours == {"CustomResourceDefinition"}
-    assert reader.run("kubectl", "delete", "-f", "crds/", "--dry-run=server").stdout.count("deleted") == 5
+    assert reader.run("kubectl", "delete", "-f", "crds/", "--dry-run=server").stdout.count("deleted") == 6
     rendered = (reader.folder / "operator.yaml").read_text()
     assert "kind: PodMonitor" in rendered
     assert "kafkade_dlq_records > 1000" in rendered

@@ -94,10 +94,11 @@ class RegistryView:
         self._texts[key].set_result(held)
         self._expected.add(key)
 
-    def know(self, subject: str, registered: Registered) -> None:
+    def know(self, wanted: Desired, registered: Registered) -> None:
         """A version was registered just now: what references it needs not ask for it."""
         if registered.schema and registered.references is not None:
-            recent_of(self.client).put(subject, registered)
+            # Apicurio's answer leaves the type out
+            recent_of(self.client).put(wanted.subject, replace(registered, schema_type=wanted.body.schema_type))
 
     def forget(self) -> None:
         """Trust nothing that was read before: an error came of it."""
@@ -144,9 +145,13 @@ class RegistryView:
         that as well, but too late where a level is to be set before, or where nothing is to be done but a plan.
         """
         if wanted.level is not None or wanted.observe_only or self.dry:
-            return await asyncio.gather(self._lookup(wanted), self.client.latest(wanted.subject))
-        latest = await self.client.latest(wanted.subject)
-        return (None, None) if latest is None else await self._lookup(wanted), latest
+            (found, invalid), latest = await asyncio.gather(self._lookup(wanted), self.client.latest(wanted.subject))
+        else:
+            latest = await self.client.latest(wanted.subject)
+            found, invalid = (None, None) if latest is None else await self._lookup(wanted)
+        if found is not None and not await self._is_of_type(wanted, found, latest):
+            found = None
+        return (found, invalid), latest
 
     async def _registry_mode(self) -> str | None:
         """The registry's own mode, asked for once a batch."""
@@ -158,17 +163,17 @@ class RegistryView:
         if self._waits(wanted):
             return None, None
         try:
-            found = await self.client.lookup(wanted.subject, wanted.body, wanted.normalize)
+            return await self.client.lookup(wanted.subject, wanted.body, wanted.normalize), None
         except InvalidSchema as error:
             return None, error.message
-        return (found if found is None or await self._is_of_type(wanted, found) else None), None
 
-    async def _is_of_type(self, wanted: Desired, found: Registered) -> bool:
+    async def _is_of_type(self, wanted: Desired, found: Registered, latest: Registered | None) -> bool:
         """Apicurio's look-up goes by the text, and finds an Avro schema for the same text as JSON Schema."""
         if found.schema_type == wanted.body.schema_type:
             return True
-        # what a look-up leaves out, the version says
-        held = await self._version(wanted.subject, found.version)
+        # what a look-up leaves out, the version says, as the registry has it and not as it was declared here
+        same = latest is not None and latest.version == found.version
+        held = latest if same else await self.client.version(wanted.subject, found.version)
         return held is not None and held.schema_type == wanted.body.schema_type
 
     async def _with_references(

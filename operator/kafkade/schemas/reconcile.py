@@ -156,7 +156,7 @@ async def _bring(
         if isinstance(done.error, IncompatibleSchema):
             done.error = await _explained(done.error, wanted, facts, view)
     if done.registered is not None:
-        view.know(wanted.subject, done.registered)
+        view.know(wanted, done.registered)
     answer, held = report(resource, wanted, facts, planned, done, context.now())
     if held is None:
         return answer, None

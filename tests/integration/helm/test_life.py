@@ -58,7 +58,7 @@ class Cluster:
     def served(self) -> bool:
         """Whether the API server tells of all kinds."""
         found = self.kubectl.run("api-resources", "--api-group=kafkade.io", "-o", "name", check=False).stdout
-        return len(found.split()) == 5
+        return len(found.split()) == 6
 
     def crds(self) -> dict[str, dict[str, Any]]:
         """Those of kafkade by their names."""
@@ -144,7 +144,7 @@ def test_install_upgrade_roll_back_uninstall(cluster: Cluster, tmp_path: Path) -
     for kind in ("serviceaccount", "clusterrole", "clusterrolebinding", "validatingadmissionpolicy"):
         listed = cluster.kubectl.run("get", kind, "-A", "-l", "app.kubernetes.io/part-of=kafkade", "-o", "name").stdout
         assert listed == "", f"{kind} is left"
-    assert len(cluster.crds()) == 5
+    assert len(cluster.crds()) == 6
     assert cluster.kubectl.get("KafkaTopic", "orders") == before, "what was declared stays declared"
 
     # and comes back to the same
@@ -234,7 +234,7 @@ def test_helm_3_installs_upgrades_and_uninstalls(cluster: Cluster, tmp_path: Pat
     assert "--log-level=WARNING" in cluster.arguments()
     third.helm.run("uninstall", RELEASE, "-n", NAMESPACE)
     assert third.deployment() is None
-    assert len(third.crds()) == 5
+    assert len(third.crds()) == 6
 
 
 def test_a_second_release_leaves_what_is_once_per_cluster_to_the_first(cluster: Cluster) -> None:
