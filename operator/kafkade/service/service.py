@@ -27,6 +27,8 @@ from kafkade.service.streams.running import Streaming
 from kafkade.service.transactions import Transaction, TransactionalProducer, TransactionPool, open_transaction
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from kafkade.service.health import Health
 
 log = logging.getLogger("kafkade.service")
@@ -297,6 +299,21 @@ class Service:
         from kafkade.service.health import health  # an admin client, which those who do not ask need not load
 
         return await health(self.binding.security)
+
+    @asynccontextmanager
+    async def serving(self, host: str, port: int, *, registry: CollectorRegistry | None = None) -> AsyncIterator[str]:
+        """Answer ``/health`` and ``/metrics`` over plain HTTP while the block lasts; gives the address, ``http://…``.
+
+        /health is JSON with 200 when the brokers answer and 503 when not, for a readinessProbe; /metrics is Prometheus'
+        text. ``port``: 0 for any that is free. ``registry``: what /metrics has, if not the service's three metrics alone.
+
+        Raises:
+            ServiceError: the address cannot be listened at.
+        """
+        from kafkade.service.serving import serving  # an HTTP server, which those without need not load
+
+        async with serving(self.health, self.metrics, host, port, registry) as address:
+            yield address
 
     # ------------------------------------------------------------------ publishing
 

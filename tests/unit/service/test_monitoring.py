@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kafkade.devstack.ports import free_port
-from kafkade.service import Service
+from kafkade.service import Service, ServiceError
 from kafkade.service.binding import load
 from kafkade.service.health import Health, asgi
-from kafkade.service.metrics import Metrics, Status
+from kafkade.service.metrics import BUCKETS, Metrics, Status
+from kafkade.service.otel import instrument
 from kafkade.service.prometheus import Collector
+from kafkade.service.serving import Shared
 
 
 def test_prometheus_reads_them_with_their_tags() -> None:
@@ -66,3 +73,72 @@ async def test_asgi_answers_as_it_is() -> None:
         await asgi(ask)({"type": "http"}, None, send)
         assert sent[0]["status"] == status
         assert json.loads(sent[1]["body"]) == health.data()
+
+
+def test_opentelemetry_has_them_by_the_same_names_and_tags() -> None:
+    metrics, reader = Metrics(), InMemoryMetricReader()
+    meter = MeterProvider([reader]).get_meter("test")
+    metrics.count("a", Status.PROCESSED)
+    metrics.lag("g", {"a": 3})
+    instrument(metrics, meter)
+    metrics.count("a", Status.PROCESSED)
+    metrics.took("a", "handle", 0.02)
+    metrics.took("a", "handle", 60)
+    data = reader.get_metrics_data()
+    assert data is not None
+    ((scope,),) = [found.scope_metrics for found in data.resource_metrics]
+    points: dict[str, Any] = {found.name: next(iter(found.data.data_points)) for found in scope.metrics}
+    assert set(points) == {"kafka.consumer.lag", "kafka.messages", "kafka.processing.duration"}
+    lag, messages = points["kafka.consumer.lag"], points["kafka.messages"]
+    assert (lag.value, lag.attributes) == (3, {"topic": "a", "group": "g"})
+    assert (messages.value, messages.attributes) == (2, {"topic": "a", "status": "processed"})
+    duration = points["kafka.processing.duration"]
+    assert duration.attributes == {"topic": "a", "handler": "handle"}
+    assert (duration.count, duration.sum) == (2, 60.02)
+    assert tuple(duration.explicit_bounds) == BUCKETS
+    with pytest.raises(ServiceError, match="once for each service"):
+        instrument(metrics, meter)
+
+
+async def test_plain_http_has_health_and_metrics(tmp_path: Path) -> None:
+    (tmp_path / "bootstrap-servers").write_text(f"127.0.0.1:{free_port()}")
+    service = Service(load(tmp_path))
+    service.metrics.count("a", Status.PROCESSED)
+    async with aiohttp.ClientSession() as client:
+        async with service.serving("127.0.0.1", 0) as address:
+            async with client.get(f"{address}/health") as answer:
+                assert (answer.status, (await answer.json())["status"]) == (503, "DOWN")
+                assert answer.headers["Cache-Control"] == "no-store"
+            async with client.get(f"{address}/metrics") as answer:
+                assert answer.content_type == "text/plain"
+                assert 'kafka_messages_total{status="processed",topic="a"} 1.0' in await answer.text()
+            async with client.get(f"{address}/other") as answer:
+                assert answer.status == 404
+            port = int(address.rpartition(":")[2])
+            with pytest.raises(ServiceError, match=f"127.0.0.1:{port}: "):
+                async with service.serving("127.0.0.1", port):
+                    pass
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.get(f"{address}/health")
+
+
+async def test_one_question_to_the_brokers_at_a_time() -> None:
+    asked = 0
+    answer = asyncio.Event()
+
+    async def ask() -> Health:
+        nonlocal asked
+        asked += 1
+        await answer.wait()
+        return Health(True)
+
+    shared = Shared(ask)
+    both = [asyncio.create_task(shared()) for _ in range(3)]
+    await asyncio.sleep(0)
+    both[0].cancel()  # a client that goes away takes nobody's answer
+    await asyncio.sleep(0)
+    answer.set()
+    assert [(await one).up for one in both[1:]] == [True, True]
+    assert asked == 1
+    await shared()
+    assert asked == 2

@@ -1,0 +1,58 @@
+"""Monitoring: health over plain HTTP, and the three metrics of a service at work, by Prometheus and by OpenTelemetry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from kafkade.service.otel import instrument
+from support.kafka import KafkaView
+from support.services import QUICK, Mounts, running, until
+
+
+async def test_health_and_metrics_of_a_service_at_work(mounts: Mounts, view: KafkaView) -> None:
+    view.create("monitored", 1)
+    mounts.binding("user-service")
+    service, reader = mounts.service("user-service"), InMemoryMetricReader()
+    instrument(service.metrics, MeterProvider([reader]).get_meter("test"))
+    seen: list[Any] = []
+
+    @service.listener("monitored", group="monitored-group", properties=QUICK)
+    async def handle(event: dict[str, int]) -> None:
+        seen.append(event)
+
+    async with (
+        service.serving("127.0.0.1", 0) as address,
+        running(service),
+        aiohttp.ClientSession() as client,
+    ):
+        for n in range(10):
+            await service.publish("monitored", {"n": n})
+        await until(lambda: len(seen) == 10, "all is seen")
+        await until(lambda: service.metrics.lags == {("monitored", "monitored-group"): 0}, "the lag is measured")
+        async with client.get(f"{address}/health") as answer:
+            assert (answer.status, await answer.json()) == (
+                200,
+                {"status": "UP", "details": {"nodes": 1, "controller": 1}},
+            )
+        async with client.get(f"{address}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        data = reader.get_metrics_data()
+    assert 'kafka_consumer_lag{group="monitored-group",topic="monitored"} 0.0' in lines
+    assert 'kafka_messages_total{status="published",topic="monitored"} 10.0' in lines
+    assert 'kafka_messages_total{status="processed",topic="monitored"} 10.0' in lines
+    assert 'kafka_processing_duration_seconds_count{handler="handle",topic="monitored"} 10.0' in lines
+    assert data is not None
+    points: dict[str, list[Any]] = {
+        metric.name: list(metric.data.data_points) for metric in data.resource_metrics[0].scope_metrics[0].metrics
+    }
+    assert [(p.value, p.attributes) for p in points["kafka.consumer.lag"]] == [
+        (0, {"topic": "monitored", "group": "monitored-group"})
+    ]
+    assert {p.attributes["status"]: p.value for p in points["kafka.messages"]} == {"published": 10, "processed": 10}
+    assert [(p.count, p.attributes) for p in points["kafka.processing.duration"]] == [
+        (10, {"topic": "monitored", "handler": "handle"})
+    ]
