@@ -51,7 +51,7 @@ class ClientMetrics:
     its answer, the mean, and the 99th percentile (librdkafka) or the longest (Java). ``queued``: seconds that a record waits
     in the client. ``batch_bytes``, ``batch_records``: mean. ``compressed``: bytes after compression of those before it.
     ``throttled``: seconds that brokers held it back (quotas). ``full``: how full its queue is, or the share of time that it
-    waited for memory.
+    waited for memory. ``batches``: how many ``batch_bytes`` and ``batch_records`` are of.
     """
 
     client: str
@@ -65,6 +65,7 @@ class ClientMetrics:
     compressed: float | None = None
     throttled: float | None = None
     full: float | None = None
+    batches: int | None = None
 
 
 def read(text: str, name: str) -> ClientMetrics:
@@ -75,7 +76,7 @@ def read(text: str, name: str) -> ClientMetrics:
     """
     data = _json(text)
     if isinstance(data, Mapping) and isinstance(data.get("brokers"), Mapping) and "msg_cnt" in data:
-        return _librdkafka(data)
+        return of_statistics(data)
     found = _together(_java(data) if data is not None else _lines(text))
     if not found:
         raise InvalidSpec(
@@ -109,23 +110,62 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _librdkafka(data: Mapping[str, Any]) -> ClientMetrics:
-    brokers = [b for b in data["brokers"].values() if isinstance(b, Mapping) and _number(b.get("tx"))]
-    sent = sum(_number(b.get("tx")) or 0 for b in brokers)
-    topics = [t for t in (data.get("topics") or {}).values() if isinstance(t, Mapping)]
+def of_statistics(
+    data: Mapping[str, Any], before: Mapping[str, Any] | None = None, topic: str | None = None
+) -> ClientMetrics:
+    """Of librdkafka's statistics, as they were parsed.
+
+    ``before``: those before them, so that what is counted since the client's start is counted since then; empty for the
+    first. ``topic``: batches and compression of this one alone, where the client writes to several.
+    """
+    brokers = _items(data, "brokers")
+    topics = [found for name, found in _named(data, "topics") if topic in (None, name)]
+    earlier = {} if before is None else before
     most = _number(data.get("msg_max"))
+
+    def count(*keys: str) -> float:
+        return _sum(brokers, keys) - _sum(_items(earlier, "brokers"), keys)
+
+    compressed = None
+    if before is not None:
+        # batchsize is of batches as they were sent, txbytes of their records before compression
+        then = [found for name, found in _named(earlier, "topics") if topic in (None, name)]
+        plain = _plain(topics) - _plain(then)
+        sent = sum(_number((found.get("batchsize") or {}).get("sum")) or 0 for found in topics)
+        compressed = _share(sent, plain) if sent else None
+    asked = [broker for broker in brokers if _number(broker.get("tx"))]
+    sent = count("tx")
+    batches = sum(_number((found.get("batchcnt") or {}).get("cnt")) or 0 for found in topics)
     return ClientMetrics(
         f"librdkafka {data.get('client_id') or data.get('name') or ''}".strip(),
-        failed=_share(sum((_number(b.get(k)) or 0) for b in brokers for k in ("txerrs", "req_timeouts")), sent),
-        retried=_share(sum(_number(b.get("txretries")) or 0 for b in brokers), sent),
-        latency=_window(brokers, "rtt", "avg", 1e-6),
-        latency_high=_window(brokers, "rtt", "p99", 1e-6),
-        queued=_window(brokers, "int_latency", "avg", 1e-6),
+        failed=_share(count("txerrs", "req_timeouts"), sent),
+        retried=_share(count("txretries"), sent),
+        latency=_window(asked, "rtt", "avg", 1e-6),
+        latency_high=_window(asked, "rtt", "p99", 1e-6),
+        queued=_window(asked, "int_latency", "avg", 1e-6),
         batch_bytes=_window(topics, "batchsize", "avg", 1.0),
         batch_records=_window(topics, "batchcnt", "avg", 1.0),
-        throttled=_window(brokers, "throttle", "avg", 1e-3),
+        compressed=compressed,
+        throttled=_window(asked, "throttle", "avg", 1e-3),
         full=None if not most else (_number(data.get("msg_cnt")) or 0.0) / most,
+        batches=round(batches) or None,
     )
+
+
+def _named(data: Mapping[str, Any], what: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(name, found) for name, found in (data.get(what) or {}).items() if isinstance(found, Mapping)]
+
+
+def _items(data: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
+    return [found for _, found in _named(data, what)]
+
+
+def _sum(items: list[Mapping[str, Any]], keys: Iterable[str]) -> float:
+    return sum(_number(item.get(key)) or 0 for item in items for key in keys)
+
+
+def _plain(topics: list[Mapping[str, Any]]) -> float:
+    return sum(_sum(_items(found, "partitions"), ("txbytes",)) for found in topics)
 
 
 def _share(part: float, of: float) -> float | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kafkade.api.errors import KafkadeError
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, TopicPartition
-from kafkade.diagnose.finding import Diagnosis, Finding, Severity, many, rate, some, span
+from kafkade.diagnose.finding import Diagnosis, Figure, Finding, Severity, many, rate, some, span
 from kafkade.groups.lag import GroupLag, PartitionLag
 from kafkade.groups.series import OWN_GROUPS
 
@@ -42,6 +42,17 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of a topic's records, as the application itself counted it. ``when``: ``within 10 s``."""
+
+    topic: str
+    processed: int
+    failed: int
+    retried: int
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsumerFacts:
     """What was seen of a group.
 
@@ -50,7 +61,7 @@ class ConsumerFacts:
     it has. ``retention``: seconds that records of a topic are kept, where that is bounded. ``settings``: the group's own
     timeouts, where brokers have them (KIP-848). ``stable``: where the first transaction that is open begins, of partitions where
     records wait. ``letters``: dead-letter topics that are there.
-    ``unread``: what could not be read, and why.
+    ``unread``: what could not be read, and why. ``outcomes``: what the application counted, where it is asked itself.
     """
 
     group: str
@@ -68,6 +79,7 @@ class ConsumerFacts:
     unread: Mapping[str, KafkadeError] = field(default_factory=dict)
     near: tuple[str, ...] = ()
     stable: Mapping[TopicPartition, int] = field(default_factory=dict)
+    outcomes: tuple[Outcomes, ...] = ()
 
     @property
     def members(self) -> int | None:
@@ -564,8 +576,10 @@ def _retention(facts: ConsumerFacts) -> Iterator[Finding]:
 
 
 def _errors(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
+    for outcome in facts.outcomes:
+        yield _outcome(outcome, limits)
     if not facts.letters:
-        if facts.letters_wanted:
+        if facts.letters_wanted and not facts.outcomes:
             yield Finding(
                 "error-rate",
                 Severity.UNKNOWN,
@@ -592,6 +606,28 @@ def _errors(facts: ConsumerFacts, limits: Limits) -> Iterator[Finding]:
             else "",
             {"deadLetters": found.last_hour, "records": found.source_last_hour, "share": share},
         )
+
+
+def _outcome(found: Outcomes, limits: Limits) -> Finding:
+    total = found.processed + found.failed
+    share = found.failed / total if total else 0.0
+    bad = share > limits.error_rate
+    figures: dict[str, Figure] = {
+        "processed": found.processed,
+        "failed": found.failed,
+        "retried": found.retried,
+        "share": share,
+    }
+    return Finding(
+        "error-rate",
+        Severity.PROBLEM if bad else Severity.OK,
+        f"topic {found.topic}",
+        f"{share:.1%} of the records could not be processed {found.when}",
+        (f"{found.processed} processed, {found.failed} failed, {found.retried} tried again",),
+        "the handler raised an error for them, or they could not be read" if bad else "",
+        "look for the errors in the application's log; kafkade dlq peek shows dead letters" if bad else "",
+        figures,
+    )
 
 
 def topics_of(facts: Group | None, lag: GroupLag) -> list[str]:

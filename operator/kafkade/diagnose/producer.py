@@ -23,6 +23,9 @@ _SMALL_BATCH = 1024
 _ALONE = 1.5
 """Records of a batch under which producers send them one by one."""
 
+_IN_VAIN = 0.91
+"""Bytes after compression of those before it from which on it saves next to nothing: 1.1 to 1."""
+
 _HOT, _SKEW = 0.5, 3.0
 _NEARLY = 0.8
 _ENOUGH = 20
@@ -90,18 +93,22 @@ def diagnose(facts: ProducerFacts, limits: Limits) -> Diagnosis:
 
 
 def _findings(facts: ProducerFacts, limits: Limits) -> Iterator[Finding]:
-    if not facts.data and "records" in facts.unread:
-        pass  # which is said below
-    elif not facts.data:
-        yield Finding(
-            "records",
-            Severity.UNKNOWN,
-            facts.subject,
-            "there are no records to look at",
-            (),
-            "nothing was written, or retention took it",
-            "look again once producers have written",
-        )
+    client = facts.client
+    if not facts.data:
+        if "records" not in facts.unread:  # which is said below
+            yield Finding(
+                "records",
+                Severity.UNKNOWN,
+                facts.subject,
+                "there are no records to look at",
+                (),
+                "nothing was written, or retention took it",
+                "look again once producers have written",
+            )
+        if client is not None and client.batch_bytes is not None:
+            yield _batch_size(facts)
+        if client is not None and client.compressed is not None:
+            yield _compressed(facts, client.client, client.compressed)
     else:
         yield _batch_size(facts)
         yield _compression(facts)
@@ -118,18 +125,28 @@ def _findings(facts: ProducerFacts, limits: Limits) -> Iterator[Finding]:
 
 
 def _batch_size(facts: ProducerFacts) -> Finding:
+    """Of the batches in the log; of those that the producer tells of, where none of these can be read."""
     data, client = facts.data, facts.client
-    records, held = sum(b.records for b in data), sum(b.size for b in data)
-    each, mean = records / len(data), held / len(data)
-    spans = [(b.max_timestamp - b.first_timestamp) / 1000 for b in data if not b.append_time]
-    evidence = [f"{len(data)} batches with {records} records: {each:.1f} records and {size(mean)} each on average"]
-    if spans and each > 1:
-        evidence.append(f"{span(sum(spans) / len(spans))} from the first record of a batch to its last, on average")
+    evidence = []
+    if data:
+        number, records = len(data), float(sum(b.records for b in data))
+        each, mean = records / number, sum(b.size for b in data) / number
+        evidence.append(
+            f"{number} batches with {records:.0f} records: {each:.1f} records and {size(mean)} each on average"
+        )
+        spans = [(b.max_timestamp - b.first_timestamp) / 1000 for b in data if not b.append_time]
+        if spans and each > 1:
+            evidence.append(f"{span(sum(spans) / len(spans))} from the first record of a batch to its last, on average")
+    else:
+        assert client is not None  # noqa: S101 -- _findings looked
+        number, each, mean = client.batches or _ENOUGH, client.batch_records or 1.0, client.batch_bytes or 0.0
+        records = number * each
     if client is not None and client.batch_bytes is not None:
-        evidence.append(f"{client.client}: {size(client.batch_bytes)} a batch")
+        count = "" if client.batch_records is None else f", {client.batch_records:.1f} records"
+        evidence.append(f"{client.client}: {size(client.batch_bytes)}{count} a batch")
     busy = sum(facts.last_hour.values()) > 3600
-    figures = {"batches": len(data), "records": records, "recordsPerBatch": each, "bytesPerBatch": mean}
-    alone = each < _ALONE and len(data) >= _ENOUGH
+    figures = {"batches": number, "records": round(records), "recordsPerBatch": each, "bytesPerBatch": mean}
+    alone = each < _ALONE and number >= _ENOUGH
     if alone or (mean < _SMALL_BATCH and busy):
         return Finding(
             "batch-size",
@@ -190,6 +207,26 @@ def _compression(facts: ProducerFacts) -> Finding:
         )
     says = f"compressed {ratio:.1f} to 1" if ratio is not None and share < 1 else f"{evidence[0]}"
     return Finding("compression", Severity.OK, facts.subject, says, tuple(evidence), figures=figures)
+
+
+def _compressed(facts: ProducerFacts, client: str, share: float) -> Finding:
+    """Compression as the producer tells of it."""
+    figures: dict[str, Figure] = {"compressed": share}
+    evidence = (f"{client}: compressed to {share:.0%}",)
+    if share < _IN_VAIN:
+        return Finding(
+            "compression", Severity.OK, facts.subject, f"compressed {1 / share:.1f} to 1", evidence, figures=figures
+        )
+    return Finding(
+        "compression",
+        Severity.WARNING,
+        facts.subject,
+        "batches are not compressed, or it saves next to nothing",
+        evidence,
+        "compression.type is none, batches are too small to be compressed, or records are encrypted or compressed already",
+        "set compression.type=zstd or lz4 and let batches grow (linger.ms, batch.size)",
+        figures,
+    )
 
 
 def _large(facts: ProducerFacts) -> Iterator[Finding]:

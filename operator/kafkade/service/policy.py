@@ -90,6 +90,11 @@ class Policy:
         topics = self._topics(topic)
         return () if topics is None else tuple(retry.topic for retry in topics.retry_topics)
 
+    def dead_letter_topic(self, topic: str) -> str | None:
+        """The dead-letter topic of a source topic; None where no policy is for it."""
+        topics = self._topics(topic)
+        return None if topics is None else topics.dead_letter_topic
+
     def decide(self, topic: str, error: BaseException, attempt: int) -> Decision:
         """What becomes of a record of ``topic``, or of one of its retry topics, after ``attempt`` attempts.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import json
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -30,6 +31,9 @@ _POLL = 0.001
 
 _FULL = 0.01
 """Seconds to wait when librdkafka's queue is full."""
+
+STATISTICS = 10.0
+"""Seconds that each of librdkafka's statistics is of."""
 
 _WRITE = Action("write to", "topic", "Write")
 
@@ -94,11 +98,18 @@ class Publisher:
     """An idempotent producer of one event loop."""
 
     def __init__(self, settings: Mapping[str, Any], schemas: Schemas, principal: str) -> None:
-        self._producer = Producer(dict(settings))
+        self._also = settings.get("stats_cb")
+        every = {"statistics.interval.ms": round(STATISTICS * 1000), **settings}
+        self._producer = Producer({**every, "stats_cb": self._told})
         self._schemas = schemas
         self._principal = principal
         self._loop = asyncio.get_running_loop()
         self._polling = False
+        self._newest: Mapping[str, Any] = {}
+        self.statistics: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+        """librdkafka's statistics of the last time that something was written, behind those before (empty for the first)."""
+        # what librdkafka has to tell waits in its memory until somebody asks
+        self._idle = self._loop.call_later(STATISTICS / 2, self._look)
         self._queues: dict[str, tuple[asyncio.Lock, list[None]]] = {}
         """Topics with records that wait for a schema or for room: later ones may not pass them. A lock is fair."""
 
@@ -157,6 +168,21 @@ class Publisher:
         self._polling = len(self._producer) > 0
         if self._polling:
             self._loop.call_later(_POLL, self._poll)
+
+    def _look(self) -> None:
+        self._producer.poll(0)
+        self._idle = self._loop.call_later(STATISTICS / 2, self._look)
+
+    def _told(self, text: str) -> None:
+        before, self._newest = self._newest, json.loads(text)
+        if self.statistics is None or self._newest.get("txmsgs") != before.get("txmsgs", 0):
+            self.statistics = before, self._newest
+        if self._also is not None:
+            self._also(text)
+
+    def close(self) -> None:
+        """Ask librdkafka for nothing any more."""
+        self._idle.cancel()
 
     def _later(self, topic: str, value: Any, key: Any, headers: Any, partition: int) -> asyncio.Future[Delivered]:
         lock, waiting = self._queues.setdefault(topic, (asyncio.Lock(), []))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from kafkade.service.health import Health
+    from kafkade.service.troubles import Troubles
 
 log = logging.getLogger("kafkade.service")
 
@@ -315,6 +316,33 @@ class Service:
         async with serving(self.health, self.metrics, host, port, registry) as address:
             yield address
 
+    async def diagnose(self, *, window: float = 10.0) -> Troubles:
+        """What may be wrong with what the service consumes and writes, and what helps: the checks of ``kafkade diagnose``.
+
+        Each group of its listeners and streams is looked at twice, ``window`` seconds apart; each topic that it writes to is
+        looked at as it lies in the log, as far as the service may read it, and by librdkafka's statistics of the service's own
+        producer, where it runs. What cannot be looked at is a finding too; nothing is raised, and nothing changed.
+        """
+        from kafkade.service.troubles import Consumed, diagnose  # checks, which those who do not ask need not load
+
+        policy = self._policy.current
+        consumed: dict[str, Consumed] = {}
+        read = [(one.group, one.topics) for one in self._listeners]
+        for group, topics in (*read, *((stream.group, stream.inputs) for stream in self._streams)):
+            there = consumed.setdefault(group, Consumed())
+            there.topics.update(topics)
+            there.letters.update(name for t in topics if (name := policy.dead_letter_topic(t)) is not None)
+        written = {*self.binding.topics, *(stream.output for stream in self._streams)}
+        publisher = self._publisher
+        return await diagnose(
+            self.binding.security,
+            self.metrics,
+            consumed,
+            written,
+            lambda: None if publisher is None else publisher.statistics,
+            window,
+        )
+
     # ------------------------------------------------------------------ publishing
 
     async def __aenter__(self) -> Service:
@@ -333,6 +361,7 @@ class Service:
         self._depth -= 1
         if self._depth == 0 and self._publisher is not None:
             left = await self._publisher.flush(_FLUSH)
+            self._publisher.close()
             if left:
                 log.error("%d records were not acknowledged within %s s and are given up", left, _FLUSH)
             self._publisher = self._pool = self._schemas = None

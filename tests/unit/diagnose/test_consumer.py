@@ -10,7 +10,7 @@ import pytest
 
 from kafkade.api.errors import AuthorizationFailed
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, Member
-from kafkade.diagnose.consumer import ConsumerFacts, DeadLetters, Limits, diagnose, topics_of
+from kafkade.diagnose.consumer import ConsumerFacts, DeadLetters, Limits, Outcomes, diagnose, topics_of
 from kafkade.diagnose.finding import Severity
 from kafkade.groups.lag import GroupLag, PartitionLag
 
@@ -305,3 +305,12 @@ def test_the_worst_comes_first() -> None:
 def test_topics_of_a_group() -> None:
     assert topics_of(group(member("a", 0, topics=("users",))), at((1, 1, 0.0))) == ["orders", "users"]
     assert topics_of(None, GroupLag("app", ())) == []
+
+
+def test_an_application_that_counts_its_errors() -> None:
+    well, bad = Outcomes("orders", 100, 1, 3, "within 10 s"), Outcomes("bills", 8, 2, 4, "since the service began")
+    facts = replace(WELL, outcomes=(well, bad), letters_wanted=("orders.dlq",))
+    found = [one for one in diagnose(facts, Limits()).findings if one.check == "error-rate"]
+    assert [(one.subject, one.severity) for one in found] == [("topic bills", PROBLEM), ("topic orders", OK)]
+    assert found[0].says == "20.0% of the records could not be processed since the service began"
+    assert found[0].evidence == ("8 processed, 2 failed, 4 tried again",)

@@ -12,7 +12,7 @@ from kafkade.api.errors import AuthorizationFailed, InvalidSpec
 from kafkade.clients.kafka_batches import Batch
 from kafkade.clients.kafka_mover_model import Record
 from kafkade.clients.model import Partition, TopicDescription
-from kafkade.diagnose.client_metrics import ClientMetrics, read
+from kafkade.diagnose.client_metrics import ClientMetrics, of_statistics, read
 from kafkade.diagnose.finding import Severity
 from kafkade.diagnose.observe_producer import plain_size
 from kafkade.diagnose.producer import Keys, Limits, ProducerFacts, diagnose, percentiles
@@ -155,7 +155,9 @@ LIBRDKAFKA = """{"name": "rdkafka#producer-1", "client_id": "shop", "type": "pro
 
 def test_statistics_of_librdkafka() -> None:
     metrics = read('{"msg_cnt": 0, "brokers": {}}\n' + LIBRDKAFKA.replace("\n", ""), "f")
-    assert metrics == ClientMetrics("librdkafka shop", 0.1, 10 / 90, 0.002, 0.009, 0.005, 800.0, 4.0, None, None, 0.5)
+    assert metrics == ClientMetrics(
+        "librdkafka shop", 0.1, 10 / 90, 0.002, 0.009, 0.005, 800.0, 4.0, None, None, 0.5, 9
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,3 +243,44 @@ def test_metrics_of_java_by_topic_node_and_client(text: str) -> None:
 def test_a_file_without_metrics(text: str) -> None:
     with pytest.raises(InvalidSpec, match="--client-metrics f has no metrics of a producer"):
         read(text, "f")
+
+
+def statistics(sent: int, plain: int, packed: int, failed: int = 0) -> dict[str, Any]:
+    """As librdkafka tells them: totals since its start, but for windows of batches."""
+    topic = {
+        "batchsize": {"avg": packed / 2, "sum": packed, "cnt": 2},
+        "batchcnt": {"avg": 50, "sum": 100, "cnt": 2},
+        "partitions": {"0": {"txbytes": plain}},
+    }
+    broker = {"tx": sent, "txerrs": failed, "rtt": {"avg": 2000, "p99": 9000, "cnt": 3}}
+    other = {"batchsize": {"avg": 9e6, "sum": 9e6, "cnt": 1}, "partitions": {"0": {"txbytes": 9e6}}}
+    return {"client_id": "shop", "brokers": {"b": broker}, "topics": {"orders": topic, "other": other}}
+
+
+def test_statistics_of_a_producer_that_runs_are_those_since_the_last_ones() -> None:
+    first = of_statistics(statistics(10, 1000, 500, failed=5), {}, "orders")
+    assert (first.failed, first.compressed, first.batch_bytes) == (0.5, 0.5, 250.0)
+    later = of_statistics(statistics(20, 3000, 500, failed=6), statistics(10, 1000, 500, failed=5), "orders")
+    assert (later.failed, later.compressed, later.batch_records, later.batches) == (0.1, 0.25, 50.0, 2)
+    assert of_statistics(statistics(20, 3000, 500), statistics(20, 3000, 500), "elsewhere").compressed is None
+
+
+@pytest.mark.parametrize(
+    ("client", "check", "severity", "says"),
+    [
+        (CLIENT, "batch-size", OK, "100.0 records and 15.6 KiB a batch"),
+        (replace(CLIENT, batch_records=1.0, batches=50), "batch-size", WARNING, "batches are small: 1.0 records"),
+        (replace(CLIENT, batch_records=1.0, batches=3), "batch-size", OK, "1.0 records"),
+        (CLIENT, "compression", OK, "compressed 4.0 to 1"),
+        (replace(CLIENT, compressed=0.99), "compression", WARNING, "saves next to nothing"),
+        (replace(CLIENT, failed=0.5), "failure-rate", PROBLEM, "50.0% of what the producer sends fails"),
+        (CLIENT, "unread", UNKNOWN, "could not be read"),
+    ],
+)
+def test_a_producer_that_may_not_read_its_topic(
+    client: ClientMetrics, check: str, severity: Severity, says: str
+) -> None:
+    facts = replace(WELL, batches={}, delays=(), client=client, unread={"records": AuthorizationFailed("no Read")})
+    found = {one.check: one for one in diagnose(facts, Limits()).findings}
+    assert (found[check].severity, says in found[check].says) == (severity, True), found[check]
+    assert "records" not in found
