@@ -14,7 +14,7 @@ from kafkade.api.cluster import CLIENT_CONFIG_KEYS
 from kafkade.api.errors import InvalidSpec, TLSFailed
 from kafkade.cli.properties import Jaas, Properties, jaas, load
 from kafkade.clients.kafka_config import SaslOAuth, SaslPassword, Security, TlsFiles, ssl_context
-from kafkade.clients.registry import RegistryAuth
+from kafkade.clients.registry import RegistryAuth, RegistryClient
 from kafkade.clients.registry_http import RegistryTransport
 from kafkade.clients.registry_schemas import RegistrySchemas
 from kafkade.clusters.connect import Access, RegistryAccess
@@ -121,6 +121,14 @@ def registry_from(url: str | None, command_config: Path | None) -> RegistrySchem
         return None
     tls = None if access.tls is None else ssl_context(access.tls)
     return RegistrySchemas(RegistryTransport(access.urls, auth=access.auth, tls=tls))
+
+
+def registry_client_from(url: str, command_config: Path | None) -> RegistryClient:
+    """The registry with its subjects; see ``registry_access_from``."""
+    access = registry_access_from(url, command_config)
+    if access is None:
+        raise InvalidSpec("--registry must be a URL such as http://localhost:8081")
+    return RegistryClient(access.urls, auth=access.auth, ssl=None if access.tls is None else ssl_context(access.tls))
 
 
 def access_from(bootstrap: str, command_config: Path | None, registry: str | None) -> Access:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kafkade.cli.options import Force, Manifest, ManifestOutput, Out
+from kafkade.cli.options import CommandConfig, Force, Manifest, ManifestOutput, Out
 
 app = typer.Typer(help="KafkaSchemas of the event types of an application's code.", no_args_is_help=True)
 
@@ -37,6 +37,16 @@ def export(
             help="Write nothing, and end with 1 where the KafkaSchemas in this folder do not say what the code says.",
         ),
     ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            "--registry",
+            envvar="KAFKADE_REGISTRY_URL",
+            metavar="URL",
+            help="With --check: the newest versions in this registry must say so too; its credentials go into --command-config.",
+        ),
+    ] = None,
+    command_config: CommandConfig = None,
     out: Out = None,
     force: Force = False,
     output: ManifestOutput = Manifest.YAML,
@@ -44,8 +54,8 @@ def export(
     """Make KafkaSchemas of event types: JSON Schema of what pydantic knows, Avro and Protobuf are for their own compilers.
 
     The modules are imported, from the current folder too. With --check in CI, code and manifests agree, and the operator keeps
-    the registry as the manifests say.
+    the registry as the manifests say; with --registry, that is looked at too.
     """
     from kafkade.cli.schema_command import export_command
 
-    export_command(types, namespace, cluster_name, check, out, force, output)
+    export_command(types, namespace, cluster_name, check, registry, command_config, out, force, output)

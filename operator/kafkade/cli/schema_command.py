@@ -20,6 +20,7 @@ from kafkade.api.schema import KafkaSchemaSpec
 from kafkade.cli.manifests_out import check_names, hand_over
 from kafkade.cli.options import Manifest
 from kafkade.cli.output import errors_reported
+from kafkade.cli.schema_check import differences
 from kafkade.local.object_names import object_names
 from kafkade.local.writing import Draft
 from kafkade.service.events import EventType
@@ -30,6 +31,8 @@ def export_command(
     namespace: str,
     cluster: str,
     check: Path | None,
+    registry: str | None,
+    command_config: Path | None,
     out: Path | None,
     force: bool,
     output: Manifest,
@@ -43,12 +46,13 @@ def export_command(
         if check is None:
             hand_over(drafts, out, force=force, output=output)
             return
-        differing = [told for draft in drafts if (told := difference(draft, check)) is not None]
+        differing = differences(drafts, check, registry, command_config)
     for told in differing:
         typer.echo(f"error: {told}", err=True)
     if differing:
         raise typer.Exit(1)
-    typer.echo(f"{len(drafts)} schemas are as the code says", err=True)
+    where = "" if registry is None else ", in the registry too"
+    typer.echo(f"{len(drafts)} schemas are as the code says{where}", err=True)
 
 
 def drafts_of(types: Sequence[str], namespace: str, cluster: str) -> list[Draft]:
@@ -96,25 +100,6 @@ def json_schema(kind: Any, place: str) -> str:
     except Exception as error:  # of pydantic, in several classes
         raise InvalidSpec(f"{place} has no JSON Schema: {error}") from error
     return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **_draft7(schema)}, indent=2) + "\n"
-
-
-def difference(draft: Draft, folder: Path) -> str | None:
-    """What a KafkaSchema in a folder says otherwise than the code; None where nothing."""
-    from kafkade.local.manifests import load  # the rules of all kinds, which only this needs
-
-    subject = draft.spec["subject"]
-    resources = load([str(folder)], draft.key.namespace).resources.values()
-    found = [one for one in resources if one.key.kind == SCHEMA and one.spec.get("subject") == subject]
-    if not found:
-        return f"{folder} has no KafkaSchema of the subject {subject}"
-    text = found[0].spec.get("schema")
-    try:
-        same = json.loads(text or "null") == json.loads(draft.spec["schema"])
-    except ValueError:
-        same = False
-    if same:
-        return None
-    return f"KafkaSchema {found[0].key.name}: its schema is not that of the code: write it anew with --out … --force"
 
 
 def _imported(module: str, name: str) -> Any:

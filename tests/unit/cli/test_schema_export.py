@@ -13,7 +13,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from kafkade.api.kinds import SCHEMA
+from kafkade.api.objects import Key
 from kafkade.cli.main import app
+from kafkade.cli.schema_check import Declared, Held, difference, same
+from kafkade.clients.registry import Registered, Verdict
+from kafkade.devstack.ports import free_port
+from kafkade.local.writing import Draft
 
 CODE = """
 from typing import Annotated, Literal
@@ -80,3 +86,61 @@ def test_what_is_wrong_is_named(code: Path, argument: str, told: str) -> None:
     done = run(argument)
     assert done.exit_code == 1
     assert told in " ".join(done.output.split())
+
+
+DRAFT = Draft(
+    Key(SCHEMA, "shop", "a-value"), {"subject": "a-value", "schemaType": "JSON", "schema": '{"type": "string"}'}
+)
+CODE_SAYS, OTHER = '{"type":"string"}', '{"type":"object"}'
+
+
+def version(text: str, kind: str = "JSON") -> Registered:
+    return Registered(3, 1, text, kind)
+
+
+@pytest.mark.parametrize(
+    ("declared", "held", "told"),
+    [
+        (Declared("a", "JSON", CODE_SAYS), None, []),
+        (Declared("a", "JSON", CODE_SAYS), Held(version(CODE_SAYS), True), []),
+        (None, Held(version(CODE_SAYS), True), ["manifests has no KafkaSchema of the subject a-value"]),
+        (Declared("a", "AVRO", CODE_SAYS), None, ["KafkaSchema a: it is AVRO, and the code's is JSON"]),
+        (Declared("a", "JSON", CODE_SAYS), Held(None), ["no subject a-value: is the KafkaSchema applied?"]),
+        (
+            Declared("a", "JSON", OTHER),
+            Held(version(OTHER), False, Verdict(True)),
+            [
+                "KafkaSchema a: its schema is not that of the code",
+                "version 3, its newest, is not the schema of the code, but that of the KafkaSchema; the code's would be"
+                " compatible",
+            ],
+        ),
+        (
+            Declared("a", "JSON", CODE_SAYS),
+            Held(version(OTHER), False, Verdict(False, ("type changed",))),
+            ["is not the schema of the code; the code's would be refused as the next one, it is not compatible: type"],
+        ),
+        (Declared("a", "JSON", CODE_SAYS), Held(version(OTHER, "AVRO")), ["version 3, its newest, is not the schema"]),
+    ],
+)
+def test_code_manifest_and_registry(declared: Declared | None, held: Held | None, told: list[str]) -> None:
+    found = difference(DRAFT, declared, held, Path("manifests"))
+    assert len(found) == len(told)
+    assert all(part in whole for part, whole in zip(told, found, strict=True)), found
+
+
+def test_spaces_and_the_order_of_keys_are_no_difference() -> None:
+    assert same("JSON", '{"a": 1, "b": 2}', "JSON", '{"b":2,"a":1}')
+    assert not same("JSON", "{}", "AVRO", "{}")
+    assert not same("JSON", "{}", "JSON", None)
+    assert same("PROTOBUF", 'syntax = "proto3";\n', "PROTOBUF", 'syntax = "proto3";')
+
+
+def test_a_registry_that_is_away_is_named(code: Path) -> None:
+    argument = "user-events=exported_events:UserEvent"
+    assert run(argument, "--out", "manifests").exit_code == 0
+    url = f"http://127.0.0.1:{free_port()}"
+    done = run(argument, "--check", "manifests", "--registry", url)
+    assert done.exit_code == 1
+    assert f"the schema registry does not answer ({url[7:]}" in done.output
+    assert run(argument, "--check", "manifests", "--registry", "http://u:p@host").exit_code == 1
