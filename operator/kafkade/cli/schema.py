@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 from kafkade.cli.options import CommandConfig, Force, Manifest, ManifestOutput, Out
 
 app = typer.Typer(help="KafkaSchemas of the event types of an application's code.", no_args_is_help=True)
+
+
+class Form(StrEnum):
+    """Types of schemas that event types can be written in."""
+
+    JSON = "json"
+    AVRO = "avro"
 
 
 @app.callback()
@@ -30,6 +38,9 @@ def export(
     cluster_name: Annotated[
         str, typer.Option("--cluster-name", metavar="NAME", help="Name of the KafkaCluster that they name.")
     ] = "main",
+    schema_type: Annotated[
+        Form, typer.Option("--schema-type", help="Write the types as JSON Schema or as Avro.")
+    ] = Form.JSON,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -51,11 +62,11 @@ def export(
     force: Force = False,
     output: ManifestOutput = Manifest.YAML,
 ) -> None:
-    """Make KafkaSchemas of event types: JSON Schema of what pydantic knows, Avro and Protobuf are for their own compilers.
+    """Make KafkaSchemas of event types: JSON Schema or Avro of what pydantic knows; Protobuf is for its own compiler.
 
     The modules are imported, from the current folder too. With --check in CI, code and manifests agree, and the operator keeps
     the registry as the manifests say; with --registry, that is looked at too.
     """
     from kafkade.cli.schema_command import export_command
 
-    export_command(types, namespace, cluster_name, check, registry, command_config, out, force, output)
+    export_command(types, schema_type, namespace, cluster_name, check, registry, command_config, out, force, output)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from kafkade.api.common import parse
 from kafkade.api.errors import InvalidSpec, KafkadeError
@@ -20,14 +21,18 @@ from kafkade.api.schema import KafkaSchemaSpec
 from kafkade.cli.manifests_out import check_names, hand_over
 from kafkade.cli.options import Manifest
 from kafkade.cli.output import errors_reported
+from kafkade.cli.schema import Form
 from kafkade.cli.schema_check import differences
 from kafkade.local.object_names import object_names
 from kafkade.local.writing import Draft
+from kafkade.service.avro import avro_schema
+from kafkade.service.errors import ServiceError
 from kafkade.service.events import EventType
 
 
 def export_command(
     types: Sequence[str],
+    form: Form,
     namespace: str,
     cluster: str,
     check: Path | None,
@@ -42,7 +47,7 @@ def export_command(
         check_names(namespace, cluster)
         if check is not None and out is not None:
             raise InvalidSpec("--check and --out: give one of the two")
-        drafts = drafts_of(types, namespace, cluster)
+        drafts = drafts_of(types, form, namespace, cluster)
         if check is None:
             hand_over(drafts, out, force=force, output=output)
             return
@@ -55,11 +60,11 @@ def export_command(
     typer.echo(f"{len(drafts)} schemas are as the code says{where}", err=True)
 
 
-def drafts_of(types: Sequence[str], namespace: str, cluster: str) -> list[Draft]:
+def drafts_of(types: Sequence[str], form: Form, namespace: str, cluster: str) -> list[Draft]:
     """A KafkaSchema for each ``TOPIC=MODULE:TYPE``.
 
     Raises:
-        InvalidSpec: an argument has another form, a module cannot be imported, or a type has no JSON Schema.
+        InvalidSpec: an argument has another form, a module cannot be imported, or a type has no such schema.
     """
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -72,11 +77,13 @@ def drafts_of(types: Sequence[str], namespace: str, cluster: str) -> list[Draft]
         check_topic_name(topic)
         if topic in by_topic:
             raise InvalidSpec(f"topic {topic} is given twice: events of several types are one union in one schema")
-        by_topic[topic] = json_schema(_imported(module, name), place)
+        kind = _imported(module, name)
+        by_topic[topic] = json_schema(kind, place) if form is Form.JSON else avro_text(kind, place, module)
     names = object_names(f"{topic}-value" for topic in by_topic)
     drafts = []
     for topic, text in by_topic.items():
-        spec = {"clusterRef": {"name": cluster}, "subject": f"{topic}-value", "schemaType": "JSON", "schema": text}
+        subject, kind = f"{topic}-value", form.value.upper()
+        spec = {"clusterRef": {"name": cluster}, "subject": subject, "schemaType": kind, "schema": text}
         parse(KafkaSchemaSpec, spec)
         drafts.append(Draft(Key(SCHEMA, namespace, names[f"{topic}-value"]), spec))
     return drafts
@@ -88,18 +95,40 @@ def json_schema(kind: Any, place: str) -> str:
     Raises:
         InvalidSpec: it has none.
     """
+    adapter = _event(kind, place).adapter
+    assert adapter is not None  # noqa: S101 -- _event looked
+    try:
+        # what can be read, so that a new field with a default is a compatible change
+        schema = adapter.json_schema(by_alias=True, mode="validation")
+    except Exception as error:  # of pydantic, in several classes
+        raise InvalidSpec(f"{place} has no JSON Schema: {error}") from error
+    return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **_draft7(schema)}, indent=2) + "\n"
+
+
+def avro_text(kind: Any, place: str, module: str) -> str:
+    """A type's Avro schema, on several lines and always the same; its names are in the module's namespace.
+
+    Raises:
+        InvalidSpec: it has none.
+    """
+    event = _event(kind, place)
+    try:
+        schema = avro_schema(event, module)
+    except ServiceError as error:
+        raise InvalidSpec(f"{place} has no Avro schema: {error.message}") from error
+    except PydanticInvalidForJsonSchema as error:
+        raise InvalidSpec(f"{place} has no Avro schema: {error}") from error
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _event(kind: Any, place: str) -> EventType:
     try:
         event = EventType(kind)
     except KafkadeError as error:
         raise InvalidSpec(f"{place}: {error.message}") from error
     if event.adapter is None:
         raise InvalidSpec(f"{place}: bytes have no schema, and that of a class made by protoc is its .proto file")
-    try:
-        # what can be read, so that a new field with a default is a compatible change
-        schema = event.adapter.json_schema(by_alias=True, mode="validation")
-    except Exception as error:  # of pydantic, in several classes
-        raise InvalidSpec(f"{place} has no JSON Schema: {error}") from error
-    return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **_draft7(schema)}, indent=2) + "\n"
+    return event
 
 
 def _imported(module: str, name: str) -> Any:

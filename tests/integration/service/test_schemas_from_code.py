@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +17,27 @@ from typer.testing import CliRunner
 from kafkade.cli.main import app
 from kafkade.clients.registry import RegistryClient, SchemaBody
 from kafkade.devstack.registry import Registry
+from support.kafka import KafkaView
+from support.services import QUICK, Mounts, running, until
 
 CODE = """
 from pydantic import BaseModel
 class Registered(BaseModel):
     user_id: str
+"""
+
+AVRO = """
+import datetime
+from typing import Annotated, Literal
+from pydantic import BaseModel, Field
+class Created(BaseModel):
+    type: Literal["Created"] = "Created"
+    user_id: str
+    at: datetime.datetime
+class Deleted(BaseModel):
+    type: Literal["Deleted"] = "Deleted"
+    user_id: str
+Registered = Annotated[Created | Deleted, Field(discriminator="type")]
 """
 
 
@@ -60,6 +78,39 @@ async def test_code_manifest_and_registry_agree_or_what_differs(code: Path, apic
         assert "its schema is not that of the code" in told
         assert "version 1, its newest, is not the schema of the code, but that of the KafkaSchema" in told
         assert "the code's would be" in told
+    finally:
+        await client.delete_subject("checked-value", permanent=False)
+        await client.close()
+
+
+async def test_events_are_written_and_read_by_the_avro_of_their_types(
+    code: Path, mounts: Mounts, view: KafkaView, apicurio: Registry
+) -> None:
+    (code / "registered_events.py").write_text(AVRO)
+    assert (await run("--schema-type", "avro", "--out", "manifests")).exit_code == 0
+    (file,) = (code / "manifests").rglob("*.yaml")
+    text = yaml.safe_load(file.read_text())["spec"]["schema"]
+    client = RegistryClient([apicurio.url])
+    try:
+        await client.register("checked-value", SchemaBody(text, "AVRO"), False)
+        agreed = await run("--schema-type", "avro", "--check", "manifests", "--registry", apicurio.url)
+        assert agreed.exit_code == 0, agreed.output
+        view.create("checked", 1)
+        mounts.binding("user-service", apicurio.url)
+        service = mounts.service("user-service")
+        events = importlib.import_module("registered_events")
+        seen: list[Any] = []
+
+        @service.listener("checked", event=events.Registered, properties=QUICK)
+        async def handle(event: Any) -> None:
+            seen.append(event)
+
+        sent = [events.Created(user_id="u1", at=datetime.datetime.now(datetime.UTC)), events.Deleted(user_id="u1")]
+        async with running(service):
+            for event in sent:
+                await service.publish("checked", event)
+            await until(lambda: len(seen) == 2, "both are seen")
+        assert seen == sent
     finally:
         await client.delete_subject("checked-value", permanent=False)
         await client.close()

@@ -60,6 +60,22 @@ def test_a_union_is_one_schema_that_validates_its_events(code: Path) -> None:
     assert check.is_valid({"type": "UserDeleted"})
 
 
+def test_avro_is_made_of_the_same_types(code: Path) -> None:
+    argument = "user-events=exported_events:UserEvent"
+    done = run(argument, "--schema-type", "avro")
+    assert done.exit_code == 0, done.output
+    (made,) = yaml.safe_load_all(done.stdout)
+    assert made["spec"]["schemaType"] == "AVRO"
+    first, second = json.loads(made["spec"]["schema"])
+    assert (first["namespace"], first["name"], second["name"]) == ("exported_events", "UserCreated", "UserDeleted")
+    assert [one["name"] for one in first["fields"]] == ["type", "userId"]
+    assert run(argument, "--schema-type", "avro", "--out", "manifests").exit_code == 0
+    assert run(argument, "--schema-type", "avro", "--check", "manifests").exit_code == 0
+    assert "it is AVRO, and the code's is JSON" in " ".join(run(argument, "--check", "manifests").output.split())
+    refused = run("a=builtins:dict", "--schema-type", "avro")
+    assert "builtins:dict has no Avro schema" in " ".join(refused.output.split())
+
+
 def test_check_tells_what_differs(code: Path) -> None:
     argument = "user-events=exported_events:UserEvent"
     assert "no KafkaSchema of the subject user-events-value" in run(argument, "--check", ".").output
