@@ -47,6 +47,11 @@ class Schemas:
         self._decoders: dict[tuple[int, str, Any], Callable[[bytes], Any]] = {}
         self._kinds: dict[int, str] = {}
 
+    def close(self) -> None:
+        """Close the connections to the registry."""
+        if self._client is not None:
+            self._client.__exit__(None, None, None)  # of every version; close() is of newer ones
+
     def encoder(self, topic: str, value: Any) -> Encode | None:
         """How to write a value to a topic; None: only ``resolve`` knows."""
         if self._client is None or value is None or isinstance(value, (bytes, str)):

@@ -362,6 +362,8 @@ class Service:
         if self._depth == 0 and self._publisher is not None:
             left = await self._publisher.flush(_FLUSH)
             self._publisher.close()
+            if self._schemas is not None:
+                self._schemas.close()
             if left:
                 log.error("%d records were not acknowledged within %s s and are given up", left, _FLUSH)
             self._publisher = self._pool = self._schemas = None

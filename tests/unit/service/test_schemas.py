@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from pydantic import BaseModel, Field
 
-from kafkade.service import DeserializationException, SchemasUnavailable, SerializationException
+from kafkade.service import DeserializationException, SchemasUnavailable, SerializationException, Service
+from kafkade.service.binding import load
 from kafkade.service.events import EventType
 from kafkade.service.schemas import Schemas
 
@@ -133,3 +135,13 @@ async def test_without_a_registry_all_is_plain() -> None:
     schemas = Schemas(None)
     assert await schemas.resolve("any", {"n": 1}) == b'{"n":1}'
     assert await schemas.decode(EventType(dict[str, int]), "any", b'{"n":1}') == {"n": 1}
+
+
+async def test_a_service_that_ends_closes_its_connections_to_the_registry(tmp_path: Path) -> None:
+    (tmp_path / "bootstrap-servers").write_text("127.0.0.1:1")
+    (tmp_path / "schema-registry-url").write_text("http://127.0.0.1:1")
+    service = Service(load(tmp_path), settings={"log_level": 0})
+    async with service:
+        session = service._schemas._client._rest_client.session  # type: ignore[union-attr]
+        assert not session.is_closed
+    assert session.is_closed
