@@ -70,6 +70,8 @@ def difference(draft: Draft, declared: Declared | None, held: Held | None, folde
         return found
     newest = held.newest
     told = f"the registry's subject {subject}: version {newest.version}, its newest, is not the schema of the code"
+    if newest.schema_type != kind:
+        told += f" ({newest.schema_type}, and the code's is {kind})"
     if declared is not None and same(declared.schema_type, declared.schema, newest.schema_type, newest.schema):
         told += ", but that of the KafkaSchema"
     if held.verdict is not None and held.verdict.compatible:

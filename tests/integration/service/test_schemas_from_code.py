@@ -50,16 +50,15 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("registered_events", None)
 
 
-async def run(*words: str) -> Any:
-    return await asyncio.to_thread(
-        CliRunner().invoke, app, ["schema", "export", "checked=registered_events:Registered", *words]
-    )
+async def run(topic: str, *words: str) -> Any:
+    argument = f"{topic}=registered_events:Registered"
+    return await asyncio.to_thread(CliRunner().invoke, app, ["schema", "export", argument, *words])
 
 
 async def test_code_manifest_and_registry_agree_or_what_differs(code: Path, apicurio: Registry) -> None:
     check = ("--check", "manifests", "--registry", apicurio.url)
-    assert (await run("--out", "manifests")).exit_code == 0
-    missing = await run(*check)
+    assert (await run("checked", "--out", "manifests")).exit_code == 0
+    missing = await run("checked", *check)
     assert (missing.exit_code, "the registry has no subject checked-value: is the" in missing.output) == (1, True), (
         missing.output
     )
@@ -68,11 +67,11 @@ async def test_code_manifest_and_registry_agree_or_what_differs(code: Path, apic
     client = RegistryClient([apicurio.url])
     try:
         await client.register("checked-value", SchemaBody(text, "JSON"), False)
-        agreed = await run(*check)
+        agreed = await run("checked", *check)
         assert (agreed.exit_code, "in the registry too" in agreed.output) == (0, True), agreed.output
         sys.modules.pop("registered_events")
         (code / "registered_events.py").write_text(CODE.replace("user_id: str", "user_id: int"))
-        changed = await run(*check)
+        changed = await run("checked", *check)
         assert changed.exit_code == 1
         told = " ".join(changed.output.split())
         assert "its schema is not that of the code" in told
@@ -87,30 +86,30 @@ async def test_events_are_written_and_read_by_the_avro_of_their_types(
     code: Path, mounts: Mounts, view: KafkaView, apicurio: Registry
 ) -> None:
     (code / "registered_events.py").write_text(AVRO)
-    assert (await run("--schema-type", "avro", "--out", "manifests")).exit_code == 0
+    assert (await run("avro-events", "--schema-type", "avro", "--out", "manifests")).exit_code == 0
     (file,) = (code / "manifests").rglob("*.yaml")
     text = yaml.safe_load(file.read_text())["spec"]["schema"]
     client = RegistryClient([apicurio.url])
     try:
-        await client.register("checked-value", SchemaBody(text, "AVRO"), False)
-        agreed = await run("--schema-type", "avro", "--check", "manifests", "--registry", apicurio.url)
+        await client.register("avro-events-value", SchemaBody(text, "AVRO"), False)
+        agreed = await run("avro-events", "--schema-type", "avro", "--check", "manifests", "--registry", apicurio.url)
         assert agreed.exit_code == 0, agreed.output
-        view.create("checked", 1)
+        view.create("avro-events", 1)
         mounts.binding("user-service", apicurio.url)
         service = mounts.service("user-service")
         events = importlib.import_module("registered_events")
         seen: list[Any] = []
 
-        @service.listener("checked", event=events.Registered, properties=QUICK)
+        @service.listener("avro-events", event=events.Registered, properties=QUICK)
         async def handle(event: Any) -> None:
             seen.append(event)
 
         sent = [events.Created(user_id="u1", at=datetime.datetime.now(datetime.UTC)), events.Deleted(user_id="u1")]
         async with running(service):
             for event in sent:
-                await service.publish("checked", event)
+                await service.publish("avro-events", event)
             await until(lambda: len(seen) == 2, "both are seen")
         assert seen == sent
     finally:
-        await client.delete_subject("checked-value", permanent=False)
+        await client.delete_subject("avro-events-value", permanent=False)
         await client.close()

@@ -136,7 +136,11 @@ def version(text: str, kind: str = "JSON") -> Registered:
             Held(version(OTHER), False, Verdict(False, ("type changed",))),
             ["is not the schema of the code; the code's would be refused as the next one, it is not compatible: type"],
         ),
-        (Declared("a", "JSON", CODE_SAYS), Held(version(OTHER, "AVRO")), ["version 3, its newest, is not the schema"]),
+        (
+            Declared("a", "JSON", CODE_SAYS),
+            Held(version(OTHER, "AVRO")),
+            ["the schema of the code (AVRO, and the code's is JSON)"],
+        ),
     ],
 )
 def test_code_manifest_and_registry(declared: Declared | None, held: Held | None, told: list[str]) -> None:
