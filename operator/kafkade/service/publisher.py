@@ -106,8 +106,7 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         self._polling = False
         self._newest: Mapping[str, Any] = {}
-        self.statistics: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
-        """librdkafka's statistics of the last time that something was written, behind those before (empty for the first)."""
+        self._statistics: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         # what librdkafka has to tell waits in its memory until somebody asks
         self._idle = self._loop.call_later(STATISTICS / 2, self._look)
         self._queues: dict[str, tuple[asyncio.Lock, list[None]]] = {}
@@ -169,14 +168,19 @@ class Publisher:
         if self._polling:
             self._loop.call_later(_POLL, self._poll)
 
+    def statistics(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """librdkafka's statistics of the last time that something was written, behind those before (empty for the first)."""
+        self._producer.poll(0)  # which may have some to tell
+        return self._statistics
+
     def _look(self) -> None:
         self._producer.poll(0)
         self._idle = self._loop.call_later(STATISTICS / 2, self._look)
 
     def _told(self, text: str) -> None:
         before, self._newest = self._newest, json.loads(text)
-        if self.statistics is None or self._newest.get("txmsgs") != before.get("txmsgs", 0):
-            self.statistics = before, self._newest
+        if self._statistics is None or self._newest.get("txmsgs") != before.get("txmsgs", 0):
+            self._statistics = before, self._newest
         if self._also is not None:
             self._also(text)
 

@@ -339,7 +339,7 @@ class Service:
             self.metrics,
             consumed,
             written,
-            lambda: None if publisher is None else publisher.statistics,
+            lambda: None if publisher is None else publisher.statistics(),
             window,
         )
 

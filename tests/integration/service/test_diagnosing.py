@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka_config import USER
 from kafkade.diagnose.finding import Diagnosis, Finding, Severity
 from support.kafka import KafkaView
 from support.services import QUICK, Mounts, running, until
@@ -80,3 +85,32 @@ def secrets_of(seed: int) -> str:
     import random
 
     return random.Random(seed).randbytes(2000).hex()
+
+
+async def test_a_service_that_may_only_write_is_diagnosed_by_its_own_statistics(tmp_path: Path) -> None:
+    def right(operation: AclOperation) -> AclBinding:
+        literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+        return AclBinding(ResourceType.TOPIC, "one-way", literal, f"User:{USER[0]}", "*", operation, allow)
+
+    with Kafka(security=True, authorizer=True) as secured:
+        view = KafkaView(secured.bootstrap)
+        view.create("one-way", 2)
+        for future in view.admin.create_acls([right(AclOperation.WRITE), right(AclOperation.DESCRIBE)]).values():
+            future.result(20)
+        mounts = Mounts(tmp_path, secured.sasl_plaintext_bootstrap)
+        folder = mounts.binding("writer")
+        for key, text in {"security-protocol": "SASL_PLAINTEXT", "username": USER[0], "password": USER[1]}.items():
+            (folder / key).write_text(text)
+        async with mounts.service("writer", settings={"statistics.interval.ms": 500}) as service:
+            text = {"text": "hello world " * 50}
+            await asyncio.gather(*[service.publish("one-way", text, key=str(n)) for n in range(500)])
+            await asyncio.sleep(1.5)  # for statistics
+            found = await service.diagnose(window=1)
+    ((producer,), groups) = found.producers, found.consumers
+    checks = by_check(producer)
+    assert groups == ()
+    assert {checks[name].severity for name in ("batch-size", "compression", "failure-rate", "latency")} == {Severity.OK}
+    assert "librdkafka" in checks["batch-size"].evidence[0]
+    assert "records" in {one.subject for one in producer.findings if one.check == "unread"}, (
+        "what it may not read is told"
+    )
