@@ -16,6 +16,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.registry import Registry
 from support.api import Api
 from support.kafka import KafkaView
+from support.places import DEPLOY
 from support.stack import Stack, own_stack
 from support.transitions.fields import Field, fields_of
 from support.transitions.world import NAMESPACE, World
@@ -55,6 +56,8 @@ def test_a_transition_comes_to_what_a_fresh_install_comes_to(
     ):
         world = World(api, KafkaView(kafka.bootstrap), apicurio.url, seed)
         world.furnish()
+        # what lets the operator write the Secrets of service bindings there
+        stack.kubectl.run("apply", "-n", NAMESPACE, "-f", str(DEPLOY / "rbac" / "bindings.yaml"))
         walkers = world.walkers(WALKERS)
         started = time.monotonic()
         while world.tally.total < wanted or (
