@@ -24,7 +24,7 @@ from integration.crashes.scenarios import SCENARIOS
 from integration.crashes.world import VERSION_OF_KAFKA, World
 from support.await_points import Place, Point
 
-ROUND = 250
+ROUND = 400
 """Plays side by side."""
 
 RECONCILE = "engine/lane.py"
