@@ -61,27 +61,24 @@ class ScramPassword:
 
 def any_acl() -> Any:
     """The filter that every ACL passes."""
-    return ck.AclBindingFilter(
-        ck.ResourceType.ANY,
-        None,  # type: ignore[arg-type]  # any name
-        ck.ResourcePatternType.ANY,
-        None,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        ck.AclOperation.ANY,
-        ck.AclPermissionType.ANY,
-    )
+    return _filter(None, ck.AclPermissionType.ANY)
 
 
 def allowed_to(principal: str) -> Any:
     """The filter that all pass that allow something to this very principal."""
+    return _filter(principal, ck.AclPermissionType.ALLOW)
+
+
+def _filter(principal: str | None, permission: ck.AclPermissionType) -> Any:
+    """Any operation on any resource from any host; None: of any principal."""
     return ck.AclBindingFilter(
         ck.ResourceType.ANY,
         None,  # type: ignore[arg-type]  # any name
         ck.ResourcePatternType.ANY,
-        principal,
+        principal,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
         ck.AclOperation.ANY,
-        ck.AclPermissionType.ALLOW,
+        permission,
     )
 
 

@@ -97,7 +97,6 @@ class TransactionalProducer:
         self._principal = principal
         self._failed: ServiceError | None = None
         self._number = 0
-        self._began = False
         self.identity = identity
 
     async def begin(self, first: bool) -> None:

@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -484,16 +484,12 @@ async def _through(steps: Sequence[Step], value: Any) -> tuple[bool, Any]:
     for step in steps:
         found = step.function(value)
         if inspect.isawaitable(found):
-            found = await _awaited(found)
+            found = await found
         if step.verb == "map":
             value = found
         elif not found:
             return False, None
     return True, value
-
-
-async def _awaited(found: Awaitable[Any]) -> Any:
-    return await found
 
 
 def _canonical(key: Any) -> str:
