@@ -151,7 +151,7 @@ class View:
     async def announce(self, resource: Resource, fields: Mapping[str, Any]) -> None:
         current = self.store.get(resource.key) or resource
         if any(current.status.get(name) != value for name, value in fields.items()):
-            self.store.put(await self.kube.patch_status(current, {**current.status, **fields}))
+            self.seen(await self.kube.patch_status(current, {**current.status, **fields}))
 
     async def add_finalizer(self, resource: Resource) -> None:
         current = self.store.get(resource.key) or resource

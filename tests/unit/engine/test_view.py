@@ -43,3 +43,25 @@ async def test_what_is_announced_already_is_not_written_again() -> None:
         ]
     finally:
         await engine.stop()
+
+
+class Overtaking(Counting):
+    """An API server on which somebody has just changed the spec."""
+
+    async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        return replace(await super().patch_status(resource, status), generation=2, spec={"changed": True})
+
+
+async def test_a_spec_that_comes_with_the_answer_is_looked_at() -> None:
+    """The watch's own event of it tells nothing new by then."""
+    engine = Engine(cast(KubeApi, Overtaking()), Scope())
+    cluster = Resource.from_body(
+        CLUSTER, {"metadata": {"name": "main", "namespace": "shop", "uid": "u", "generation": 1}, "spec": {}}
+    )
+    engine.store.put(cluster)
+    try:
+        assert engine.idle
+        await engine._view.announce(cluster, {"brokerConfigAnnounced": {"log.retention.ms": "1"}})
+        assert not engine.idle
+    finally:
+        await engine.stop()
