@@ -16,9 +16,10 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from results import Line, Plot, Result, Row, Section, add_option, record
 from soaking.judge import Finding, Limits, Round, growth, judge
@@ -252,7 +253,7 @@ def run(minutes: float, log: Path) -> tuple[list[Sample], list[Round]]:
                 kubectl.wait_ready("KafkaCluster", name, NAMESPACE)
             soak = Soak(Parts(control_plane, kafka, registry, operator, metrics), pace)
             soak.begin()
-            with Sampler(operator.pid, pace.sample) as sampler:
+            with Sampler(operator.pid, pace.sample, whose(control_plane, kafka, registry, metrics)) as sampler:
                 began = time.monotonic()
                 print(HEAD)
                 for number in itertools.count():
@@ -262,6 +263,14 @@ def run(minutes: float, log: Path) -> tuple[list[Sample], list[Round]]:
                     print(line(soak.round(number, at), sampler.samples[-1]), flush=True)
             assert operator.running, f"the operator ended:\n{operator.tail()}"
     return sampler.samples, soak.rounds
+
+
+def whose(control_plane: ControlPlane, kafka: Kafka, registry: Registry, metrics: str) -> dict[int, str]:
+    """Who listens at which port."""
+    found = {urlsplit(control_plane.url).port: "the API server", urlsplit(registry.url).port: "the registry"}
+    found |= {int(address.rpartition(":")[2]): "Kafka" for address in kafka.bootstrap.split(",")}
+    found[int(metrics.rpartition(":")[2])] = "the metrics"
+    return {port: name for port, name in found.items() if port is not None}
 
 
 HEAD = "round   minute     MiB  handles  threads  writes  by hand  slowest  missed  quiet  status  series  restarted"
@@ -335,12 +344,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--log", type=Path, help="keep the operator's log here")
+    parser.add_argument(
+        "--samples", type=Path, help="keep all samples, and then the rounds, here: a JSON object a line"
+    )
     add_option(parser)
     args = parser.parse_args()
     end_in_order()
     with tempfile.TemporaryDirectory(prefix="kafkade-soak-") as folder:
         log = args.log or Path(folder) / "operator.log"
         samples, rounds = run(args.minutes, log)
+        if args.samples:
+            args.samples.write_text("".join(json.dumps(asdict(each)) + "\n" for each in (*samples, *rounds)))
         found = judge(samples, rounds, Limits.of(args.minutes))
         tracebacks = log.read_text(errors="replace").count("Traceback")
         found = (*found, Finding("tracebacks in the operator's log", tracebacks, "", 0))

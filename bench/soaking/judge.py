@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .process import Sample
+from .process import THREAD, Sample
 
 HOUR = 3600.0
 
@@ -100,6 +100,33 @@ def step(values: Sequence[float]) -> float:
     return statistics.median(values[-third:]) - statistics.median(values[:third]) if values else 0.0
 
 
+def shift(values: Sequence[float]) -> float:
+    """What the mean of the last third is above the mean of the first: for numbers that go to and fro between few values.
+
+    Their median is one of these values or the other, by whether there is a little more of one or of the other.
+    """
+    third = max(1, len(values) // 3)
+    return statistics.fmean(values[-third:]) - statistics.fmean(values[:third]) if values else 0.0
+
+
+def moved(samples: Sequence[Sample], least: float = 0.5) -> dict[str, tuple[float, float]]:
+    """How many handles and threads of each kind there were in the first third and in the last, on average.
+
+    Only kinds of which the number changed by ``least``, the greatest growth first.
+    """
+    third = max(1, len(samples) // 3)
+
+    def mean(part: Sequence[Sample], kind: str) -> float:
+        return statistics.fmean(s.held.get(kind, 0) for s in part)
+
+    found = {
+        kind: (mean(samples[:third], kind), mean(samples[-third:], kind))
+        for kind in sorted({kind for s in samples for kind in s.held})
+    }
+    changed = [(kind, means) for kind, means in found.items() if abs(means[1] - means[0]) >= least]
+    return dict(sorted(changed, key=lambda entry: entry[1][0] - entry[1][1]))
+
+
 def rise(values: Sequence[float]) -> float:
     """What the greatest of the last third is above the greatest of the first: for what comes and goes."""
     third = max(1, len(values) // 3)
@@ -121,12 +148,19 @@ def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) ->
         )
     hours = (warm[-1].at - warm[0].at) / HOUR
     memory = [(s.at, s.memory) for s in warm]
+    anonymous = growth([(s.at, s.anonymous) for s in warm])
     missed = [what for r in rounds for what in r.missed]
     quiet = [what for r in rounds for what in r.quiet_writes]
+    handles, threads = [s.handles for s in warm], [s.threads for s in warm]
+    changed = moved(warm)
 
-    def stepped(what: str, limit: float, unit: str, of: Callable[[Sample], float]) -> Finding:
-        values = [of(s) for s in warm]
-        return Finding(f"growth of {what}", step(values), unit, limit, f"{min(values):.0f} to {max(values):.0f}")
+    def counted(what: str, grown: float, limit: float, values: Sequence[int], kinds: Sequence[str]) -> Finding:
+        ranges = [f"{min(values)} to {max(values)}"]
+        ranges += [f"{kind} {changed[kind][0]:.1f} → {changed[kind][1]:.1f}" for kind in kinds]
+        return Finding(f"growth of {what}", grown, what.rpartition(" ")[2], limit, "; ".join(ranges))
+
+    of_threads = [kind for kind in changed if kind.startswith(THREAD)]
+    of_handles = [kind for kind in changed if not kind.startswith(THREAD)]
 
     return (
         Finding(
@@ -134,10 +168,11 @@ def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) ->
             round(growth(memory), 2),
             "MiB",
             limits.memory_base + limits.memory_hourly * hours,
-            f"{min(m for _, m in memory):.1f} to {max(m for _, m in memory):.1f} MiB in {60 * hours:.1f} minutes",
+            f"{min(m for _, m in memory):.1f} to {max(m for _, m in memory):.1f} MiB in {60 * hours:.1f} minutes;"
+            f" of what is no mapped file: {anonymous:.2f} MiB",
         ),
-        stepped("file handles", limits.handles, "handles", lambda s: s.handles),
-        stepped("threads", limits.threads, "threads", lambda s: s.threads),
+        counted("file handles", round(shift(handles), 2), limits.handles, handles, of_handles),
+        counted("threads", step(threads), limits.threads, threads, of_threads),
         Finding("growth of the longest status", rise([r.status for r in settled]), "bytes", limits.status),
         Finding("annotations that nobody asked for", max(r.annotations for r in rounds), "", 0),
         Finding("growth of Prometheus' series", step([r.series for r in settled]), "series", limits.series),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
 import pytest
-from soaking.judge import Finding, Limits, Round, growth, judge, slope, step
-from soaking.process import Sample, Sampler
+from soaking.judge import Finding, Limits, Round, growth, judge, moved, shift, slope, step
+from soaking.process import Sample, Sampler, sample
 
 LIMITS = Limits(warm_up=0.2)
 ROUND = Round(
@@ -80,6 +81,28 @@ def test_a_handle_or_a_thread_that_stays_now_and_then_is_found() -> None:
     assert bad(judge(handles, rounds(), LIMITS)) == ["growth of file handles"]
     threads = [replace(s, threads=s.threads + n // 400) for n, s in enumerate(flat())]
     assert bad(judge(threads, rounds(), LIMITS)) == ["growth of threads"]
+
+
+def test_a_pool_that_is_full_a_little_more_often_is_no_leak() -> None:
+    chance = random.Random(2)
+    pool = [
+        replace(s, handles=40 + (8 if chance.random() < 0.45 + 0.1 * n / 1440 else 0)) for n, s in enumerate(flat())
+    ]
+    assert step([s.handles for s in pool]) == 8, "the median goes from one end to the other"
+    assert abs(shift([s.handles for s in pool])) < 2
+    assert bad(judge(pool, rounds(), LIMITS)) == []
+
+
+def test_a_leak_is_told_by_what_it_is_of() -> None:
+    leaking = [
+        replace(s, handles=40 + n // 200, held={"pipe": 30, "socket to Kafka": 10 + n // 200, "thread python": 15})
+        for n, s in enumerate(flat())
+    ]
+    found = next(f for f in judge(leaking, rounds(), LIMITS) if f.what == "growth of file handles")
+    assert not found.good
+    assert "socket to Kafka 11." in found.detail
+    assert "pipe" not in found.detail
+    assert list(moved(leaking)) == ["socket to Kafka"]
 
 
 @pytest.mark.parametrize(
@@ -162,3 +185,45 @@ def test_the_sampler_ends_with_its_process() -> None:
         number = len(sampler.samples)
         time.sleep(0.2)
         assert len(sampler.samples) == number > 0
+
+
+def test_handles_are_told_by_what_they_are() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        child = subprocess.Popen(
+            [sys.executable, "-c", HOLDING, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        accepted = [server.accept()[0] for _ in range(3)]
+        accepted.pop().close()
+        try:
+            assert child.stdout is not None
+            child.stdout.readline()
+            found = sample(child.pid, 0.0, {port: "the registry"})
+        finally:
+            child.communicate(b"")
+            for each in accepted:
+                each.close()
+    assert found.held == found.held | {
+        "socket to the registry": 2,
+        "socket to the registry, CLOSE_WAIT": 1,
+        "socket that listens as somebody": 1,
+        "socket of a pair": 2,
+        "socket that leads nowhere": 1,
+        "eventpoll": 1,
+        "file /dev/null": 1,
+        "pipe": 2,
+    }
+    handles = {kind: number for kind, number in found.held.items() if not kind.startswith("thread ")}
+    assert sum(handles.values()) == found.handles
+    assert found.threads == sum(found.held.values()) - found.handles == 1
+    assert 0 < found.anonymous < found.memory
+
+
+HOLDING = """
+import select, socket, sys
+kept = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(3)]
+kept += [socket.create_server(("127.0.0.1", 0)), socket.socketpair(), socket.socket(), open("/dev/null"), select.epoll()]
+kept[2].recv(1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
