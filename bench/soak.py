@@ -97,7 +97,7 @@ class Soak:
         disturbed = DISTURBANCES[number % len(DISTURBANCES)]
         before, began = self.truth.writes, time.monotonic()
         self._change(number)
-        over = self._restart(disturbed) if disturbed else 0.0
+        away, over = self._restart(disturbed) if disturbed else (0.0, 0.0)
         edits = self._by_hand(number)
         missed, slowest = self._settle(began, over)
         self.truth.forget_the_gone()
@@ -108,6 +108,7 @@ class Soak:
             number=number,
             at=at,
             disturbed=disturbed,
+            away=away,
             writes=self.truth.writes - before,
             edits=edits,
             slowest=slowest,
@@ -115,7 +116,7 @@ class Soak:
             quiet_writes=tuple(quiet),
             status=max(len(json.dumps(item["status"])) for item in items),
             annotations=sum(len(item["metadata"].get("annotations") or ()) for item in items),
-            series=series(self.parts.metrics),
+            series=patiently(lambda: series(self.parts.metrics)),
         )
         self.rounds.append(done)
         return done
@@ -151,8 +152,9 @@ class Soak:
             patiently(lambda: self.view.admin.delete_topics([third])[third].result(20))
         return 3 if number % 4 == 1 else 2
 
-    def _restart(self, what: str) -> float:
-        """When it was back, of time.monotonic()."""
+    def _restart(self, what: str) -> tuple[float, float]:
+        """For how many seconds it was away, and when it was back, of time.monotonic()."""
+        began = time.monotonic()
         if what == "broker":
             self.parts.kafka.stop_broker(1)
             self.parts.kafka.start_broker(1)
@@ -161,7 +163,8 @@ class Soak:
             self.parts.control_plane.start_api_server()
         else:
             self.parts.registry.restart()
-        return time.monotonic()
+        over = time.monotonic()
+        return over - began, over
 
     def _settle(self, began: float, over: float) -> tuple[list[str], float]:
         """Wait until all is answered and so: what is not, and the seconds that the slowest answer took.
@@ -234,8 +237,8 @@ def schema(name: str, number: int, version: int) -> dict[str, Any]:
     }
 
 
-def run(minutes: float, log: Path) -> tuple[list[Sample], list[Round]]:
-    """Start everything, load it, and stop it."""
+def run(minutes: float, log: Path, keep: Path | None) -> tuple[list[Sample], list[Round]]:
+    """Start everything, load it, and stop it. What was seen goes into the file ``keep``, also when an error ends it."""
     pace = Pace.of(minutes)
     with ControlPlane(audit=True) as control_plane, Kafka(metrics=True) as kafka, Registry() as registry:
         install_crds(control_plane)
@@ -253,14 +256,21 @@ def run(minutes: float, log: Path) -> tuple[list[Sample], list[Round]]:
                 kubectl.wait_ready("KafkaCluster", name, NAMESPACE)
             soak = Soak(Parts(control_plane, kafka, registry, operator, metrics), pace)
             soak.begin()
-            with Sampler(operator.pid, pace.sample, whose(control_plane, kafka, registry, metrics)) as sampler:
-                began = time.monotonic()
-                print(HEAD)
-                for number in itertools.count():
-                    at = time.monotonic() - began
-                    if at > 60 * minutes and number >= len(DISTURBANCES):
-                        break
-                    print(line(soak.round(number, at), sampler.samples[-1]), flush=True)
+            sampler = Sampler(operator.pid, pace.sample, whose(control_plane, kafka, registry, metrics))
+            try:
+                with sampler:
+                    began = time.monotonic()
+                    print(HEAD)
+                    for number in itertools.count():
+                        at = time.monotonic() - began
+                        if at > 60 * minutes and number >= len(DISTURBANCES):
+                            break
+                        print(line(soak.round(number, at), sampler.samples[-1]), flush=True)
+            finally:
+                if keep is not None:
+                    keep.write_text(
+                        "".join(f"{json.dumps(asdict(each))}\n" for each in (*sampler.samples, *soak.rounds))
+                    )
             assert operator.running, f"the operator ended:\n{operator.tail()}"
     return sampler.samples, soak.rounds
 
@@ -352,9 +362,7 @@ def main() -> None:
     end_in_order()
     with tempfile.TemporaryDirectory(prefix="kafkade-soak-") as folder:
         log = args.log or Path(folder) / "operator.log"
-        samples, rounds = run(args.minutes, log)
-        if args.samples:
-            args.samples.write_text("".join(json.dumps(asdict(each)) + "\n" for each in (*samples, *rounds)))
+        samples, rounds = run(args.minutes, log, args.samples)
         found = judge(samples, rounds, Limits.of(args.minutes))
         tracebacks = log.read_text(errors="replace").count("Traceback")
         found = (*found, Finding("tracebacks in the operator's log", tracebacks, "", 0))

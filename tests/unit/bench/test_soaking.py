@@ -19,6 +19,7 @@ ROUND = Round(
     number=0,
     at=0,
     disturbed="",
+    away=0,
     writes=10,
     edits=2,
     slowest=1.5,
@@ -110,7 +111,8 @@ def test_a_leak_is_told_by_what_it_is_of() -> None:
     [
         ({"missed": ("comes-4-1 generation 2: seen 1",)}, "changes that were not seen to"),
         ({"quiet_writes": ("patch kafkatopics/stays-1 status",)}, "writes in the quiet parts"),
-        ({"slowest": 31.0}, "slowest answer to a change"),
+        ({"slowest": 31.0}, "slowest answer to a change, without the time that a restart took"),
+        ({"slowest": 52.0, "away": 21.0}, "slowest answer to a change, without the time that a restart took"),
         ({"annotations": 1}, "annotations that nobody asked for"),
     ],
 )
@@ -121,6 +123,12 @@ def test_one_round_is_enough(change: dict[str, object], what: str) -> None:
     assert bad(found) == [what]
     detail = next(f.detail for f in found if f.what == what)
     assert all(text in detail for text in (*seen[3].missed, *seen[3].quiet_writes))
+
+
+def test_a_long_restart_may_have_a_late_answer() -> None:
+    seen = rounds()
+    seen[3] = replace(seen[3], disturbed="registry", away=25.0, slowest=44.0)
+    assert bad(judge(flat(), seen, LIMITS)) == []
 
 
 def test_a_status_or_series_that_grow_are_found() -> None:
