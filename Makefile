@@ -95,7 +95,7 @@ bench-growth: $(READY) ## time, CPU and memory over the number of topics, with p
 
 TRANSITIONS ?= 2000
 transitions: prepare ## specs of every kind through 2,000 transitions, each beside a fresh install; writes docs/results
-	$(BIN)/pytest tests/integration/transitions --transitions $(TRANSITIONS) --record
+	$(BIN)/pytest tests/integration/transitions --transitions $(TRANSITIONS) --record --log-cli-level=INFO
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs

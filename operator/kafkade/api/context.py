@@ -88,6 +88,10 @@ class Context(Protocol):
         """
         ...
 
+    async def take_config_map(self, owner: Resource, name: str) -> None:
+        """Delete the ConfigMap of this name if it belongs to ``owner``. Raises KubernetesError."""
+        ...
+
     async def own_secret(self, owner: Resource, name: str) -> Mapping[str, bytes] | None:
         """What the Secret of ``owner`` holds, as the API server has it now; None when there is none of this name.
 

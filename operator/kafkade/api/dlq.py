@@ -258,8 +258,8 @@ class KafkaDLQPolicySpec(Managed):
     alert: Alert = Field(default_factory=Alert, description="When to call for help; absent: never.")
     config_map_name: DnsName | None = Field(
         default=None,
-        description="Name of the ConfigMap that applications mount; default <name>-dlq. One of a former name stays as it was"
-        " until the policy is deleted: applications may still mount it.",
+        description="Name of the ConfigMap that applications mount; default <name>-dlq. When it changes, the one of the"
+        " former name is deleted as soon as the new one is there: mount the new one first.",
     )
 
 
@@ -320,3 +320,6 @@ class KafkaDLQPolicyStatus(Model):
     topics: list[PolicyTopic] | None = Field(default=None, description="The source topics, by name.")
     share_groups: list[PolicyShareGroup] | None = Field(default=None, description="The share groups, by id.")
     config_map: str | None = Field(default=None, description="The ConfigMap that applications mount.")
+    former_config_maps: list[str] | None = Field(
+        default=None, description="ConfigMaps of former names that are still to be deleted, if they are the policy's."
+    )

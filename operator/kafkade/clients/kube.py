@@ -206,6 +206,12 @@ class KubeClient:
         except ApiInvalid as error:
             raise ApiConflict(error.message) from error
 
+    async def delete_config_map(self, namespace: str, name: str, uid: str) -> None:
+        """Delete this very ConfigMap; one that is gone is well. Raises ApiConflict when another one has its name now."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        with suppress(ApiNotFound):
+            await self._call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}", options)
+
     async def create_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
         """Make a Secret of the Service Binding specification's type that belongs to ``owner``.
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context
-from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError
 from kafkade.api.kinds import DLQ_REDRIVE
 from kafkade.api.objects import Key, Report, Resource
@@ -18,7 +17,6 @@ from kafkade.dlq.alert import passed
 from kafkade.dlq.batch import Item, PolicyWork, items_of, rule_of, topics_of, world_of
 from kafkade.dlq.depth import Depth, Growth
 from kafkade.dlq.metrics import Counted, PolicyMetrics
-from kafkade.dlq.model import SourceTopics
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import DepthFacts, depths, sources
 from kafkade.dlq.plan import PolicyPlan
@@ -138,13 +136,15 @@ class Policies:
         observe_only = spec.management_policy is ManagementPolicy.OBSERVE
         usable = [entry.topics for entry in planned.entries if entry.error is None]
         done, set_up = Acted(), GroupsActed()
+        former = _former(resource, config_map)
         if not observe_only:
             done = await act(resource, planned, groups, context)
             set_up = await act_on_groups(resource, groups, connection.kafka, context)
             set_up.errors |= done.group_errors
             done.conflict |= set_up.conflict
             done.events += set_up.events
-            done.error = await _config_map(resource, config_map, spec, usable, context)
+            done.error = await _config_map(resource, config_map, former, render(spec, usable), context)
+            former = () if done.error is None else former
         settings = own_settings(resource, groups, set_up)
         made = report(
             resource,
@@ -159,6 +159,7 @@ class Policies:
             groups=settled(groups, set_up),
             settings=settings,
             growth=found.growth,
+            former_config_maps=former,
         )
         # without share groups there is nothing that a deletion would have to take back
         return replace(made, release=not settings and not spec.share_groups)
@@ -170,12 +171,25 @@ def letters_of(planned: PolicyPlan, groups: GroupPlan) -> set[str]:
     return names | {entry.dead_letter_topic for entry in groups.entries if not entry.refused}
 
 
+def _former(policy: Resource, name: str) -> tuple[str, ...]:
+    """The ConfigMaps that the policy had, or may have, under other names than ``name``."""
+    told = policy.status
+    return tuple(sorted({*(told.get("formerConfigMaps") or ()), told.get("configMap", name)} - {name}))
+
+
 async def _config_map(
-    policy: Resource, name: str, spec: KafkaDLQPolicySpec, topics: Sequence[SourceTopics], context: Context
+    policy: Resource, name: str, former: Sequence[str], data: Mapping[str, str], context: Context
 ) -> KafkadeError | None:
-    """Keep what applications mount; returns why it could not be."""
+    """Keep what applications mount, then take what they mounted before; returns why it could not be.
+
+    One of a former name would say what was declared once, and nobody would keep it. The names are in status before
+    anything is made of this name, so that a crash leaves none that nobody knows.
+    """
     try:
-        await context.keep_config_map(policy, name, render(spec, topics))
+        await context.announce(policy, {"configMap": name, **({"formerConfigMaps": list(former)} if former else {})})
+        await context.keep_config_map(policy, name, data)
+        for other in former:
+            await context.take_config_map(policy, other)
     except KubernetesError as error:
         if isinstance(error, ApiUnavailable):
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafkade.api.conditions import Outcome, next_status, transition_events
@@ -51,11 +51,13 @@ def report(
     groups: GroupPlan = NO_GROUPS,
     settings: Mapping[str, Mapping[str, str]] = {},
     growth: Mapping[str, float] = {},
+    former_config_maps: Sequence[str] = (),
 ) -> Report:
     """The whole status.
 
     ``counted``: whether the depths are known this time. ``growth``: records a minute by dead-letter topic. ``groups``: share
-    groups as they stand now; ``settings``: what kafkade has set on each.
+    groups as they stand now; ``settings``: what kafkade has set on each. ``former_config_maps``: those that are still to be
+    taken away.
     """
     letters = {topic: (found, growth.get(topic)) for topic, found in depths.items()}
     topics = [_topic(entry, done, letters, resource.status) for entry in plan.entries]
@@ -66,6 +68,7 @@ def report(
         "topics": topics or None,
         "shareGroups": shares or None,
         "configMap": config_map,
+        "formerConfigMaps": list(former_config_maps) or None,
     }
     fields |= _total([*topics, *shares])
     errors = [_error(entry, done) for entry in plan.entries]

@@ -93,7 +93,7 @@ class View:
             await self.kube.create_config_map(owner, name, data)
             return True
         meta = found["metadata"]
-        if all(reference.get("uid") != owner.uid for reference in meta.get("ownerReferences") or ()):
+        if not _belongs(found, owner):
             raise ConfigMapConflict(
                 f"ConfigMap {namespace}/{name} exists and is not this policy's; delete it, or set spec.configMapName"
             )
@@ -101,6 +101,15 @@ class View:
             return False
         await self.kube.replace_config_map_data(namespace, name, meta["uid"], data)
         return True
+
+    async def take_config_map(self, owner: Resource, name: str) -> None:
+        namespace = owner.key.namespace
+        try:
+            found = await self.kube.get("configmaps", namespace, name)
+        except ApiNotFound:
+            return
+        if _belongs(found, owner):
+            await self.kube.delete_config_map(namespace, name, found["metadata"]["uid"])
 
     async def own_secret(self, owner: Resource, name: str) -> Mapping[str, bytes] | None:
         found = await self._secret(owner, name)
@@ -113,7 +122,7 @@ class View:
             found = await self.kube.get("secrets", namespace, name)
         except ApiNotFound:
             return None
-        if all(reference.get("uid") != owner.uid for reference in found["metadata"].get("ownerReferences") or ()):
+        if not _belongs(found, owner):
             raise SecretConflict(
                 f"Secret {namespace}/{name} exists and is not this binding's; delete it, or create another binding with"
                 " spec.secretName"
@@ -157,6 +166,10 @@ class View:
         current = self.store.get(resource.key) or resource
         if FINALIZER not in current.finalizers:
             self.seen(await self.kube.add_finalizer(current))
+
+
+def _belongs(found: Mapping[str, Any], owner: Resource) -> bool:
+    return any(reference.get("uid") == owner.uid for reference in found["metadata"].get("ownerReferences") or ())
 
 
 def _decoded(secret: Mapping[str, Any]) -> dict[str, bytes]:

@@ -211,6 +211,13 @@ class LocalKube:
             raise ApiConflict(f"ConfigMap {namespace}/{name} is another one by now")
         await self._write(key, {**known, "data": dict(data)})
 
+    async def delete_config_map(self, namespace: str, name: str, uid: str) -> None:
+        key = Key(CONFIG_MAP, namespace, name)
+        known = self._keep.objects.get(key)
+        if known is not None and known["metadata"]["uid"] == uid:
+            self._delete(key)
+            await self._committed()
+
     async def create_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
         raise NeedsKubernetes(
             f"Secret {owner.key.namespace}/{name} is not written: without Kubernetes there is no place that is fit to keep"

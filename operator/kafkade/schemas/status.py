@@ -157,7 +157,7 @@ def _as_declared(wanted: Desired, facts: SubjectFacts, held: Registered | None) 
     newer = newer_version(wanted, facts)
     if newer is not None:
         text += (
-            f"; version {newer} is newer and was not declared here: no registry makes older content the newest again,"
+            f"; version {newer} is newer than what is declared here: no registry makes older content the newest again,"
             f" so declare the schema of version {newer}, or delete that version"
         )
     if differs_in_text(wanted, facts):

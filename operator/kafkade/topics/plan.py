@@ -256,10 +256,17 @@ def _plan_changes(resource: Resource, desired: Desired, facts: TopicFacts, polic
 
 
 def _config_changes(resource: Resource, desired: Desired, facts: TopicFacts) -> dict[str, str | None]:
+    """Settings to write.
+
+    What a topic has by the brokers' default already is written too, and so stays when the default changes, once a changed
+    spec declares it: what is adopted is taken over as it is.
+    """
+    pinned = owns(resource, facts) and _is_changed(resource)
     changes: dict[str, str | None] = {}
     for key, value in desired.config.items():
         entry = facts.configs.get(key)
-        if entry is None or not same(key, entry.value, value):
+        inherited = entry is not None and entry.source is not ConfigSource.TOPIC
+        if entry is None or (pinned and inherited) or not same(key, entry.value, value):
             changes[key] = value
     if owns(resource, facts):
         for key in resource.status.get("config") or {}:
@@ -267,6 +274,15 @@ def _config_changes(resource: Resource, desired: Desired, facts: TopicFacts) -> 
             if key not in desired.config and entry is not None and entry.source is ConfigSource.TOPIC:
                 changes[key] = None
     return changes
+
+
+def _is_changed(resource: Resource) -> bool:
+    """Whether an earlier spec was looked at, and this one is not reached yet."""
+    observed = resource.status.get("observedGeneration")
+    ready = condition(resource.status, "Ready") or {}
+    return isinstance(observed, int) and (
+        observed < resource.generation or (observed == resource.generation > 1 and ready.get("status") != "True")
+    )
 
 
 def _reassignment_steps(resource: Resource, desired: Desired, facts: TopicFacts, policy: Policy) -> list[Step]:

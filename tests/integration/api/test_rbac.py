@@ -31,6 +31,7 @@ MAKES: set[Right] = {
     ("kafkade.io", "kafkatopics", "delete"),
     ("", "configmaps", "create"),
     ("", "configmaps", "patch"),
+    ("", "configmaps", "delete"),
     ("kafkade.io", "kafkadlqredrives", "delete"),
 }
 """For what a KafkaDLQPolicy keeps, and for redrives whose ttlSecondsAfterFinished has passed."""
@@ -178,6 +179,7 @@ ALLOWED = [
     ("delete", "kafkadlqredrives", "mine"),
     ("create", "configmaps", None),
     ("patch", "configmaps", "mine"),
+    ("delete", "configmaps", "mine"),
 ]
 DENIED = [
     *(

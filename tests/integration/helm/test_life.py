@@ -274,7 +274,7 @@ DENIED = [
     ("", "secrets", "", "create"),
     ("", "secrets", "", "patch"),
     ("", "secrets", "", "delete"),
-    ("", "configmaps", "", "delete"),
+    ("", "configmaps", "", "update"),
     ("", "pods", "", "list"),
     ("", "pods", "", "create"),
     ("", "pods", "exec", "create"),

@@ -222,6 +222,26 @@ def test_the_config_map_is_set_back(world: World, topic: Make, policy: Make) -> 
     until(lambda: world.kubectl.get("configmaps", f"{source}-map") is not None, "it is made anew")
 
 
+def test_a_config_map_of_a_former_name_goes(world: World, topic: Make, policy: Make) -> None:
+    """But only the policy's own; and not before there is one of the new name."""
+    source = topic()
+    name = policy(f"{source}-policy", topics=[source], configMapName=f"{source}-a")
+    world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    before = (world.kubectl.get("configmaps", f"{source}-a") or {})["data"]
+    world.kubectl.run("-n", world.kubectl.namespace, "create", "configmap", f"{source}-b", "--from-literal=a=b")
+    policy(name, topics=[source], configMapName=f"{source}-b")
+    found = world.kubectl.wait_reason("KafkaDLQPolicy", name, "ConfigMapConflict")
+    assert found["status"]["formerConfigMaps"] == [f"{source}-a"]
+    assert (world.kubectl.get("configmaps", f"{source}-a") or {})["data"] == before
+    policy(name, topics=[source], configMapName=f"{source}-c")
+    found = world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    assert found["status"]["configMap"] == f"{source}-c"
+    assert "formerConfigMaps" not in found["status"]
+    assert (world.kubectl.get("configmaps", f"{source}-c") or {})["data"] == before
+    assert world.kubectl.get("configmaps", f"{source}-a") is None
+    assert (world.kubectl.get("configmaps", f"{source}-b") or {})["data"] == {"a": "b"}
+
+
 @pytest.mark.parametrize("deletion", ["Retain", "Delete"])
 def test_a_topic_that_leaves_is_kept(world: World, topic: Make, policy: Make, deletion: str) -> None:
     """Whatever deletionPolicy says, and whether or not records are in it."""

@@ -58,10 +58,6 @@ _OF_THE_PAST: Mapping[str, frozenset[str]] = {
             *("id", "version", "registeredVersion"),
             # some texts have the resource's name in them
             "schemaHash",
-            # only a level that was not there before is kafkade's to take back
-            "compatibilitySet",
-            # no registry brings an older text back as its newest version: that the newest is another one is told as drift
-            "drift",
         }
     ),
     "KafkaDLQPolicy": frozenset(),
@@ -122,7 +118,7 @@ def problems(kind: str, before: Object, walker: Seen, twin: Seen) -> list[str]:
         return found + (_unchanged(before, walker) if _final(walker) else [])
     if kind == "KafkaTopic" and _kept_partitions(walker, mine, fresh):
         mine["partitions"] = fresh["partitions"]
-    if kind == "KafkaDLQPolicy":
+    if kind == "KafkaDLQPolicy" and "partitions" not in walker.object["spec"].get("deadLetterTopics", {}):
         _forget_partitions(mine, fresh)
     if mine != fresh:
         found.append(f"has {_difference(mine, fresh)} outside")
@@ -133,7 +129,10 @@ def problems(kind: str, before: Object, walker: Seen, twin: Seen) -> list[str]:
 
 
 def _forget_partitions(mine: Object, fresh: Object) -> None:
-    """Those of dead-letter topics, where there are more than a fresh one has: as for any topic."""
+    """Those of dead-letter topics, where there are more than a fresh one has: Kafka cannot take partitions away.
+
+    A number that is declared, and smaller, is refused.
+    """
     for name, spec in mine["topics"].items():
         other = fresh["topics"].get(name, {})
         if spec.get("partitions", 0) > other.get("partitions", 0):
@@ -181,6 +180,10 @@ def _status(kind: str, seen: Seen) -> Object:
     status = {
         k: v for k, v in seen.object["status"].items() if k not in _OF_THE_PAST[kind] and k != "observedGeneration"
     }
+    if kind == "KafkaSchema":
+        # no registry brings an older text back as its newest version: that the newest is another one is told as drift
+        left = [item for item in status.pop("drift", ()) if item["field"] != "latest"]
+        status |= {"drift": left} if left else {}
     for item in status["conditions"]:
         for name in ("lastTransitionTime", "observedGeneration"):
             item.pop(name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import logging
 import random
 import time
 from collections import Counter
@@ -12,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
-
-from confluent_kafka.admin import ConfigResource
 
 from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Key
@@ -27,9 +26,13 @@ from support.transitions.specs import Spec, base, filled
 from support.transitions.values import AVRO, AVRO_OTHER
 from support.transitions.walks import Step, steps
 
+log = logging.getLogger(__name__)
+
 NAMESPACE = "transitions"
 SETTLED = 60.0
 """Seconds that a transition gets."""
+ALIKE = 30.0
+"""Seconds in which a difference may go that a resync mends."""
 
 _WITH_SOURCE = ("KafkaSchema", "KafkaDLQPolicy", "KafkaDLQRedrive", "KafkaServiceBinding")
 _PATCH = "application/json-patch+json"
@@ -75,7 +78,6 @@ class World:
         self._rng = random.Random(seed)
         self._words = {"bootstrap": view.bootstrap, "registry": registry, "namespace": NAMESPACE}
         self._count = 0
-        self._defaults: Mapping[str, str | None] = {}
         self.tally = Tally()
 
     def furnish(self) -> None:
@@ -99,9 +101,6 @@ class World:
         )
         made = (("KafkaCluster", "main"), ("KafkaTopic", "source"), ("KafkaSchema", "referenced"))
         self._wait(lambda all_: all(settled(all_.get(key)) for key in made), made)
-        topic = ConfigResource(ConfigResource.Type.TOPIC, "source")
-        described = self._view.admin.describe_configs([topic])[topic].result(20)
-        self._defaults = {key: entry.value for key, entry in described.items()}
 
     def walkers(self, counts: Mapping[str, int]) -> list[Walker]:
         """So many of each kind, which share the kind's fields; each begins with the kind's base."""
@@ -128,18 +127,20 @@ class World:
             self._install(walker.kind, twins[walker.name], walker.step.spec)
         keys = [(walker.kind, name) for walker in gone for name in (walker.name, twins[walker.name])]
         self._wait(lambda all_: all(settled(all_.get(key)) for key in keys), keys)
-        left = gone
-        for again in range(4):
-            found = self._compared(left, twins, last=again == 3)
+        until, left = time.monotonic() + ALIKE, gone
+        while left:
+            last = time.monotonic() > until
+            found = self._compared(left, twins, last=last)
             left = [walker for walker in left if found[walker.name]]
-            if not left:
+            if last:
+                for walker in left:
+                    self._find(walker, found[walker.name])
                 break
-            if again < 3:
-                time.sleep(2.5)  # a resync may mend it
-        for walker in left:
-            self._find(walker, found[walker.name])
+            if left:
+                time.sleep(1)
         for walker in gone:
             self._remove(walker.kind, twins[walker.name])
+        log.info("round %d: %d transitions, %d findings", self.tally.rounds, self.tally.total, len(self.tally.findings))
 
     def quiet(self, walkers: list[Walker], seconds: float) -> None:
         """Nothing is written any more, except that the topics of a cluster are counted anew at its resync."""
@@ -152,9 +153,7 @@ class World:
             if after[key]["metadata"]["resourceVersion"] == before[key]["metadata"]["resourceVersion"]:
                 continue
             if key[0] != "KafkaCluster" or counted(before[key]) == counted(after[key]):
-                self.tally.findings.append(
-                    f"{key}: is written to though nothing happens: {before[key]} -> {after[key]}"
-                )
+                self._told(f"{key}: is written to though nothing happens: {before[key]} -> {after[key]}")
 
     def _advance(self, walker: Walker) -> bool:
         """Try specs until the API server takes one; those that it refuses are transitions too."""
@@ -198,7 +197,12 @@ class World:
 
     def _find(self, walker: Walker, what: list[str]) -> None:
         spec = json.dumps(walker.step.spec if walker.step else {}, ensure_ascii=False)[:600]
-        self.tally.findings += [f"{walker.step} ({walker.name}): {one}\n    {spec}" for one in what]
+        for one in what:
+            self._told(f"{walker.step} ({walker.name}): {one}\n    {spec}")
+
+    def _told(self, finding: str) -> None:
+        log.warning("%s", finding)
+        self.tally.findings.append(finding)
 
     # what is outside
 
@@ -211,9 +215,6 @@ class World:
         for kind, name in keys:
             obj = listed.get((kind, name))
             assert obj is not None, f"{kind} {name} is gone"
-            if kind == "KafkaTopic" and (config := obj.get("status", {}).get("config")):
-                # the same of what kafkade set
-                obj["status"]["config"] = {k: v for k, v in config.items() if self._defaults.get(k) != v}
             found.append(Seen(name, obj, self._outside(kind, obj, kafka, maps, topics)))
         return found
 
@@ -223,13 +224,11 @@ class World:
         name, spec = obj["metadata"]["name"], obj["spec"]
         match kind:
             case "KafkaTopic":
-                return _topic(kafka, spec.get("topicName", name), self._defaults)
+                return _topic(kafka, spec.get("topicName", name))
             case "KafkaSchema":
                 return self._subject(obj.get("status", {}))
             case "KafkaDLQPolicy":
-                # one of a former configMapName stays until the policy goes: applications may mount it
-                mounted = spec.get("configMapName", f"{name}-dlq")
-                owned = {n: m.get("data") for n, m in maps.items() if n == mounted and _owned_by(m, obj)}
+                owned = {n: m.get("data") for n, m in maps.items() if _owned_by(m, obj)}
                 made = {t["metadata"]["name"]: t["spec"] for t in topics.values() if _owned_by(t, obj)}
                 wanted = {t for entry in obj.get("status", {}).get("topics", ()) for t in _made_for(entry)}
                 return {
@@ -325,18 +324,17 @@ class World:
             if time.monotonic() > until:
                 late = [key for key in keys if not settled(listed.get(key))]
                 said = "\n".join(f"{key}: {json.dumps((listed.get(key) or {}).get('status'))[:600]}" for key in late)
-                self.tally.findings.append(f"not settled within {SETTLED:.0f} s:\n{said}")
+                self._told(f"not settled within {SETTLED:.0f} s:\n{said}")
                 return
             time.sleep(0.2)
 
 
-def _topic(kafka: Object, name: str, defaults: Mapping[str, str | None]) -> Object:
-    """As Kafka has it. A setting with the default's value is as good as none: kafkade does not set it where it has that already."""
+def _topic(kafka: Object, name: str) -> Object:
+    """As Kafka has it, with the topic's own settings."""
     found = kafka.get(f"topic {name}")
     if found is None:
         return {}
-    config = {key: value for key, value in found["config"].items() if defaults.get(key) != value}
-    return {"partitions": len(found["replicas"]), "replicas": len(found["replicas"][0]), "config": config}
+    return {"partitions": len(found["replicas"]), "replicas": len(found["replicas"][0]), "config": found["config"]}
 
 
 def _texts(secret: Object) -> dict[str, str]:

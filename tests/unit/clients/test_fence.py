@@ -87,6 +87,7 @@ KUBE: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
     "delete_resource": lambda kube: kube.delete_resource(RESOURCE),
     "create_config_map": lambda kube: kube.create_config_map(RESOURCE, "c", {}),
     "replace_config_map_data": lambda kube: kube.replace_config_map_data("shop", "c", "u", {}),
+    "delete_config_map": lambda kube: kube.delete_config_map("shop", "c", "u"),
     "create_secret": lambda kube: kube.create_secret(RESOURCE, "s", {}),
     "replace_secret_data": lambda kube: kube.replace_secret_data("shop", "s", "u", {}),
     "post_event": lambda kube: kube.post_event(RESOURCE, Event("Normal", "A", "b"), "now"),

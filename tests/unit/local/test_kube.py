@@ -95,6 +95,18 @@ async def test_what_a_resource_made_goes_with_it() -> None:
         await kube.get("configmaps", "shop", "letters-dlq")
 
 
+async def test_a_config_map_goes_and_no_namesake() -> None:
+    kube = local()
+    kube.declare(manifests((POLICY, {})), prune=False)
+    await kube.create_config_map(found(kube, POLICY), "letters-dlq", {"k": "v"})
+    made = await kube.get("configmaps", "shop", "letters-dlq")
+    await kube.delete_config_map("shop", "letters-dlq", "another")
+    assert await kube.get("configmaps", "shop", "letters-dlq") == made
+    await kube.delete_config_map("shop", "letters-dlq", made["metadata"]["uid"])
+    with pytest.raises(ApiNotFound):
+        await kube.get("configmaps", "shop", "letters-dlq")
+
+
 async def test_a_namesake_that_was_made_since_is_not_written_to() -> None:
     kube = local()
     kube.declare(manifests((TOPIC, {})), prune=False)

@@ -374,7 +374,7 @@ async def test_a_newer_version_by_hand_is_told_and_left_alone() -> None:
     assert w.registry.writes == []
     assert w.status("orders")["drift"] == [{"field": "latest", "expected": "1", "found": "2", "repaired": False}]
     assert w.ready("orders")["status"] == "True"
-    assert "version 2 is newer and was not declared here" in w.ready("orders")["message"]
+    assert "version 2 is newer than what is declared here" in w.ready("orders")["message"]
     w.edit("orders", schema_=V2)
     await w.run()
     assert "drift" not in w.status("orders")

@@ -29,7 +29,7 @@
   verbs: ["create", "delete"]
 - apiGroups: [""]
   resources: ["configmaps"]
-  verbs: ["create", "patch"]
+  verbs: ["create", "patch", "delete"]
 # credentials and schema texts that specs refer to; Secrets are read one by one by name, never all of a namespace
 - apiGroups: [""]
   resources: ["secrets", "configmaps"]
