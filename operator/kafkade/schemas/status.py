@@ -10,7 +10,7 @@ from kafkade.api.conditions import Outcome, next_status, transition_events
 from kafkade.api.errors import KafkadeError, SubjectConflict
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import DriftFound, Plan
-from kafkade.api.schema import SchemaDeletionPolicy
+from kafkade.api.schema import Compatibility, SchemaDeletionPolicy
 from kafkade.clients.registry_model import Registered
 from kafkade.schemas.act import Acted
 from kafkade.schemas.desired import Desired, levels_set
@@ -75,7 +75,7 @@ def _fields(
     fields: dict[str, Any] = {
         "subject": wanted.subject,
         "compatibility": level,
-        "compatibilitySet": _level_set(facts, done, resource.status),
+        "compatibilitySet": _level_set(wanted, facts, done, resource.status),
         "compatibilityAnnounced": _still_announced(plan, done, resource.status),
         "mode": facts.mode,
         "drift": _drift(wanted, plan, done) or _drift_before(resource),
@@ -103,11 +103,16 @@ def _still_announced(plan: Plan, done: Acted, old: Mapping[str, Any]) -> str | N
     return level_to_announce(plan, old) if in_doubt else None
 
 
-def _level_set(facts: SubjectFacts, done: Acted, old: Mapping[str, Any]) -> str | None:
-    """The level that kafkade itself set and that is still there. One that was there before is not its own."""
+def _level_set(wanted: Desired, facts: SubjectFacts, done: Acted, old: Mapping[str, Any]) -> str | None:
+    """The level that kafkade itself set and that is still there. One that was there before is not its own.
+
+    Apicurio says NONE of each subject without a level, and keeps nothing where NONE is set: who declares it has it.
+    """
     if done.level_set is not None:
         return done.level_set
-    return None if done.level_unset or facts.level not in levels_set(old) else facts.level
+    declared = wanted.level is Compatibility.NONE and not wanted.observe_only
+    nobodys = declared and facts.flavour == "Apicurio" and facts.level == Compatibility.NONE
+    return facts.level if not done.level_unset and (nobodys or facts.level in levels_set(old)) else None
 
 
 def _drift(wanted: Desired, plan: Plan, done: Acted) -> list[dict[str, Any]] | None:

@@ -1,4 +1,4 @@
-"""How many transitions: `make transitions` says it."""
+"""How many transitions, and in which order: `make test` goes through a few, `make transitions` through all fields."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Only read where this folder is given on the command line."""
-    parser.addoption("--transitions", type=int, default=0, help="how many transitions at least; 0: none")
-    parser.addoption("--seed", type=int, default=8, help="of their order")
+    parser.addoption("--transitions", type=int, help="how many transitions at least")
+    parser.addoption("--seed", type=int, help="of their order")

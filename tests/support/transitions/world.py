@@ -29,7 +29,7 @@ from support.transitions.walks import Step, steps
 log = logging.getLogger(__name__)
 
 NAMESPACE = "transitions"
-SETTLED = 60.0
+SETTLED = 120.0
 """Seconds that a transition gets."""
 ALIKE = 30.0
 """Seconds in which a difference may go that a resync mends."""
@@ -143,17 +143,17 @@ class World:
         log.info("round %d: %d transitions, %d findings", self.tally.rounds, self.tally.total, len(self.tally.findings))
 
     def quiet(self, walkers: list[Walker], seconds: float) -> None:
-        """Nothing is written any more, except that the topics of a cluster are counted anew at its resync."""
+        """Nothing is written any more for so long, except that the topics of a cluster are counted anew at its resync."""
         keys = [(walker.kind, walker.name) for walker in walkers]
-        time.sleep(seconds)
-        before = self._list({kind for kind, _ in keys})
-        time.sleep(seconds)
+        until, written = time.monotonic() + SETTLED, keys
         after = self._list({kind for kind, _ in keys})
-        for key in keys:
-            if after[key]["metadata"]["resourceVersion"] == before[key]["metadata"]["resourceVersion"]:
-                continue
-            if key[0] != "KafkaCluster" or counted(before[key]) == counted(after[key]):
-                self._told(f"{key}: is written to though nothing happens: {before[key]} -> {after[key]}")
+        while written and time.monotonic() < until:
+            before = after
+            time.sleep(seconds)
+            after = self._list({kind for kind, _ in keys})
+            written = [key for key in keys if _is_written(key[0], before[key], after[key])]
+        for key in written:
+            self._told(f"{key}: is written to though nothing happens: {before[key]} -> {after[key]}")
 
     def _advance(self, walker: Walker) -> bool:
         """Try specs until the API server takes one; those that it refuses are transitions too."""
@@ -327,6 +327,12 @@ class World:
                 self._told(f"not settled within {SETTLED:.0f} s:\n{said}")
                 return
             time.sleep(0.2)
+
+
+def _is_written(kind: str, before: Object, after: Object) -> bool:
+    if after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]:
+        return False
+    return kind != "KafkaCluster" or counted(before) == counted(after)
 
 
 def _topic(kafka: Object, name: str) -> Object:

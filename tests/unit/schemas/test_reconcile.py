@@ -321,6 +321,15 @@ async def test_a_level_that_was_there_before_is_not_taken_away() -> None:
     assert w.registry.levels["orders-value"] == "FULL"
 
 
+@pytest.mark.parametrize(("flavour", "own"), [("Apicurio", True), ("Confluent", False)])
+async def test_a_level_of_none_that_was_there_before(flavour: str, own: bool) -> None:
+    """Apicurio says NONE of a subject that has no level, so that it was declared by nobody."""
+    w = world(MemoryRegistry(flavour), compatibility="NONE")
+    w.registry.levels["orders-value"] = "NONE"
+    await w.run()
+    assert w.status("orders").get("compatibilitySet") == ("NONE" if own else None)
+
+
 async def test_other_settings_of_the_subject_survive() -> None:
     w = world(compatibility="FULL")
     w.registry.other_settings["orders-value"] = ("normalize",)
