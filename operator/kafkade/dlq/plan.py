@@ -111,7 +111,7 @@ def _entry(resource: Resource, rule: Rule, name: str, facts: Facts) -> Entry:
         }
         _check_given(names, others, source, rule.spec)
         wanted = children(resource.key.namespace, rule.spec, names, source, {n: r.spec for n, r in facts.made.items()})
-        _check_growth(rule.spec, facts.made.get(names.dead_letter_topic))
+        check_growth(rule.spec, facts.made.get(names.dead_letter_topic))
     except KafkadeError as error:
         return Entry(names, error=error)
     return kept(Entry(names), wanted, others, facts)
@@ -165,7 +165,8 @@ def _check_given(
         )
 
 
-def _check_growth(spec: KafkaDLQPolicySpec, made: Resource | None) -> None:
+def check_growth(spec: KafkaDLQPolicySpec, made: Resource | None) -> None:
+    """Raises PartitionShrinkRefused where the KafkaTopic that the policy made has more partitions than are declared."""
     wanted = spec.dead_letter_topics.partitions
     has = None if made is None else made.spec.get("partitions")
     if wanted is not None and isinstance(has, int) and wanted < has:

@@ -138,6 +138,7 @@ def test_its_topic_does_not_leave_the_policy() -> None:
 
 
 OLDER = policy("older", topics=["x"], shareGroups=[GROUP], created="2025-01-01T00:00:00Z")
+MADE_WITH_THREE = kafka_topic("dlq.workers", owner=mine(), **SPEC, partitions=3)
 BY_HAND = kafka_topic("dlq.workers", topicName="dlq.workers")
 FLAGGED = kafka_topic(
     "mine", topicName="dlq.workers", config={"errors.deadletterqueue.group.enable": True}, partitions=1
@@ -152,6 +153,12 @@ FLAGGED = kafka_topic(
         pytest.param(planned(mine(GROUP), share(), here=(BY_HAND,)), "InvalidConfig", id="a topic without the flag"),
         pytest.param(planned(mine(GROUP), share(), here=(FLAGGED,)), None, id="a topic with it"),
         pytest.param(planned(mine(GROUP), share(None)), None, id="a prefix that cannot be read"),
+        pytest.param(
+            planned(mine(GROUP, deadLetterTopics={"partitions": 1}), share(), here=(MADE_WITH_THREE,)),
+            "PartitionShrinkRefused",
+            id="fewer partitions than before",
+        ),
+        pytest.param(planned(mine(GROUP), share(), here=(MADE_WITH_THREE,)), None, id="any number of partitions"),
         pytest.param(
             planned(mine(GROUP | {"deadLetterTopic": "orders.dlq"}), share("")), "DeadLetterLoop", id="a source's"
         ),

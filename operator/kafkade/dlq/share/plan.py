@@ -12,7 +12,7 @@ from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import Grant, check_topic_name
 from kafkade.clients.model import ConfigEntry, ConfigSource
 from kafkade.dlq.match import Rule, World, cluster_of
-from kafkade.dlq.plan import WAITING, Facts, Kept, given, kept
+from kafkade.dlq.plan import WAITING, Facts, Kept, check_growth, given, kept
 from kafkade.dlq.share.desired import FOR_GROUPS, NAME_PREFIX, child, dead_letter_topic, settings
 from kafkade.dlq.share.observe import ShareFacts
 
@@ -137,6 +137,7 @@ def _entry(
         other = given(name, resource, facts)
         if other is not None:
             _check_given(name, other)
+        check_growth(rule.spec, facts.made.get(name))
     except KafkadeError as error:
         return replace(entry, error=error)
     made = facts.made.get(name)
