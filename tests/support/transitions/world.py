@@ -57,6 +57,8 @@ class Tally:
     transitions: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """Of these: by the API server."""
+    fresh: int = 0
+    """Of the refused ones: those that a fresh resource may have, and had."""
     touched: set[Field] = field(default_factory=set)
     """Fields with a value that the API server took."""
     findings: list[str] = field(default_factory=list)
@@ -179,6 +181,7 @@ class World:
                 walker.name = self._name(walker.kind)
                 walker.outside = {}
                 self._install(walker.kind, walker.name, step.spec)
+                self.tally.fresh += 1
                 self.tally.touched.add(step.field)
                 return True
         return False
