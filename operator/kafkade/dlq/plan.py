@@ -56,6 +56,13 @@ class Entry(Kept):
     """One source topic of the policy."""
 
     topics: SourceTopics
+    there: bool = False
+    """Whether its topics are there and can be used, though ``error`` keeps them from being as declared."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether applications are to be told of its topics."""
+        return self.error is None or self.there
 
     @property
     def ready(self) -> bool:
@@ -112,6 +119,9 @@ def _entry(resource: Resource, rule: Rule, name: str, facts: Facts) -> Entry:
         _check_given(names, others, source, rule.spec)
         wanted = children(resource.key.namespace, rule.spec, names, source, {n: r.spec for n, r in facts.made.items()})
         check_growth(rule.spec, facts.made.get(names.dead_letter_topic))
+    except PartitionShrinkRefused as error:
+        needed = (names.dead_letter_topic, *names.retry_topics)
+        return Entry(names, error=error, there=all(n in facts.made or given(n, resource, facts) for n in needed))
     except KafkadeError as error:
         return Entry(names, error=error)
     return kept(Entry(names), wanted, others, facts)

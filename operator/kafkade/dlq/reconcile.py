@@ -134,7 +134,7 @@ class Policies:
         resource, spec = item.work.resource, item.work.spec
         config_map = spec.config_map_name or f"{resource.key.name}-dlq"
         observe_only = spec.management_policy is ManagementPolicy.OBSERVE
-        usable = [entry.topics for entry in planned.entries if entry.error is None]
+        usable = [entry.topics for entry in planned.entries if entry.usable]
         done, set_up = Acted(), GroupsActed()
         former = _former(resource, config_map)
         if not observe_only:

@@ -108,6 +108,16 @@ def test_refused(found: PolicyPlan, reason: str) -> None:
     assert error.reason == reason
 
 
+@pytest.mark.parametrize("retry", [False, True])
+def test_fewer_partitions_are_refused_and_applications_keep_the_topics_that_are_there(retry: bool) -> None:
+    """They lost their dead-letter topic over a number that nothing came of."""
+    strategy = {"retry": {"strategy": "RetryTopics", "maxAttempts": 2}} if retry else {}
+    asked = policy(topics=["orders"], deadLetterTopics={"partitions": 2}, **strategy)
+    entry = only(planned(asked, here=(kafka_topic("orders.dlq", owner=MINE, **SPEC),)))
+    assert entry.usable is not retry, "a retry topic is not there yet"
+    assert not entry.ready
+
+
 def test_a_source_that_is_gone_leaves_its_dead_letters_as_they_are() -> None:
     """Their limit has the headroom in it already: added at each look, it grew without end, and the status was written as often."""
     entry = only(planned(here=(kafka_topic("orders.dlq", owner=MINE, **SPEC),), partitions=None))
