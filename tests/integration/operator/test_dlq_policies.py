@@ -150,8 +150,12 @@ def test_dead_letters_are_counted_and_called_out(world: World, topic: Make, poli
     alert = condition(found, "Alert")
     assert (alert["reason"], ready(found)) == ("DepthExceeded", "True")
     assert f"7 dead letters wait in {source}.dlq, the limit is 5" in alert["message"]
-    told = [e for e in world.kubectl.events(name) if e["reason"] == "DepthExceeded"]
-    assert len(told) == 1
+
+    def told() -> list[str]:
+        return [e["reason"] for e in world.kubectl.events(name) if e["reason"] == "DepthExceeded"]
+
+    until(lambda: bool(told()), "its Event is there, which comes after the status")
+    assert len(told()) == 1
 
     found = world.kubectl.wait_for(
         "KafkaDLQPolicy", name, lambda o: o["status"].get("growthPerMinute", 0) > 0, "how fast they come is measured"
