@@ -107,6 +107,12 @@ class HttpProxy:
         self._listener = Listener(self._listen, self._cut)
 
     @property
+    def possible(self) -> frozenset[Fault]:
+        """All that can become of some request."""
+        possible = _ALWAYS | {Fault.CONFLICT, Fault.STALE}
+        return possible | _WATCH | _EVENT if self._watches else possible
+
+    @property
     def url(self) -> str:
         """Where the operator is to send what is for the server."""
         return f"http://{HOST}:{self._listener.port}"

@@ -78,6 +78,11 @@ class KafkaProxy:
         self._listener = Listener(self._listen, self._cut)
 
     @property
+    def possible(self) -> frozenset[Fault]:
+        """All that can become of some request."""
+        return _ALWAYS | {Fault.DUPLICATE, Fault.STALE}
+
+    @property
     def port(self) -> int:
         """What the broker is to advertise."""
         return self._listener.port

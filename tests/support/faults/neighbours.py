@@ -43,6 +43,10 @@ class Neighbours:
         now = self._look()
         return [f"{what}: {self._before[what]} -> {now[what]}" for what in now if now[what] != self._before[what]]
 
+    def accept(self) -> None:
+        """Take what there is for what is to stay: what was touched was told."""
+        self._before = self._look()
+
     def _look(self) -> dict[str, Any]:
         view = self._world.view
         found: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from support.faults.world import World
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, current, manifest, ready
 from support.letters import Seen, letter, read, write
+from support.waiting import until
 
 BOUND = 120.0
 """Seconds after the last fault within which everything is as declared: two requests that hang (30 s each) and a pause."""
@@ -128,13 +129,25 @@ class Shop:
             self.subjects.setdefault(f"{name}-value", Subject()).may_go = True
         self.kubectl.delete(kind, name, wait=False)
 
+    def stays(self, name: str) -> bool:
+        """Whether a topic was in Kafka at the last look, and nobody asked for its deletion."""
+        topic = self.topics.get(name)
+        return topic is not None and topic.id is not None and not topic.may_go
+
+    def is_writable(self, name: str) -> bool:
+        """Whether an application can write there; it writes no dead letters while they are put back."""
+        return self.stays(name) and not any(f"{target}.dlq" == name for target, _ in self.redrives.values())
+
+    def is_redrivable(self, name: str) -> bool:
+        """Whether a topic's dead letters can be put back, and are not already."""
+        return self.stays(name) and self.is_writable(f"{name}.dlq")
+
     def redrive(self, name: str) -> None:
         """Have the dead letters of a topic put back; none are written until that is done."""
         self.look_at_topics()
-        origin, dlq = self.topic(name), self.topic(f"{name}.dlq")
-        under_way = any(target == name for target, _ in self.redrives.values())
-        if origin.id is None or origin.may_go or dlq.id is None or dlq.may_go or not dlq.written or under_way:
+        if not self.is_redrivable(name) or not self.topic(f"{name}.dlq").written:
             return
+        origin = self.topic(name)
         self.letters += 1
         redrive = f"{self.namespace}-r{self.letters}"
         self.redrives[redrive] = (name, origin.id)
@@ -156,9 +169,9 @@ class Shop:
     def write(self, name: str, count: int, as_letters_of: str | None = None) -> None:
         """Have an application write records to a topic that is there to stay."""
         self.look_at_topics()
-        topic = self.topic(name)
-        if topic.id is None or topic.may_go or any(f"{each}.dlq" == name for each, _ in self.redrives.values()):
+        if not self.is_writable(name):
             return
+        topic = self.topic(name)
         self.say(f"write {count} records to {name}")
         made = []
         for _ in range(count):
@@ -362,6 +375,26 @@ class Shop:
         for name, topic in list(self.topics.items()):
             if topic.id is not None:
                 self.delete_by_hand(name)
+
+    def abandon(self) -> None:
+        """Be rid of everything at once and past the operators: what was wrong here is not to show in what comes next."""
+        self.world.schedule.use(None)
+        self.world.tend()
+        self.forget_connections()
+        self.kubectl.clear(self.namespace)
+        until(self._forced_out, lambda: f"all is gone, but {self.kubectl.kept()}", timeout=60)
+        self.kubectl.run("delete", "namespace", self.namespace, "--wait=false")
+        if left := {name for name in self.view.topics() if name.startswith(f"{self.namespace}-")}:
+            self.view.delete(*left)
+
+    def _forced_out(self) -> bool:
+        left = self.kubectl.kept()
+        for each in left:
+            kind, _, name = each.partition("/")
+            freed = ("patch", kind, name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+            self.kubectl.run("-n", self.namespace, *freed, check=False)
+            self.kubectl.run("-n", self.namespace, "delete", kind, name, "--ignore-not-found", "--wait=false")
+        return not left
 
     @contextmanager
     def told(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from base64 import b64encode
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class World:
     clocks: Path
     secrets: list[str] = field(default_factory=list)
     """Every password that there ever was."""
+    password: str = ""
+    """The one that Kafka knows the operators' user by."""
     ends: list[str] = field(default_factory=list)
     """How operators ended by themselves."""
     offsets: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -119,6 +122,7 @@ class World:
         change = UserScramCredentialUpsertion(USER, info, password.encode(), os.urandom(16))
         view = self.view  # a client that nobody holds is gone before its answer
         view.admin.alter_user_scram_credentials([change])[USER].result(20)
+        self.password = password
         return password
 
     def tell(self, namespace: str, password: str) -> None:
@@ -145,7 +149,7 @@ class World:
         kubectl = self.kubectl.at(name)
         kubectl.apply(
             secret("registry", name, username="registry", password=password),
-            secret("login", name, username=USER, password=self.secrets[0]),
+            secret("login", name, username=USER, password=self.password),
             self.cluster(name),
         )
         return kubectl
@@ -179,17 +183,26 @@ class World:
         writes = [(p.asked, p.who, f"{p.method} {p.path}") for p in self.api_writes()]
         writes += [(p.asked, p.who, f"registry {p.method} {p.path}") for p in self.registry_writes()]
         writes += [(w.at, w.who, f"Kafka {w.name}") for w in list(self.kafka_proxy.written)]
-        takes = [
+        takes = sorted(
             (p.answered, p.who)
             for p in list(self.kube_proxy.passed)
             if p.path.startswith(LEASE) and p.status < 300 and p.who
-        ]
+        )
+        moments = [taken for taken, _ in takes]
         found = []
         for at, who, what in sorted(writes):
-            holders = [holder for taken, holder in takes if taken <= at]
-            if who and holders and holders[-1] != who:
-                found.append(f"{what} by {who} while {holders[-1]} held the Lease")
+            before = bisect_right(moments, at)
+            if who and before and (holder := takes[before - 1][1]) != who:
+                found.append(f"{what} by {who} while {holder} held the Lease")
         return found
+
+    def forget_writes(self) -> None:
+        """What was judged by now is not judged again; who took the Lease last is still known."""
+        count = len(self.kube_proxy.passed)
+        takes = [p for p in self.kube_proxy.passed[:count] if p.path.startswith(LEASE) and p.status < 300]
+        self.kube_proxy.passed[:count] = takes[-1:]
+        for kept in (self.registry_proxy.passed, self.kafka_proxy.written):
+            del kept[: len(kept)]
 
     def leaks(self, namespaces: Sequence[str]) -> list[str]:
         """Where a Secret's value is told: logs, Events, resources."""
