@@ -4,7 +4,7 @@ All scenarios are played once without a crash, with every place written down tha
 again and again in fresh namespaces, and its operator killed at one place; another operator starts, and what all of it came to
 in Kubernetes, Kafka and the registry is compared with what the play without a crash came to.
 
-``--crashes`` takes each place once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
+As a rule each place is taken once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
 each place of each scenario, the first and the last time that the operator comes by it.
 """
 
