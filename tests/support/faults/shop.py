@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from kafkade.api import FINALIZER
 from support.faults.world import World
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, current, manifest, ready
@@ -36,6 +37,8 @@ class Topic:
     """None: it was not seen yet, or is gone as it was asked to be."""
     may_go: bool = False
     """Somebody asked for its deletion."""
+    must_go: bool = False
+    """And it was the resource's own by then: what is deleted before it was made or adopted leaves the topic alone."""
     written: list[Seen] = field(default_factory=list)
     """Records that somebody wrote and Kafka acknowledged, or that a redrive has to put there."""
     counted: bool = True
@@ -106,7 +109,7 @@ class Shop:
         """Whatever was to be deleted for the resource before it is deleted by now: what is there is to stay."""
         if kind == "KafkaTopic":
             self.look_at_topics()
-            self.topic(name).may_go = False
+            self.topic(name).may_go = self.topic(name).must_go = False
         if kind == "KafkaSchema":
             self.look_at_subjects()
             self.subjects.setdefault(f"{name}-value", Subject()).may_go = False
@@ -124,7 +127,10 @@ class Shop:
         self.waiting.pop((kind, name), None)
         spec = self.declared.pop((kind, name))
         if kind == "KafkaTopic" and spec.get("deletionPolicy") != "Retain":
-            self.topic(name).may_go = True
+            topic, found = self.topic(name), self.kubectl.get(kind, name) or {"metadata": {}}
+            owned = FINALIZER in found["metadata"].get("finalizers", ())
+            topic.may_go = True
+            topic.must_go = owned and found.get("status", {}).get("topicId") == topic.id
         if kind == "KafkaSchema":
             self.subjects.setdefault(f"{name}-value", Subject()).may_go = True
         self.kubectl.delete(kind, name, wait=False)
@@ -218,7 +224,7 @@ class Shop:
         for name, topic in self.topics.items():
             if name not in found and topic.id is not None:
                 assert topic.may_go, f"topic {name} ({topic.id}) is gone, and nobody asked for that"
-                topic.id, topic.written, topic.counted = None, [], True
+                topic.id, topic.must_go, topic.written, topic.counted = None, False, [], True
         for name in found:
             topic = self.topic(name)
             try:
@@ -227,9 +233,9 @@ class Shop:
                 continue  # it goes this moment: the next look says whether it may
             if topic.id is not None and topic.id != identity:
                 assert topic.may_go, f"topic {name} was {topic.id} and is {identity}, and nobody asked for that"
-                topic.written, topic.may_go, topic.counted = [], False, True
+                topic.written, topic.may_go, topic.must_go, topic.counted = [], False, False, True
             elif topic.id is None and (("KafkaTopic", name) in self.declared):
-                topic.may_go = False
+                topic.may_go = topic.must_go = False
             topic.id = identity
 
     def look_at_subjects(self) -> None:
@@ -321,7 +327,7 @@ class Shop:
             if (kind, name) not in kept and not made_by_policy:
                 yield f"{each} is still there"
         for name, topic in self.topics.items():
-            if topic.id is not None and topic.may_go and ("KafkaTopic", name) not in self.declared:
+            if topic.id is not None and topic.must_go and ("KafkaTopic", name) not in self.declared:
                 yield f"topic {name} is still in Kafka"
         for name, subject in self.subjects.items():
             declared = ("KafkaSchema", name.removesuffix("-value")) in self.declared
