@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
@@ -32,7 +32,8 @@ AccessOf = Callable[[KafkaClusterSpec, Secrets, Key], Access]
 DEFAULT_RESYNC = 120.0
 DELETION_GRACE = 3.0
 """Seconds that a deleted KafkaCluster waits for deletions of its resources to show up (``kubectl delete -f`` sends the
-cluster's first), before it looks whether any are left."""
+cluster's first), before it looks whether any are left. By this process' own clock, from the moment that it saw the deletion:
+the API server's may be far from it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +49,8 @@ class State:
     error: KafkadeError | None = None
     resync: float = DEFAULT_RESYNC
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+    deleting_since: float | None = None
+    """When its KafkaCluster was first seen in deletion, by a clock that never jumps."""
     seen_deleted: bool = False
 
     @property
@@ -119,6 +122,10 @@ class Connections:
         """Reconcile a KafkaCluster and (re)make its connection."""
         state = self._states.setdefault(resource.key, State())
         before = state.usable
+        if resource.deleted is None:
+            state.deleting_since = None
+        elif state.deleting_since is None:
+            state.deleting_since = time.monotonic()
         report, planned = await self._reconcile(resource, members, state, context)
         state.tried.set()
         state.seen_deleted = resource.deleted is not None
@@ -151,11 +158,11 @@ class Connections:
             if resource.deleted is None or state.kafka is None:
                 # what is open stays so: a namespace that is deleted takes the Secret away before the topics
                 state.connection, state.error = None, error
-                return self._unusable(resource, members, error, context)
+                return self._unusable(resource, state, members, error, context)
             kafka = state.kafka
         except KafkadeError as error:
             await self._lose(state, error)
-            return self._unusable(resource, members, error, context)
+            return self._unusable(resource, state, members, error, context)
         if resource.deleted is None and FINALIZER not in resource.finalizers:
             await context.add_finalizer(resource)
             resource = context.get(resource.key) or resource
@@ -172,17 +179,22 @@ class Connections:
             )
             state.connection = state.connection if state.connection == made else made
             state.error = None
-        report = self._deletion(resource, members, context) or (
+        report = self._deletion(resource, state, members, context) or (
             _paused(resource, context) if spec.paused else look.report
         )
         planned = look.plan if look.error is None else Plan(error=look.error)
         return report, Plan() if spec.paused and look.error is None else planned
 
     def _unusable(
-        self, resource: Resource, members: Sequence[Resource], error: KafkadeError, context: Context
+        self,
+        resource: Resource,
+        state: State,
+        members: Sequence[Resource],
+        error: KafkadeError,
+        context: Context,
     ) -> tuple[Report, Plan]:
         """A cluster that there is no way to, by its spec or its Secrets."""
-        report = self._deletion(resource, members, context) or failed(resource, error, context.now())
+        report = self._deletion(resource, state, members, context) or failed(resource, error, context.now())
         return report, Plan(error=error)
 
     async def _secrets(self, resource: Resource, spec: KafkaClusterSpec) -> Mapping[str, Mapping[str, bytes]]:
@@ -209,11 +221,11 @@ class Connections:
         state.connection, state.error = None, error
 
     @staticmethod
-    def _deletion(resource: Resource, members: Sequence[Resource], context: Context) -> Report | None:
+    def _deletion(resource: Resource, state: State, members: Sequence[Resource], context: Context) -> Report | None:
         """A deleted KafkaCluster stays until its resources in deletion are cleaned up: they need its connection."""
-        if resource.deleted is None:
+        if resource.deleted is None or state.deleting_since is None:
             return None
-        age = (datetime.fromisoformat(context.now()) - datetime.fromisoformat(resource.deleted)).total_seconds()
+        age = time.monotonic() - state.deleting_since
         waiting = [m.key for m in members if m.deleted and FINALIZER in m.finalizers]
         if not waiting and age >= DELETION_GRACE:
             return Report(resource.key, release=True)

@@ -14,6 +14,7 @@ from kafkade.api.errors import ApiUnavailable
 from kafkade.api.kinds import CLUSTER, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.kube_api import KubeApi, Listing
+from kafkade.engine import connections
 from kafkade.engine import engine as module
 from kafkade.engine.engine import Engine, Scope
 from kafkade.engine.reporter import Reporter
@@ -163,7 +164,8 @@ async def test_a_change_that_a_writes_answer_brings_is_not_missed(write: str, mo
 class Unseen:
     """An API server that has a deletion which no watch told of yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster_deleted: str = "2026-01-01T00:00:00+00:00") -> None:
+        self.cluster_deleted = cluster_deleted
         self.deletion: str | None = None
         self.released: list[Key] = []
 
@@ -186,10 +188,9 @@ class Unseen:
         }
         return Listing([Resource.from_body(TOPIC, body)], version)
 
-    @staticmethod
-    def cluster() -> Resource:
+    def cluster(self) -> Resource:
         meta = {"name": "main", "namespace": "shop", "uid": "c", "resourceVersion": "9", "finalizers": [FINALIZER]}
-        meta["deletionTimestamp"] = "2026-01-01T00:00:00+00:00"
+        meta["deletionTimestamp"] = self.cluster_deleted
         return Resource.from_body(CLUSTER, {"metadata": meta, "spec": {"paused": True}})  # no address: no connection
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
@@ -205,8 +206,9 @@ class Unseen:
         pass
 
 
-async def test_a_cluster_in_deletion_waits_for_deletions_that_no_watch_told_of() -> None:
+async def test_a_cluster_in_deletion_waits_for_deletions_that_no_watch_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its connection the topic would be let go, and stay in Kafka."""
+    monkeypatch.setattr(connections, "DELETION_GRACE", 0.0)
     kube = Unseen()
     engine = Engine(cast(KubeApi, kube), Scope())
     key = kube.cluster().key
@@ -218,5 +220,25 @@ async def test_a_cluster_in_deletion_waits_for_deletions_that_no_watch_told_of()
         found = engine.store.get(key)
         assert found is not None
         assert "waits for the deletion of 1 resources" in found.status["conditions"][0]["message"]
+    finally:
+        await engine.stop()
+
+
+@pytest.mark.parametrize("deleted", ["2026-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"])
+async def test_how_long_a_cluster_in_deletion_waits_is_not_up_to_the_api_servers_clock(
+    deleted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would not wait at all where this process' clock is ahead, and for as long as it is behind."""
+    monkeypatch.setattr(connections, "DELETION_GRACE", 0.2)
+    kube = Unseen(deleted)
+    engine = Engine(cast(KubeApi, kube), Scope())
+    key = kube.cluster().key
+    await engine._relist()
+    try:
+        await engine._look_at_cluster(key)
+        assert kube.released == []
+        await asyncio.sleep(0.25)
+        await engine._look_at_cluster(key)
+        assert kube.released == [key]
     finally:
         await engine.stop()
