@@ -20,8 +20,8 @@ from .conftest import Shop
 
 PAGES = sorted(p for p in (ROOT / "docs").rglob("*.md"))
 SHOWN = [ROOT / "README.md", *(p for p in PAGES if p.parent.name in ("guides", "concepts"))]
-ELSEWHERE = {"helm.md"}
-"""Pages that install kafkade another way: test_helm_guide.py."""
+ELSEWHERE = {"helm.md", "from-kotlin.md"}
+"""Pages that others test: test_helm_guide.py, and tests/unit/document with tests/integration/document."""
 WITH_BLOCKS = [p for p in SHOWN if p.name not in ELSEWHERE and any(b.language in ("bash", "yaml") for b in blocks(p))]
 TEXTS = [
     ROOT / "README.md",
@@ -52,7 +52,9 @@ def test_what_a_page_shows_comes_out_as_it_says(page: Path, shop: Shop) -> None:
 def test_every_block_says_what_language_it_is_and_every_note_is_known(page: Path) -> None:
     known = ("refused", "shows", "not run", "install", "")
     for block in blocks(page):
-        assert block.language in ("bash", "yaml", "text", "mermaid", "python", "") or block.language == "", str(block)
+        assert block.language in ("bash", "yaml", "text", "mermaid", "python", "kotlin", "") or block.language == "", (
+            str(block)
+        )
         assert block.note.partition(":")[0] in known, f"{block}: {block.note}"
 
 

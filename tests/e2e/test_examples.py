@@ -15,6 +15,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource
 
+from kafkade.service.binding import find, load
 from support.kubernetes import condition
 from support.letters import read
 from support.places import ROOT
@@ -181,6 +182,21 @@ def check_binding(shop: Shop) -> None:
     assert json.loads(data["binding.json"])["registry"]["urls"] == [shop.registry_url]
 
 
+USER_SERVICE = (
+    *("user-events", "order-events", "high-priority-events", "raw-metrics", "processed-metrics", "user-activity"),
+    "user-service-process-user-activity-repartition",
+)
+USER_SERVICE_DEAD = tuple(f"{name}.dlq" for name in USER_SERVICE[:4])
+
+
+def check_service(shop: Shop) -> None:
+    """The folder that the README fills is a binding, and Kubernetes has the Deployment as it stands there."""
+    binding = load(find(root=shop.reader.folder / "bindings"))
+    assert (binding.service, binding.group) == ("user-service", "user-service-group")
+    assert binding.client["bootstrap.servers"] == shop.kafka.bootstrap
+    assert resource(shop, ("deployments.apps", "users", "user-service"))["spec"]["replicas"] == 2
+
+
 TABLE = (
     Example(
         "01-quickstart", (("KafkaCluster", "shop", "main"), *topics("shop", "user-events")), check=check_quickstart
@@ -279,6 +295,19 @@ TABLE = (
         ),
         check=check_binding,
         leaves=frozenset({"click-events.dlq"}),
+    ),
+    # what the service does is in tests/integration/document
+    Example(
+        "11-user-service",
+        (
+            ("KafkaCluster", "users", "main"),
+            *topics("users", *USER_SERVICE, *USER_SERVICE_DEAD),
+            *schemas("users", *(f"{name}-value" for name in USER_SERVICE[:-1])),
+            ("KafkaDLQPolicy", "users", "user-service"),
+            ("KafkaServiceBinding", "users", "user-service"),
+        ),
+        check=check_service,
+        leaves=frozenset(USER_SERVICE_DEAD),
     ),
 )
 

@@ -66,11 +66,16 @@ async def running(service: Service) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait_for(task, 30)
 
 
-async def until(test: Callable[[], object], what: str, timeout: float = 30) -> None:  # noqa: ASYNC109
-    """Wait until a test holds."""
+async def until(
+    test: Callable[[], object],
+    what: str | Callable[[], str],
+    timeout: float = 30,  # noqa: ASYNC109
+) -> None:
+    """Wait until a test holds; ``what`` is told if it never does."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not test():
-        assert asyncio.get_running_loop().time() < deadline, f"not so within {timeout} s: {what}"
+        told = what if isinstance(what, str) else what()
+        assert asyncio.get_running_loop().time() < deadline, f"not so within {timeout} s: {told}"
         await asyncio.sleep(0.02)
 
 

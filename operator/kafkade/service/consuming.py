@@ -61,6 +61,9 @@ _ROOM = 0.2
 _LOOK = 1.0
 """Seconds between two looks at the mounted policy, and at lag."""
 
+_COMMITTED = 2.0
+"""Seconds that the question for committed offsets may take: the thread fetches nothing meanwhile."""
+
 _LONGEST_TROUBLE = 30.0
 
 
@@ -131,6 +134,7 @@ class Consuming:
             await asyncio.shield(asyncio.to_thread(thread.join))
             for lane in lanes:
                 lane.cancel()
+            self._metrics.lag(self.listener, self.listener.group, {})
         if self._failure is not None:
             raise self._failure
 
@@ -397,10 +401,12 @@ class Consuming:
         fetched: dict[Share, list[Any]] = {}
         for message in (first, *self._consumer.consume(self.listener.max_poll_records - 1, 0)):
             error = message.error()
+            share = self.shares.get((message.topic(), message.partition()))
             if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF and share is not None:
+                    share.end = message.offset()
                 self._told(error)
                 continue
-            share = self.shares.get((message.topic(), message.partition()))
             if share is not None:
                 share.handed += 1
                 fetched.setdefault(share, []).append(message)
@@ -490,15 +496,31 @@ class Consuming:
 
     def _measure(self) -> None:
         lags: dict[str, int] = {}
-        for share in self.shares.values():
-            place = TopicPartition(share.topic, share.partition)
-            low, high = self._consumer.get_watermark_offsets(place, cached=True)
-            position = share.position
-            if position is None:
-                position = self._consumer.position([place])[0].offset
-            if high != OFFSET_INVALID and high >= 0:
-                lags[share.topic] = lags.get(share.topic, 0) + max(0, high - max(low, position, 0))
-        self._metrics.lag(self.listener.group, lags)
+        shares = list(self.shares.values())
+        self._ask_where_they_begin([share for share in shares if share.position is None and share.begin is None])
+        for share in shares:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(share.topic, share.partition), cached=True)
+            position = share.begin if share.position is None else share.position
+            if position is None or high == OFFSET_INVALID or high < 0:
+                continue
+            if share.queued == 0:
+                position = max(position, share.end)
+            if position < 0 and self._settings.get("auto.offset.reset") == "latest":
+                position = high
+            lags[share.topic] = lags.get(share.topic, 0) + max(0, high - max(low, position, 0))
+        self._metrics.lag(self.listener, self.listener.group, lags)
+
+    def _ask_where_they_begin(self, shares: list[Share]) -> None:
+        """Of partitions that nothing is done of yet: those that nothing comes from any more are not behind."""
+        if not shares:
+            return
+        try:
+            found = self._consumer.committed([TopicPartition(s.topic, s.partition) for s in shares], timeout=_COMMITTED)
+        except KafkaException:
+            return  # asked again at the next look
+        for share, place in zip(shares, found, strict=True):
+            if place.error is None:
+                share.begin = place.offset
 
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
         self._rebalanced = True

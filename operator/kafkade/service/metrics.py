@@ -38,15 +38,15 @@ class Histogram:
 
 
 class Metrics:
-    """The figures of one service. Written by the event loop, but for lag, which a listener's thread replaces."""
+    """The figures of one service. Written by the event loop, but for lag, which threads of listeners and streams replace."""
 
     def __init__(self) -> None:
         self.messages: dict[tuple[str, str], int] = {}
         """By topic and status."""
         self.durations: dict[tuple[str, str], Histogram] = {}
         """By topic and handler."""
-        self.lags: dict[tuple[str, str], int] = {}
-        """By topic and group: records behind the end of the partitions that this instance has."""
+        self._lags: dict[int, tuple[str, dict[str, int]]] = {}
+        """Of each listener and stream: its group, and lag by topic. One group may have several listeners."""
         self.on_duration: Callable[[float, str, str], None] | None = None
         """Told each duration, topic and handler, where somebody keeps his own histogram."""
 
@@ -65,7 +65,15 @@ class Metrics:
         if self.on_duration is not None:
             self.on_duration(seconds, topic, handler)
 
-    def lag(self, group: str, lags: Mapping[str, int]) -> None:
-        """The lag of a group's partitions here, by topic; topics that are gone are forgotten."""
-        others = {key: value for key, value in self.lags.items() if key[1] != group}
-        self.lags = {**others, **{(topic, group): value for topic, value in lags.items()}}
+    def lag(self, reader: object, group: str, lags: Mapping[str, int]) -> None:
+        """The lag of the partitions that a listener or a stream has, by topic, in place of what it told before."""
+        self._lags[id(reader)] = group, dict(lags)
+
+    @property
+    def lags(self) -> dict[tuple[str, str], int]:
+        """By topic and group: records behind the end of the partitions that this instance has."""
+        found: dict[tuple[str, str], int] = {}
+        for group, lags in self._lags.copy().values():
+            for topic, records in lags.items():
+                found[topic, group] = found.get((topic, group), 0) + records
+        return found

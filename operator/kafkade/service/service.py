@@ -252,6 +252,7 @@ class Service:
             **listener.properties,
             "group.id": listener.group,
             "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
             "enable.auto.commit": not listener.exactly_once,
         }
         if settings.get("group.protocol") == "consumer":

@@ -12,7 +12,7 @@ class Share:
 
     __slots__ = (
         *("topic", "partition", "source", "buffer", "position", "attempt", "not_before", "trouble"),
-        *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since"),
+        *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since", "begin", "end"),
     )
 
     def __init__(self, topic: str, partition: int, source: str) -> None:
@@ -38,7 +38,11 @@ class Share:
         # the thread's
         self.handed = 0
         self.stored: int | None = None
+        self.begin: int | None = None
+        """What the group has committed, below 0 for nothing; None: nobody has asked."""
         self.paused = False
+        self.end = 0
+        """The end of the partition when it was read to it: behind the markers of transactions too, which are no records."""
         # either's, and never taken back
         self.gone = False
 

@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.admin import KafkaAdminClient
 
 from kafkade.api.errors import UnknownTopic
@@ -25,7 +24,8 @@ from kafkade.devstack import Registry, loopback
 from kafkade.devstack.certificates import CertificateAuthority
 from support.chart_brokers import ChartBrokers
 from support.chart_pods import Addresses, ChartPod
-from support.helm import of_kind, one, render
+from support.document_brokers import admin, are_there, brokers_of, holds_what_is_promised, settings_of, stateful_sets
+from support.helm import one, render
 from support.places import CHART, DOCUMENT
 from support.waiting import until
 
@@ -33,19 +33,6 @@ ZONES = ("zone-a", "zone-b", "zone-c")
 
 LEVEL_OF_3_5 = 11
 """metadata.version 3.5-IV2."""
-
-PROMISED = {
-    "num.partitions": "3",
-    "default.replication.factor": "3",
-    "min.insync.replicas": "2",
-    "message.max.bytes": "1048576",
-    "auto.create.topics.enable": "false",
-    "delete.topic.enable": "true",
-    "offsets.topic.replication.factor": "3",
-    "transaction.state.log.replication.factor": "3",
-    "transaction.state.log.min.isr": "2",
-}
-"""What kafka-integration's values say, by Kafka's names."""
 
 
 @pytest.fixture
@@ -56,44 +43,12 @@ def addresses() -> Iterator[Addresses]:
     found.release()
 
 
-def stateful_sets(version: str, **kafka: Any) -> list[dict[str, Any]]:
-    """Of the document's values, with another version and other values over it."""
-    return brokers_of(render({"kafka": {"version": version, **kafka}}, files=[DOCUMENT]))
-
-
-def brokers_of(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The StatefulSets of Kafka's, without the registry's."""
-    found = of_kind(objects, "StatefulSet").values()
-    return [one for one in found if one["metadata"]["labels"]["app.kubernetes.io/name"] == "kafka"]
-
-
 def removed_properties() -> list[str]:
     """Patterns of what the chart refuses from Kafka 4.0 on."""
     text = (CHART / "templates" / "kafka" / "_checks.tpl").read_text()
     found = re.search(r'define "kafkade.kafka.removedProperties" -}}\n(.*?){{- end', text, re.DOTALL)
     assert found
     return [line.removeprefix("- ") for line in found[1].splitlines()]
-
-
-def admin(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-
-
-def settings_of(bootstrap: str, broker: int) -> dict[str, str]:
-    """All settings of a broker, defaults included, as it reports them."""
-    resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
-    for last in (False, False, True):
-        # librdkafka may lose a broker over the answer of one that has just started; a new client finds it
-        client = admin(bootstrap)
-        client.list_topics(timeout=20)
-        try:
-            entries = client.describe_configs([resource])[resource].result(15)
-        except (TimeoutError, KafkaException):
-            if last:
-                raise
-        else:
-            return {name: entry.value for name, entry in entries.items()}
-    raise AssertionError("unreachable")
 
 
 def metadata_level(bootstrap: str) -> int:
@@ -116,20 +71,6 @@ def replicas(bootstrap: str, topic: str) -> list[int]:
     client = admin(bootstrap)
     until(lambda: client.list_topics(topic, timeout=20).topics[topic].partitions, f"topic {topic} is known")
     return [len(p.replicas) for p in client.list_topics(topic, timeout=20).topics[topic].partitions.values()]
-
-
-def are_there(bootstrap: str, ids: set[int]) -> None:
-    """All brokers are let in by the controller; those of 3.5 are ready a moment before."""
-    until(lambda: set(admin(bootstrap).list_topics(timeout=20).brokers) == ids, f"brokers {ids} are there", pause=0.2)
-
-
-def holds_what_is_promised(brokers: ChartBrokers, ids: set[int]) -> None:
-    bootstrap = brokers.bootstrap()
-    are_there(bootstrap, ids)
-    for broker in ids:
-        found = settings_of(bootstrap, broker)
-        assert {key: found[key] for key in PROMISED} == PROMISED
-        assert found["log.dirs"].endswith("/data/kraft")
 
 
 def test_the_documents_values_from_3_5_over_3_9_to_4_1(tmp_path: Path, addresses: Addresses) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from kafkade.service.otel import instrument
+from kafkade.service.streams import Flow
 from support.kafka import KafkaView
 from support.services import QUICK, Mounts, running, until
 
@@ -56,3 +58,65 @@ async def test_health_and_metrics_of_a_service_at_work(mounts: Mounts, view: Kaf
     assert [(p.count, p.attributes) for p in points["kafka.processing.duration"]] == [
         (10, {"topic": "monitored", "handler": "handle"})
     ]
+
+
+async def test_who_starts_again_and_has_nothing_to_do_is_not_behind(mounts: Mounts, view: KafkaView) -> None:
+    view.create("restarted", 1)
+    mounts.binding("user-service")
+    lag = {("restarted", "restarted-group"): 0}
+    for published in (10, 0):
+        service = mounts.service("user-service")
+        seen: list[Any] = []
+
+        @service.listener("restarted", group="restarted-group", properties=QUICK)
+        async def handle(event: dict[str, int], seen: list[Any] = seen) -> None:
+            seen.append(event)
+
+        async with running(service):
+            for n in range(published):
+                await service.publish("restarted", {"n": n})
+            await until(lambda seen=seen, published=published: len(seen) == published, "all is seen")
+            await until(lambda service=service: set(service.metrics.lags) == set(lag), "the lag is measured")
+            if published:
+                await until(lambda service=service: service.metrics.lags == lag, "nothing is left")
+            assert service.metrics.lags == lag
+        assert service.metrics.lags == {}, "it has no partitions any more"
+
+
+async def test_the_lag_of_a_stream_and_of_two_listeners_of_one_group(mounts: Mounts, view: KafkaView) -> None:
+    for topic in ("lagging-a", "lagging-b", "lagging-raw", "lagging-done"):
+        view.create(topic, 1)
+    mounts.binding("user-service")
+    service = mounts.service("user-service", settings=QUICK)
+    held = asyncio.Event()
+
+    @service.listener("lagging-a", group="lagging-group")
+    async def first(event: dict[str, int]) -> None:
+        await held.wait()
+
+    @service.listener("lagging-b", group="lagging-group")
+    async def second(event: dict[str, int]) -> None:
+        pass
+
+    async def later(event: dict[str, int]) -> dict[str, int]:
+        await held.wait()
+        return event
+
+    @service.stream("lagging-raw", to="lagging-done", group="lagging-stream")
+    def through(events: Flow[dict[str, int]]) -> Flow[dict[str, int]]:
+        return events.map(later).buffer(1)
+
+    def lags(behind: int) -> dict[tuple[str, str], int]:
+        return {
+            ("lagging-a", "lagging-group"): behind,
+            ("lagging-b", "lagging-group"): 0,
+            ("lagging-raw", "lagging-stream"): behind,
+        }
+
+    async with running(service):
+        for n in range(3):
+            for topic in ("lagging-a", "lagging-b", "lagging-raw"):
+                await service.publish(topic, {"n": n})
+        await until(lambda: service.metrics.lags == lags(3), lambda: f"three wait: {service.metrics.lags}")
+        held.set()
+        await until(lambda: service.metrics.lags == lags(0), lambda: f"nothing waits: {service.metrics.lags}")

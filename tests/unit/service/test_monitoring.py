@@ -31,9 +31,13 @@ def test_prometheus_reads_them_with_their_tags() -> None:
     metrics.count("a", Status.DEAD_LETTER)
     for seconds in (0.0005, 0.02, 60):
         metrics.took("a", "handle", seconds)
-    metrics.lag("g", {"a": 7, "b": 0})
-    metrics.lag("other", {"a": 1})
-    metrics.lag("g", {"a": 3})
+    first, second, third, gone = (object() for _ in range(4))  # listeners; the group g has three of them
+    metrics.lag(first, "g", {"a": 7, "b": 0})
+    metrics.lag(second, "other", {"a": 1})
+    metrics.lag(third, "g", {"a": 2, "c": 5})
+    metrics.lag(gone, "g", {"a": 100})
+    metrics.lag(first, "g", {"a": 3})
+    metrics.lag(gone, "g", {})
     registry = CollectorRegistry()
     registry.register(Collector(metrics))
     families = text_string_to_metric_families(generate_latest(registry).decode())
@@ -41,7 +45,8 @@ def test_prometheus_reads_them_with_their_tags() -> None:
     assert samples["kafka_messages_total", ("status", "processed"), ("topic", "a")] == 2
     assert samples["kafka_messages_total", ("status", "dead_letter"), ("topic", "a")] == 1
     assert {key: value for key, value in samples.items() if key[0] == "kafka_consumer_lag"} == {
-        ("kafka_consumer_lag", ("group", "g"), ("topic", "a")): 3,
+        ("kafka_consumer_lag", ("group", "g"), ("topic", "a")): 5,
+        ("kafka_consumer_lag", ("group", "g"), ("topic", "c")): 5,
         ("kafka_consumer_lag", ("group", "other"), ("topic", "a")): 1,
     }
     labels = (("handler", "handle"), ("topic", "a"))
@@ -79,7 +84,7 @@ def test_opentelemetry_has_them_by_the_same_names_and_tags() -> None:
     metrics, reader = Metrics(), InMemoryMetricReader()
     meter = MeterProvider([reader]).get_meter("test")
     metrics.count("a", Status.PROCESSED)
-    metrics.lag("g", {"a": 3})
+    metrics.lag(metrics, "g", {"a": 3})
     instrument(metrics, meter)
     metrics.count("a", Status.PROCESSED)
     metrics.took("a", "handle", 0.02)

@@ -149,6 +149,8 @@ class Streaming:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._pause * random.uniform(0.5, 1))  # noqa: S311
                 self._pause = min(_LONGEST_PAUSE, 2 * self._pause)
+            finally:
+                self._metrics.lag(self.stream, self.stream.group, {})
 
     def _well(self) -> None:
         self._pause = 0.1
@@ -180,6 +182,12 @@ class _Life:
         self._waiting_since: float | None = None
         self._looked = time.monotonic()
         self._first = True
+        self._done: dict[Place, int] = {}
+        """The offset behind what is committed of each partition; of windows, behind what was counted in."""
+        self._fetched: dict[Place, int] = {}
+        """The offset behind the last record that was fetched."""
+        self._ends: dict[Place, int] = {}
+        """The end of each partition when it was read to it: behind the markers of transactions too, which are no records."""
         self._consumer: Any = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -193,9 +201,13 @@ class _Life:
                 self._consumer.subscribe(
                     topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
                 )
-                while not stopping.is_set():
-                    await asyncio.to_thread(self._fetch)
-                    await self._round()
+                measuring = asyncio.create_task(self._measuring())
+                try:
+                    while not stopping.is_set():
+                        await asyncio.to_thread(self._fetch)
+                        await self._round()
+                finally:
+                    measuring.cancel()
             finally:
                 await asyncio.to_thread(self._consumer.close)
         except KafkaException as error:
@@ -203,6 +215,22 @@ class _Life:
             if cause.code() == KafkaError._INVALID_ARG:
                 raise ServiceError(f"stream {self._stream.name}: {cause.str()}") from error
             raise TransactionAborted(cause.str()) from error
+
+    async def _measuring(self) -> None:
+        """Lag, also while a round takes long. Asks nobody."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            lags: dict[str, int] = {}
+            for place, done in self._done.copy().items():
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+                if high == OFFSET_INVALID or high < 0:
+                    continue
+                if done >= self._fetched.get(place, OFFSET_INVALID):
+                    done = max(done, self._ends.get(place, done))
+                if done < 0 and self._settings.get("auto.offset.reset") == "latest":
+                    done = high
+                lags[place[0]] = lags.get(place[0], 0) + max(0, high - max(low, done, 0))
+            self._metrics.lag(self._stream, self._stream.group, lags)
 
     def _check(self, topics: Sequence[str]) -> None:
         for topic in topics:
@@ -232,11 +260,16 @@ class _Life:
                 raise KafkaException(error)
             if error.code() != KafkaError._PARTITION_EOF:
                 log.warning("stream %s: %s", self._stream.name, error.str())
-            elif part is not None:
+                return
+            self._ends[place] = message.offset()
+            if part is not None:
                 part.ended = True
             else:
                 self._merge.end(place)
-        elif part is not None:
+            return
+        if place in self._done:
+            self._fetched[place] = message.offset() + 1
+        if part is not None:
             part.fetched.append(message)
             part.ended = False
             part.touched = time.monotonic()
@@ -257,8 +290,10 @@ class _Life:
         for place in committed:
             if place.error is not None:
                 raise KafkaException(place.error)
+            self._done[place.topic, place.partition] = place.offset
             if place.topic == self._stream.regrouped:
-                self._parts[place.partition] = self._part(place)
+                part = self._parts[place.partition] = self._part(place)
+                self._done[place.topic, place.partition] = part.committed.position
             else:
                 self._merge.open((place.topic, place.partition))
         consumer.incremental_assign([TopicPartition(p.topic, p.partition, p.offset) for p in committed])
@@ -272,6 +307,8 @@ class _Life:
 
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
         for place in partitions:
+            for kept in (self._done, self._fetched, self._ends):
+                kept.pop((place.topic, place.partition), None)
             if place.topic == self._stream.regrouped:
                 self._parts.pop(place.partition, None)
             else:
@@ -315,6 +352,9 @@ class _Life:
             with contextlib.suppress(ServiceError):
                 await asyncio.shield(self._producer.abort())
             raise
+        for place in offsets:
+            part = self._parts.get(place.partition) if place.topic == self._stream.regrouped else None
+            self._done[place.topic, place.partition] = place.offset if part is None else part.committed.position
         for out in outs:
             if out.topic == self._stream.output:
                 self._metrics.count(out.topic, Status.PUBLISHED)
