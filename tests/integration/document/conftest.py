@@ -18,14 +18,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
-from confluent_kafka import ConsumerGroupState
-from prometheus_client.parser import text_string_to_metric_families
 
-from kafkade.devstack import loopback
 from kafkade.devstack.kubernetes import ControlPlane
-from kafkade.devstack.ports import HOST, free_port
-from kafkade.devstack.process import Process
 from kafkade.devstack.registry import Registry
 from support.chart_brokers import ChartBrokers
 from support.chart_pods import Addresses
@@ -37,9 +31,9 @@ from support.mounted_secret import mount
 from support.operator import OperatorProcess
 from support.places import DEPLOY
 from support.stack import install_operator
+from support.user_service import EXAMPLE, UserService, manifests, running
 from support.waiting import until
 
-EXAMPLE = DEPLOY / "examples" / "11-user-service"
 NAMESPACE = "users"
 FRAME = 5
 """Bytes of the registry's wire format before a record's JSON."""
@@ -69,24 +63,6 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True)
-class UserService:
-    """The service at work. ``address``: of its health and metrics."""
-
-    process: Process
-    address: str
-
-    def said(self, text: str) -> bool:
-        """Whether its log has a text."""
-        return self.process.said(text)
-
-    def metrics(self, name: str, **tags: str) -> float:
-        """The sum of a metric's samples with these tags; 0 where there are none."""
-        text = loopback.get(f"{self.address}/metrics").decode()
-        samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-        return sum(one.value for one in samples if one.name == name and one.labels.items() >= tags.items())
-
-
-@dataclass(frozen=True, slots=True)
 class Code:
     """The example's own modules, in this process, with the same binding. It does not listen here."""
 
@@ -103,17 +79,6 @@ class Code:
                 await asyncio.gather(*(self.publisher.publish_event(event) for event in events))
 
         asyncio.run(all_of_them())
-
-
-def manifests() -> dict[str, str]:
-    """The example's files."""
-    return {file.name: file.read_text() for file in sorted(EXAMPLE.glob("*.yaml"))}
-
-
-def container() -> dict[str, Any]:
-    """The Deployment's container."""
-    (found,) = yaml.safe_load(manifests()["07-deployment.yaml"])["spec"]["template"]["spec"]["containers"]
-    return dict(found)
 
 
 @pytest.fixture(scope="package")
@@ -157,49 +122,8 @@ def platform(
 @pytest.fixture(scope="package")
 def service(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UserService]:
     """The process of a pod of the Deployment."""
-    process, address = start(platform, tmp_path_factory.mktemp("service") / "service.log")
-    try:
-        process.wait_until(lambda: answers(address), 60)
-        until(lambda: stable(platform.view), "its groups have their partitions", timeout=60, pause=0.5)
-        yield UserService(process, address)
-    finally:
-        process.stop(30)
-
-
-def start(platform: Platform, log: Path) -> tuple[Process, str]:
-    """Start the service; the process, and where it will answer."""
-    port = free_port()
-    given = {entry["name"]: entry["value"].replace("/bindings", str(platform.bindings)) for entry in container()["env"]}
-    given |= {"PORT": str(port), **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}}
-    words = [f"{name}={value}" for name, value in given.items()]
-    process = Process(
-        "user-service", ["/usr/bin/env", "-i", *words, sys.executable, *command()[1:]], log, folder=EXAMPLE
-    )
-    process.start()
-    return process, f"http://{HOST}:{port}"
-
-
-def command() -> list[str]:
-    """What the image runs."""
-    (line,) = [line for line in (EXAMPLE / "Dockerfile").read_text().splitlines() if line.startswith("CMD ")]
-    found: list[str] = json.loads(line.removeprefix("CMD "))
-    return found
-
-
-def answers(address: str) -> bool:
-    """Whether the service is healthy."""
-    try:
-        return b"UP" in loopback.get(f"{address}/health")
-    except OSError:
-        return False
-
-
-def stable(view: KafkaView) -> bool:
-    """Whether nobody comes or goes in the service's groups."""
-    spec = yaml.safe_load(manifests()["06-binding.yaml"])["spec"]
-    asked = view.admin.describe_consumer_groups(spec["groups"])
-    found = [future.result(20) for future in asked.values()]
-    return all(one.state is ConsumerGroupState.STABLE and one.members for one in found)
+    with running(platform.bindings, tmp_path_factory.mktemp("service") / "service.log", platform.view) as found:
+        yield found
 
 
 @pytest.fixture(scope="package")

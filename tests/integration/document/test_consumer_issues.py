@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from integration.document.conftest import Code, UserService
+from integration.document.conftest import Code
 from kafkade.diagnose.finding import Severity
 from support.services import until
+from support.user_service import UserService
 
 
 async def test_the_groups_are_diagnosed(service: UserService, code: Code) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from confluent_kafka import Producer
 
-from integration.document.conftest import Code, Platform, UserService, eventually
+from integration.document.conftest import Code, Platform, eventually
 from kafkade.dlq.headers import read as letters_of
+from support.user_service import UserService
 
 
 def dead(platform: Platform, topic: str, key: bytes) -> list[tuple[str, int | None]]:

@@ -6,10 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-from integration.document.conftest import Platform, UserService, container
+from integration.document.conftest import Platform
 from kafkade.devstack import loopback
 from kafkade.devstack.ports import HOST, free_port
 from kafkade.service import Service
+from support.user_service import UserService, container
 
 
 def test_up_with_nodes_and_controller(service: UserService) -> None:

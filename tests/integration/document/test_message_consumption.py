@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from integration.document.conftest import Code, Platform, UserService, eventually
+from integration.document.conftest import Code, Platform, eventually
+from support.user_service import UserService
 from support.waiting import until
 
 

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 
-from integration.document.conftest import EXAMPLE, Code, Platform
+from integration.document.conftest import Code, Platform
 from kafkade.devstack import loopback
+from support.user_service import EXAMPLE
 
 
 def exported() -> list[str]:

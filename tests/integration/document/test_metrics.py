@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from integration.document.conftest import Code, UserService, eventually
+from integration.document.conftest import Code, eventually
+from support.user_service import UserService
 
 GROUPS = {
     "user-events": ("user-service-group", "user-service-process-user-activity"),

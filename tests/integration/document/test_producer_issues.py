@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from integration.document.conftest import Code, UserService
+from integration.document.conftest import Code
 from kafkade.diagnose.finding import Severity
+from support.user_service import UserService
 
 
 async def test_the_topics_are_diagnosed(service: UserService, code: Code) -> None:

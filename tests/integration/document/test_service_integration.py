@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from integration.document.conftest import Code, Platform, UserService
+from integration.document.conftest import Code, Platform
+from support.user_service import UserService
 
 
 def test_the_clients_are_set_as_the_document_sets_them(platform: Platform) -> None:

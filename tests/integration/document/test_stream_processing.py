@@ -6,7 +6,8 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
-from integration.document.conftest import FRAME, Code, Platform, UserService, eventually, names
+from integration.document.conftest import FRAME, Code, Platform, eventually, names
+from support.user_service import UserService
 from support.waiting import until
 
 HOUR = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)

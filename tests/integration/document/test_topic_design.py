@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from integration.document.conftest import Code, Platform, manifests
+from integration.document.conftest import Code, Platform
 from support.kubernetes import condition, manifest
+from support.user_service import manifests
 
 
 def test_the_names_in_the_code_are_the_topics_in_kafka(platform: Platform, code: Code) -> None:
