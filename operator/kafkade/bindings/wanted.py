@@ -29,6 +29,7 @@ from kafkade.api.kinds import CLUSTER, DLQ_POLICY, SCHEMA, SERVICE_BINDING, TOPI
 from kafkade.api.objects import Key, Resource
 from kafkade.api.policy import INTERNAL_TOPICS, Grant, check_topic_name
 from kafkade.dlq.model import SourceTopics
+from kafkade.dlq.mounted import name_of
 from kafkade.dlq.naming import source_topics
 
 BindingWork = Work[KafkaServiceBindingSpec]
@@ -313,5 +314,4 @@ def _policy(
         for name in (entry.dead_letter_topic, *entry.retry_topics):
             check_topic_name(name)
     topics = [t for t in topics if all(map(may.topic, (t.dead_letter_topic, *t.retry_topics)))]
-    config_map = spec.config_map_name or f"{key.name}-dlq"
-    return Policy(key.name, config_map, spec, tuple(sorted(topics, key=lambda entry: entry.topic)))
+    return Policy(key.name, name_of(policy, spec), spec, tuple(sorted(topics, key=lambda entry: entry.topic)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kafkade.api.common import ManagementPolicy
 from kafkade.api.context import Context
-from kafkade.api.errors import ApiUnavailable, KafkadeError, KafkaError, KubernetesError
+from kafkade.api.errors import KafkaError
 from kafkade.api.kinds import DLQ_REDRIVE
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.connection import Connection
@@ -17,6 +17,7 @@ from kafkade.dlq.alert import passed
 from kafkade.dlq.batch import Item, PolicyWork, items_of, rule_of, topics_of, world_of
 from kafkade.dlq.depth import Depth, Growth
 from kafkade.dlq.metrics import Counted, PolicyMetrics
+from kafkade.dlq.mounted import former_names, keep_mounted, name_of
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.observe import DepthFacts, depths, sources
 from kafkade.dlq.plan import PolicyPlan
@@ -132,18 +133,18 @@ class Policies:
         context: Context,
     ) -> Report:
         resource, spec = item.work.resource, item.work.spec
-        config_map = spec.config_map_name or f"{resource.key.name}-dlq"
+        config_map = name_of(resource, spec)
         observe_only = spec.management_policy is ManagementPolicy.OBSERVE
         usable = [entry.topics for entry in planned.entries if entry.usable]
         done, set_up = Acted(), GroupsActed()
-        former = _former(resource, config_map)
+        former = former_names(resource, config_map)
         if not observe_only:
             done = await act(resource, planned, groups, context)
             set_up = await act_on_groups(resource, groups, connection.kafka, context)
             set_up.errors |= done.group_errors
             done.conflict |= set_up.conflict
             done.events += set_up.events
-            done.error = await _config_map(resource, config_map, former, render(spec, usable), context)
+            done.error = await keep_mounted(resource, config_map, former, render(spec, usable), context)
             former = () if done.error is None else former
         settings = own_settings(resource, groups, set_up)
         made = report(
@@ -169,31 +170,3 @@ def letters_of(planned: PolicyPlan, groups: GroupPlan) -> set[str]:
     """The dead-letter topics that are a policy's own to count: one that a share group may not have can be anybody's."""
     names = {entry.topics.dead_letter_topic for entry in planned.entries}
     return names | {entry.dead_letter_topic for entry in groups.entries if not entry.refused}
-
-
-def _former(policy: Resource, name: str) -> tuple[str, ...]:
-    """The ConfigMaps that the policy had, or may have, under other names than ``name``."""
-    told = policy.status
-    return tuple(sorted({*(told.get("formerConfigMaps") or ()), told.get("configMap", name)} - {name}))
-
-
-async def _config_map(
-    policy: Resource, name: str, former: Sequence[str], data: Mapping[str, str], context: Context
-) -> KafkadeError | None:
-    """Keep what applications mount, then take what they mounted before; returns why it could not be.
-
-    One of a former name would say what was declared once, and nobody would keep it. The names are in status before
-    anything is made of this name, so that a crash leaves none that nobody knows.
-    """
-    try:
-        await context.announce(policy, {"configMap": name, **({"formerConfigMaps": list(former)} if former else {})})
-        await context.keep_config_map(policy, name, data)
-        for other in former:
-            await context.take_config_map(policy, other)
-    except KubernetesError as error:
-        if isinstance(error, ApiUnavailable):
-            raise
-        return error
-    except KafkadeError as error:
-        return error
-    return None
