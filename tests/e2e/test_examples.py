@@ -194,7 +194,7 @@ def check_service(shop: Shop) -> None:
     binding = load(find(root=shop.reader.folder / "bindings"))
     assert (binding.service, binding.group) == ("user-service", "user-service-group")
     assert binding.client["bootstrap.servers"] == shop.kafka.bootstrap
-    assert resource(shop, ("deployments.apps", "users", "user-service"))["spec"]["replicas"] == 2
+    assert resource(shop, ("Deployment", "users", "user-service"))["spec"]["replicas"] == 2
 
 
 TABLE = (
