@@ -170,11 +170,9 @@ class HttpProxy:
         watch = self._watches and request.query.get("watch") in ("true", "1")
         what = f"{request.method} {'watch ' if watch else ''}{request.path}"
         drawn = self._schedule.draw(self._where, what, self._possible(request, watch))
-        if drawn is not None:
-            answer = await self._instead(request, body, drawn, watch)
-            if answer is not None:
-                return answer
         try:
+            if drawn is not None and (answer := await self._instead(request, body, drawn, watch)) is not None:
+                return answer
             if watch:
                 return await self._watch(request, what)
             return await self._plain(request, body, drawn)
