@@ -39,6 +39,8 @@ a_topic: dict[str, st.SearchStrategy[Any]] = {
     "retain": st.booleans(),
 }
 
+RATES = (0.2, 0.1, 0.4)
+"""Parts of all requests that meet a fault."""
 GROUPS = (
     frozenset(Fault),
     frozenset({Fault.RESET, Fault.LOST_REPLY, Fault.DUPLICATE}),
@@ -187,7 +189,7 @@ class Machine(RuleBasedStateMachine):
     def begin_with_faults(self, seed: int) -> None:
         """Some things are there, and faults from the beginning."""
         with self.told():
-            self.faults(seed, 0.1, GROUPS[0])
+            self.faults(seed, RATES[0], GROUPS[0])
             name = self.name("a")
             self.declare(name, 1, 1, retain=False)
             self.shop.apply("KafkaSchema", self.name("s"), {"subject": f"{self.name('s')}-value", "schema": avro(0)})
@@ -213,7 +215,7 @@ class Machine(RuleBasedStateMachine):
         self.shop.say(f"faults: seed {plan.seed}, rate {rate}, {sorted(faults)}")
         self.world.schedule.use(plan)
 
-    @action("other faults", seed=seeds, rate=st.sampled_from((0.15, 0.05, 0.3)), faults=st.sampled_from(GROUPS))
+    @action("other faults", seed=seeds, rate=st.sampled_from(RATES), faults=st.sampled_from(GROUPS))
     def other_faults(self, seed: int, rate: float, faults: frozenset[Fault]) -> None:
         self.faults(seed, rate, faults)
 
@@ -389,10 +391,12 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    @action("faults stop", lambda self: len(self.shop.log) > 12, pause=short)
-    def faults_stop(self, pause: float) -> None:
+    @action("faults stop", lambda self: len(self.shop.log) > 12, pause=short, seed=seeds)
+    def faults_stop(self, pause: float, seed: int) -> None:
+        """And begin again, once all has come to rest."""
         time.sleep(pause)
         self.settle()
+        self.faults(seed, RATES[0], GROUPS[0])
 
     # --- what can be done ----------------------------------------------------------------------
 
