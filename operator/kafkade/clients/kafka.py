@@ -41,6 +41,7 @@ from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_features import METADATA_VERSION, metadata_version_name
 from kafkade.clients.kafka_link import DOWN_GRACE, Link
 from kafkade.clients.kafka_python import KafkaPython
+from kafkade.clients.kafka_topic_id import id_of
 from kafkade.clients.model import (
     BrokerNode,
     ClusterDescription,
@@ -54,7 +55,6 @@ from kafkade.clients.model import (
     PartitionOffsets,
     Replication,
     TopicDescription,
-    topic_id,
 )
 from kafkade.clients.tracing import traced
 
@@ -591,7 +591,7 @@ def _description(found: Any) -> TopicDescription:
         )
         for p in sorted(found.partitions, key=lambda p: p.id)
     )
-    return TopicDescription(found.name, topic_id(found.topic_id), partitions, internal=bool(found.is_internal))
+    return TopicDescription(found.name, id_of(found), partitions, internal=bool(found.is_internal))
 
 
 def _entries(found: Mapping[str, Any]) -> dict[str, ConfigEntry]:

@@ -17,8 +17,9 @@ from confluent_kafka import admin as ck
 from kafkade.api.errors import UnknownTopic
 from kafkade.clients.kafka_errors import Action
 from kafkade.clients.kafka_mover_model import Positions, Record, Target
+from kafkade.clients.kafka_topic_id import id_of
 from kafkade.clients.kafka_way_client import GROUP_DENIED, Way, record_of
-from kafkade.clients.model import Committed, topic_id
+from kafkade.clients.model import Committed
 
 log = logging.getLogger("kafkade.librdkafka")
 
@@ -209,7 +210,7 @@ class Lookup:
         while True:
             try:
                 asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=self._way.timeout)
-                return topic_id(asked[topic].result().topic_id)
+                return id_of(asked[topic].result())
             except KafkaException as error:
                 if error.args[0].code() != ForeignError.UNKNOWN_TOPIC_OR_PART:
                     raise self._way.failed(error.args[0], _READ, topic) from error

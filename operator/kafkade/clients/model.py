@@ -38,11 +38,6 @@ class Partition:
     leader: int | None
 
 
-def topic_id(value: object) -> str:
-    """A topic's id (KIP-516) as Kafka's own tools print it: URL-safe base64, which librdkafka's is not."""
-    return str(value).replace("+", "-").replace("/", "_")
-
-
 @dataclass(frozen=True, slots=True)
 class TopicDescription:
     """A topic's id and partitions, by partition number."""

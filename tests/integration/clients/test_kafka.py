@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import pytest
+from confluent_kafka import Uuid
 
 from kafkade.api.errors import (
     ClusterUnreachable,
@@ -168,6 +170,20 @@ async def test_describe_topics(admin: KafkaAdmin, name: str, three: Kafka) -> No
     assert kinds(found) == {name: TopicDescription, f"{name}-absent": UnknownTopic}
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", (await described(admin, name)).topic_id)
     assert kinds(await admin.describe_topics([f"{name}-absent"])) == {f"{name}-absent": UnknownTopic}
+
+
+async def test_looks_at_topics_leave_nothing_behind(admin: KafkaAdmin, name: str) -> None:
+    """An object for each topic and look stayed, of confluent_kafka's: a soak found them."""
+    await make(admin, *(NewTopic(f"{name}-{n}", 1, 1) for n in range(5)))
+
+    def ids() -> int:
+        gc.collect()
+        return sum(type(each) is Uuid for each in gc.get_objects())
+
+    before = ids()
+    for _ in range(20):
+        await admin.describe_topics([f"{name}-{n}" for n in range(5)])
+    assert ids() - before < 5
 
 
 async def test_topic_ids_are_spelt_as_kafka_does(admin: KafkaAdmin, name: str) -> None:
