@@ -15,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-crash", action="store_true", help="crash at each place of each scenario, not at each place once"
     )
+    parser.addoption(
+        "--scenario", default="", help="only scenarios whose names begin so: 'binding'; nothing is recorded"
+    )
 
 
 @pytest.fixture(scope="package")

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicPartition
-from confluent_kafka.admin import ConfigResource, ConfigSource, ResourceType
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from integration.crashes.scenarios import setting_of
 from integration.crashes.world import COMMON, Object, World
@@ -24,7 +34,16 @@ PLACE = re.compile(r"c\d{4}x")
 
 State = dict[str, Any]
 
-_TIMES = ("started", "finished", "oldest", "lastTransitionTime", "growthPerMinute")
+_TIMES = ("replaced", "started", "finished", "oldest", "lastTransitionTime", "growthPerMinute")
+_ALL_ACLS = AclBindingFilter(
+    ResourceType.ANY,
+    None,  # type: ignore[arg-type]
+    ResourcePatternType.ANY,
+    None,  # type: ignore[arg-type]
+    None,  # type: ignore[arg-type]
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 _OF_ALL = ("topics", "partitions", "controller", "underReplicatedPartitions")
 """In the status of a KafkaCluster: of all topics of the brokers, those of others too."""
 
@@ -35,6 +54,7 @@ def of_everything(world: World, before: Mapping[str, str]) -> dict[str, State]:
     ids = _kafka(world, found, before)
     _registry(world, found)
     _brokers(world, found)
+    _access(world, found)
     _kubernetes(world, found, ids)
     return {place: json.loads(json.dumps(state).replace(place, "PLACE")) for place, state in found.items()}
 
@@ -134,13 +154,52 @@ def _brokers(world: World, found: dict[str, State]) -> None:
             found[place]["share group"] = own
 
 
+def _access(world: World, found: dict[str, State]) -> None:
+    """Users of services and what they may do."""
+    for name, user in world.view.admin.describe_user_scram_credentials().result(20).items():
+        if place := PLACE.match(name):
+            found[place[0]][f"user {name}"] = sorted(i.mechanism.name for i in user.scram_credential_infos)
+    for acl in world.view.admin.describe_acls(_ALL_ACLS).result(20):
+        if place := PLACE.search(acl.principal):
+            kind = f"{acl.restype.name} {acl.resource_pattern_type.name} {acl.name}"
+            found[place[0]][f"acl {acl.principal} {acl.operation.name} {kind}"] = acl.permission_type.name
+
+
+def _bound(world: World, secret: Object) -> State:
+    """What is in a binding's Secret, and whether it lets its user in."""
+    data = {key: b64decode(value).decode() for key, value in secret["data"].items()}
+    settings = {
+        "bootstrap.servers": world.kafka.sasl_plaintext_bootstrap,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": data["username"],
+        "sasl.password": data["password"],
+        "log_level": 0,
+    }
+    try:
+        works = bool(AdminClient(settings).list_topics(timeout=10).brokers)
+    except KafkaException as error:
+        works = error.args[0].name()
+    private = {data["password"], data["credentials-id"]}
+    shown = {key: value for key, value in data.items() if not any(each in value for each in private)}
+    return {"data": shown, "keys": sorted(data), "works": works}
+
+
 def _kubernetes(world: World, found: dict[str, State], ids: Mapping[str, str]) -> None:
     listed_groups = world.view.admin.list_consumer_groups(states={ConsumerGroupState.EMPTY}).result(20).valid
     groups = {group.group_id for group in listed_groups}
     with world.api(COMMON) as api:
         maps = api.call("GET", "/api/v1/configmaps").body["items"]
+        secrets = api.call("GET", "/api/v1/secrets").body["items"]
     resources = listed(world)
     names = {item["metadata"]["uid"]: item["metadata"]["name"] for item in resources}
+    logins = {}
+    for item in secrets:
+        meta = item["metadata"]
+        owners = [names[owner["uid"]] for owner in meta.get("ownerReferences", ()) if owner["uid"] in names]
+        if PLACE.fullmatch(meta["namespace"]) and owners:
+            logins[meta["namespace"]] = b64decode(item["data"]["credentials-id"]).decode().partition(".")[0]
+            found[meta["namespace"]][f"Secret {meta['name']}"] = {"owners": owners, **_bound(world, item)}
     for item in [*resources, *({**item, "kind": "ConfigMap"} for item in maps)]:
         meta = item["metadata"]
         if not PLACE.fullmatch(meta["namespace"]) or meta["name"] == "kube-root-ca.crt":
@@ -154,6 +213,9 @@ def _kubernetes(world: World, found: dict[str, State], ids: Mapping[str, str]) -
             "owners": [names.get(o["uid"], "nobody") for o in meta.get("ownerReferences", [])],
             "status": _status(item, ids),
         }
+        if item["kind"] == "KafkaServiceBinding" and "credentials" in shown["status"]:
+            known = shown["status"]["credentials"]
+            known["id"] = "of the Secret" if known.get("id") == logins.get(meta["namespace"]) else "another"
         if item["kind"] == "KafkaDLQRedrive":
             shown["group"] = any(meta["uid"] in group for group in groups)
         found[meta["namespace"]][f"{item['kind']} {meta['name']}"] = shown

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from integration.crashes.world import Object, World, resource
+from kafkade.devstack.kafka_config import ADMIN
 from support.letters import letter, write
+from support.stack import secret
 
 LETTERS = 20
 """Dead letters that a redrive puts back."""
@@ -304,4 +306,52 @@ CLUSTERS = (
     Scenario("cluster: delete", _delete("KafkaCluster", "own"), before=_cluster("100"), own_cluster=True),
 )
 
-SCENARIOS = (*TOPICS, *SCHEMAS, *POLICIES, *REDRIVES, *CLUSTERS)
+# --- service bindings --------------------------------------------------------------------------
+
+
+def _secured(world: World, place: str) -> Sequence[Change]:
+    """A KafkaCluster that gives services users of their own."""
+    spec = world.cluster_spec(
+        bootstrapServers=world.kafka.sasl_plaintext_bootstrap,
+        sasl={"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": {"name": "admin"}},
+        serviceBindings={"credentials": "Managed"},
+    )
+    login = secret("admin", place, username=ADMIN[0], password=ADMIN[1])
+    return [Apply(login), Apply(resource("KafkaCluster", "own", place, spec))]
+
+
+def _binding(generation: int = 1, overlap: str = "1h", **spec: Any) -> Changes:
+    """A service that writes to one topic, and what else it does."""
+
+    def made(_: World, place: str) -> Sequence[Change]:
+        body = {
+            "clusterRef": {"name": "own"},
+            "produces": [{"topic": f"{place}.orders"}],
+            "credentials": {"generation": generation, "overlap": overlap},
+            **json.loads(json.dumps(spec).replace("{0}", place)),
+        }
+        return [Apply(resource("KafkaServiceBinding", "shop", place, body))]
+
+    return made
+
+
+_READS = {"consumes": [{"prefix": "{0}.users"}], "groups": ["{0}.shop"], "transactionalIdPrefix": "{0}.shop"}
+_FIRST = _both(_secured, _binding())
+
+BINDINGS = (
+    Scenario("binding: create", _binding(**_READS), before=_secured, own_cluster=True),
+    Scenario(
+        "binding: create, deleted while down",
+        _binding(),
+        before=_secured,
+        meanwhile=_delete("KafkaServiceBinding", "shop"),
+        own_cluster=True,
+    ),
+    Scenario("binding: more rights", _binding(**_READS), before=_FIRST, own_cluster=True),
+    Scenario("binding: fewer rights", _binding(), before=_both(_secured, _binding(**_READS)), own_cluster=True),
+    Scenario("binding: another user, both work on", _binding(2), before=_FIRST, own_cluster=True),
+    Scenario("binding: another user, at once", _binding(2, "0s"), before=_FIRST, own_cluster=True),
+    Scenario("binding: delete", _delete("KafkaServiceBinding", "shop"), before=_FIRST, own_cluster=True),
+)
+
+SCENARIOS = (*TOPICS, *SCHEMAS, *POLICIES, *REDRIVES, *CLUSTERS, *BINDINGS)

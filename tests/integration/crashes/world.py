@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from kafkade.api import API_VERSION, GROUP, VERSION
 from kafkade.api.kinds import KINDS
 from kafkade.clients.kafka import KafkaAdmin, Security
@@ -20,6 +22,7 @@ from kafkade.devstack.parallel import gather
 from kafkade.devstack.registry import Registry
 from support.api import Api
 from support.kafka import KafkaView
+from support.places import DEPLOY
 from support.stack import install_crds, install_operator
 from support.warm_operator import WarmOperators
 
@@ -87,12 +90,14 @@ class World:
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
     """Start all of it; it ends with the block."""
-    control_plane, kafka, registry = ControlPlane(), Kafka(VERSION_OF_KAFKA, brokers=2, config=SHARE), Registry()
+    kafka = Kafka(VERSION_OF_KAFKA, brokers=2, config=SHARE, security=True, authorizer=True)
+    control_plane, registry = ControlPlane(), Registry()
     starts: tuple[Callable[[], object], ...] = (control_plane.__enter__, kafka.__enter__, registry.__enter__)
     try:
         gather(*starts)
         install_crds(control_plane)
-        _, kubeconfig = install_operator(control_plane)
+        kubectl, kubeconfig = install_operator(control_plane)
+        kubectl.apply(*_everywhere("bindings.yaml"))
         with WarmOperators(kubeconfig, folder) as warm:
             made = World(control_plane, kafka, KafkaView(kafka.bootstrap), registry, warm)
             with made.api(COMMON) as api:
@@ -101,6 +106,16 @@ def world(folder: Path) -> Iterator[World]:
             yield made
     finally:
         gather(*(lambda part=part: part.__exit__(None, None, None) for part in (control_plane, kafka, registry)))
+
+
+def _everywhere(name: str) -> list[Object]:
+    """What deploy/rbac has for one namespace after the other, for all of them at once."""
+    made = [yaml.safe_load(text) for text in (DEPLOY / "rbac" / name).read_text().split("\n---\n")]
+    for each in made:
+        each["kind"] = f"Cluster{each['kind']}"
+        if "roleRef" in each:
+            each["roleRef"]["kind"] = "ClusterRole"
+    return made
 
 
 def resource(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> Object:
@@ -116,8 +131,8 @@ def resource(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> O
 
 def path_of(kind: str, namespace: str, name: str | None = None) -> str:
     """Of a resource, or of all of a kind."""
-    if kind == "ConfigMap":
-        collection = f"/api/v1/namespaces/{namespace}/configmaps"
+    if kind in ("ConfigMap", "Secret"):
+        collection = f"/api/v1/namespaces/{namespace}/{kind.lower()}s"
     else:
         collection = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{KINDS[kind].plural}"
     return f"{collection}/{name}" if name else collection
