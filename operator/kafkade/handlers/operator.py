@@ -35,6 +35,7 @@ from kafkade.handlers.sight import interruptions
 from kafkade.handlers.streams import STREAMED, follow
 from kafkade.handlers.tracing import traced
 from kafkade.handlers.ui import Pages, serving_pages
+from kafkade.handlers.watches import go_on_after_errors
 
 log = logging.getLogger("kafkade")
 
@@ -95,6 +96,7 @@ def _run(operator: _Operator, options: Options) -> None:
     # Kopf's name for itself among peers, of which there are none; without it Kopf asks the system for the name of the
     # user that it runs as, and the numbered user of an image has none
     os.environ.setdefault("POD_ID", "kafkade")
+    go_on_after_errors()
     loop = asyncio.new_event_loop()
     try:
         with (
