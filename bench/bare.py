@@ -116,10 +116,12 @@ async def floor(
     bodies: Mapping[str, Any],
     change: Mapping[str, Any],
     status: Callable[[str, int], Mapping[str, Any]],
+    done: Callable[[str], None] = lambda phase: None,
 ) -> dict[str, float]:
     """Seconds of create, alter and delete, for resources that nobody reconciles; all of them are gone afterwards.
 
-    ``bodies`` by name; ``change``: a merge patch of the spec; ``status``: of a name at a generation.
+    ``bodies`` by name; ``change``: a merge patch of the spec; ``status``: of a name at a generation; ``done`` is called at the
+    end of each phase.
     """
     one = f"/{plural}/{{}}"
 
@@ -136,4 +138,8 @@ async def floor(
         await bare.each("floor: DELETE", bodies, "DELETE", one)
         await bare.each("floor: finalizer off", bodies, "PATCH", one, {"metadata": {"finalizers": None}})
 
-    return {"create": await timed(create()), "alter": await timed(alter()), "delete": await timed(delete())}
+    seconds = {}
+    for phase, work in (("create", create), ("alter", alter), ("delete", delete)):
+        seconds[phase] = await timed(work())
+        done(phase)
+    return seconds

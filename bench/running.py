@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,22 +71,31 @@ def cpu_of_all() -> float:
     return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
 
 
-class Neighbours:
-    """How much of the machine others take, whose work is none of what is measured."""
+def idle_of_all() -> float:
+    """CPU seconds that the machine has had nothing to do so far, waiting for a disk included."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        """``pids``: whose CPU is not others'."""
-        self._pids = tuple(pids)
+
+class Spending:
+    """Who takes how much of the machine's CPU from now on: the parts of what is measured, others, and nobody."""
+
+    def __init__(self, parts: Mapping[str, int]) -> None:
+        """``parts``: names and process ids; others are whoever else spends."""
+        self._parts = parts
         self._began = time.monotonic()
-        self._before = self._others()
+        self._before = self._now()
 
-    def share(self) -> float:
-        """Of all cores since the beginning, from 0 to 1."""
-        spent = self._others() - self._before
-        return max(0.0, spent / (time.monotonic() - self._began) / (os.cpu_count() or 1))
+    def _now(self) -> dict[str, float]:
+        known = {name: cpu_of(pid) for name, pid in self._parts.items()}
+        return {**known, "others": cpu_of_all() - sum(known.values()), "idle": idle_of_all()}
 
-    def _others(self) -> float:
-        return cpu_of_all() - sum(map(cpu_of, self._pids))
+    def lap(self) -> tuple[dict[str, float], float]:
+        """CPU seconds since the last lap by part, by ``others`` and by nobody, which is ``idle``; others' share, from 0 to 1."""
+        now, took = self._now(), time.monotonic() - self._began
+        spent = {name: max(0.0, value - self._before[name]) for name, value in now.items()}
+        self._before, self._began = now, self._began + took
+        return spent, spent["others"] / took / (os.cpu_count() or 1)
 
 
 @contextmanager

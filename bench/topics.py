@@ -19,8 +19,8 @@ from typing import Any
 
 from bare import MERGE, Bare, connected, floor, install
 from following import Following, following
-from results import Result, Row, Section, add_option, record
-from running import Neighbours, Running, running
+from results import Result, Row, Section, Table, add_option, record
+from running import Running, Spending, running
 
 from kafkade.api import API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -54,6 +54,8 @@ class Measured:
     """Writes to Kubernetes that nothing called for."""
     requests: float = 0.0
     """Kafka requests of a resync."""
+    spent: dict[str, dict[str, float]] = field(default_factory=dict)
+    """CPU seconds of each part by phase; the floor's phases have "floor: " before them."""
     others: float = 0.0
     """The most that others took of the machine in a phase or its floor, from 0 to 1."""
     first_ready: float = 0.0
@@ -96,8 +98,8 @@ class Bench:
     kafka: Kafka
     kubeconfig: Path
     count: int
-    pids: tuple[int, ...] = ()
-    """Of what is measured besides the operator and this process."""
+    parts: dict[str, int] = field(default_factory=dict)
+    """Process ids of what is measured besides the operator and this process."""
     found: Measured = field(default_factory=Measured)
 
     @property
@@ -109,9 +111,10 @@ class Bench:
         idle = {name: body(name, "nobody") for name in self.names}
         warm, change = dict(list(idle.items())[:WARM]), {"config": {"retention.ms": 120000}}
         await floor(self.bare, PLURAL, warm, change, status)
-        neighbours = Neighbours((os.getpid(), *self.pids))
-        self.found.floor = await floor(self.bare, PLURAL, idle, change, status)
-        self.found.others = neighbours.share()
+        spending = Spending({"client": os.getpid(), **self.parts})
+        self.found.floor = await floor(
+            self.bare, PLURAL, idle, change, status, lambda p: self._spent(f"floor: {p}", spending)
+        )
         async with following(self.bare, PLURAL) as seen:
             with running(self.kubeconfig) as operator:
                 await self._connect()
@@ -148,14 +151,18 @@ class Bench:
         self.found.peak = operator.peak
 
     async def _phase(self, name: str, operator: Running, work: Coroutine[Any, Any, None]) -> None:
-        neighbours = Neighbours((os.getpid(), operator.process.pid, *self.pids))
+        spending = Spending({"operator": operator.process.pid, "client": os.getpid(), **self.parts})
         started, before = time.monotonic(), operator.cpu
         await work
-        self.found.others = max(self.found.others, neighbours.share())
+        self._spent(name, spending)
         self.found.seconds[name] = time.monotonic() - started
         self.found.cpu[name] = operator.cpu - before
         self.found.resident[name] = operator.resident
         print(f"{name}: {self.found.seconds[name]:.1f} s, {self._milliseconds(name):.1f} ms CPU a topic", flush=True)
+
+    def _spent(self, phase: str, spending: Spending) -> None:
+        self.found.spent[phase], share = spending.lap()
+        self.found.others = max(self.found.others, share)
 
     def _milliseconds(self, phase: str) -> float:
         return 1000 * self.found.cpu[phase] / self.count
@@ -250,6 +257,17 @@ class Bench:
             Row("resident memory, steady state", memory, "MiB", at_most=120, beside=f"peak: {found.peak:.0f} MiB"),
         ]
 
+    def spent(self) -> Table:
+        """Where the machine's CPU went, for a topic."""
+        rows = []
+        for phase, taken in self.found.spent.items():
+            kafka = sum(seconds for part, seconds in taken.items() if part.startswith("broker "))
+            control = taken["kube-apiserver"], taken["etcd"], kafka, taken.get("operator", 0), taken["client"]
+            rest = sum(taken.values()) - sum(control) - taken["idle"]
+            rows.append((phase, *(f"{1000 * s / self.count:.2f}" for s in (*control, rest, taken["idle"]))))
+        head = ("phase", "API server", "etcd", "Kafka", "operator", "client", "all else", "idle")
+        return Table("CPU milliseconds a topic, by who spent them", head, tuple(rows))
+
 
 _TITLES = {
     "create": "create to Ready",
@@ -261,14 +279,14 @@ _TITLES = {
 }
 
 
-async def measure(control_plane: ControlPlane, kafka: Kafka, count: int) -> list[Row]:
+async def measure(control_plane: ControlPlane, kafka: Kafka, count: int) -> tuple[list[Row], Table]:
     """Run all phases."""
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
     async with connected(control_plane, NAMESPACE) as bare:
-        pids = (*control_plane.pids().values(), *kafka.pids().values())
-        bench = Bench(bare, kafka, kubeconfig, count, pids)
+        parts = control_plane.pids() | {f"broker {number}": pid for number, pid in kafka.pids().items()}
+        bench = Bench(bare, kafka, kubeconfig, count, parts)
         await bench.run()
-        return bench.rows()
+        return bench.rows(), bench.spent()
 
 
 def main() -> None:
@@ -281,8 +299,9 @@ def main() -> None:
     heap = f"{512 + count // 5}m"
     with ControlPlane() as control_plane, Kafka(metrics=True, heap=heap) as kafka:
         install(control_plane, NAMESPACE)
-        rows = asyncio.run(measure(control_plane, kafka, count))
+        rows, spent = asyncio.run(measure(control_plane, kafka, count))
     print(f"{count} topics:", *map(str, rows), sep="\n  ")
+    print(spent)
     if options.record:
         record(
             Result(
@@ -291,6 +310,7 @@ def main() -> None:
                 title=f"{count:,} topics",
                 command=f"python bench/topics.py --topics {count}",
                 rows=tuple(rows),
+                tables=(spent,),
                 about="The floor is what one bare asyncio client with 16 connections needs for the Kubernetes writes alone,"
                 " phase after phase: POST, finalizer and status for a creation, spec and status for a change, DELETE and"
                 " finalizer for a deletion. Strimzi's topic operator 1.2.0 took 3.1 to 3.9 × for create, 3.1 × for alter"

@@ -95,6 +95,31 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """What a figure is made of: a profile."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The first cell is what the others are of."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a row that is longer or shorter than the head."""
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise ValueError(f"table {self.title}: {row} has not the {len(self.head)} cells of the head")
+
+    def __str__(self) -> str:
+        """For a terminal."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        lines = (
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in (self.head, *self.rows)
+        )
+        return "\n".join((self.title, *lines))
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one run of one command found: docs/results/NAME.json."""
 
@@ -108,6 +133,7 @@ class Result:
     about: str = ""
     """A paragraph of Markdown: what is compared with what."""
     plots: tuple[Plot, ...] = ()
+    tables: tuple[Table, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
     """Versions of what it ran against: {"Kafka": "4.1.1"}."""
     kafkade: str = ""
@@ -139,13 +165,18 @@ def result_of(text: str) -> Result:
     try:
         plots = tuple(Plot(**{**plot, "lines": tuple(map(_line, plot["lines"]))}) for plot in raw.pop("plots"))
         rows = tuple(Row(**row) for row in raw.pop("rows"))
-        return Result(**{**raw, "section": Section(raw["section"])}, rows=rows, plots=plots)
+        tables = tuple(map(_table, raw.pop("tables", ())))
+        return Result(**{**raw, "section": Section(raw["section"])}, rows=rows, plots=plots, tables=tables)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no result of a benchmark: {error!r}") from error
 
 
 def _line(raw: Mapping[str, Any]) -> Line:
     return Line(raw["label"], tuple((x, y) for x, y in raw["points"]), raw["dashed"])
+
+
+def _table(raw: Mapping[str, Any]) -> Table:
+    return Table(raw["title"], tuple(raw["head"]), tuple(map(tuple, raw["rows"])))
 
 
 def _check_name(name: str) -> None:

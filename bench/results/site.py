@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .model import Plot, Result, Row, Section, result_of
+from .model import Plot, Result, Row, Section, Table, result_of
 from .svg import draw
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -64,6 +64,8 @@ def _part(result: Result) -> str:
     if result.about:
         lines += [result.about, ""]
     lines += ["| what | measured | goal | | beside it |", "|---|---|---|---|---|", *map(_row, result.rows), ""]
+    for table in result.tables:
+        lines += [f"{table.title}:", "", *_table(table), ""]
     for plot in result.plots:
         lines += [f"![{plot.title}](results/{_file(result, plot)})", ""]
     against = ", ".join(f"{name} {version}" for name, version in sorted(result.software.items()))
@@ -77,6 +79,11 @@ def _row(row: Row) -> str:
     wanted = next((f"{word} {limit:,.6g}" for limit, word in goal.items() if limit is not None), "")
     verdict = {True: "met", False: "**not met**", None: ""}[row.met]
     return f"| {_cell(row.what)} | {_cell(f'{number(row.value)} {row.unit}')} | {wanted} | {verdict} | {_cell(row.beside)} |"
+
+
+def _table(table: Table) -> list[str]:
+    head, *rows = (f"| {' | '.join(map(_cell, row))} |" for row in (table.head, *table.rows))
+    return [head, "|---|" + "--:|" * (len(table.head) - 1), *rows]
 
 
 def number(value: float) -> str:

@@ -111,6 +111,8 @@ class KafkaAdmin:
     """One Kafka cluster's admin API. ``timeout`` in seconds bounds each request."""
 
     def __init__(self, security: Security, *, timeout: float = 15.0) -> None:
+        self.throttling = asyncio.Lock()
+        """To be held by whoever sets or takes away the brokers' throttle, which all moves of the cluster share."""
         self._security = security
         self._timeout = timeout
         self._link = Link(security, timeout)

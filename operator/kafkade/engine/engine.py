@@ -25,7 +25,7 @@ from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import AccessOf
-from kafkade.engine.lane import Lane
+from kafkade.engine.lane import Batch, Lane
 from kafkade.engine.members import Member, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.parts import Parts, now
@@ -214,25 +214,28 @@ class Engine:
     def _lane(self, cluster: Key, kind: str) -> Lane:
         if (cluster, kind) not in self._lanes:
             if kind == CLUSTER:
-                lane = Lane(
-                    self._timed(cluster, kind, lambda keys: self._look_at_cluster(keys[0])), limit=1, linger=0.0
-                )
+                look = self._timed(cluster, kind, lambda batch: self._look_at_cluster(batch.keys[0]))
+                lane = Lane(look, limit=1, linger=0.0)
             else:
                 member = self._members[kind]
-                work = self._timed(cluster, kind, lambda keys: self._work(keys, cluster, member))
-                lane = Lane(work, limit=member.batch, routine=member.routine)
+                settled = member.independent
+                work = self._timed(
+                    cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set if settled else _ignored)
+                )
+                lane = Lane(work, limit=member.batch, routine=member.routine, aside=member.independent)
             self._lanes[cluster, kind] = (lane, self.spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
     def _timed(
-        self, cluster: Key, kind: str, work: Callable[[list[Key]], Awaitable[None]]
-    ) -> Callable[[list[Key]], Awaitable[None]]:
-        async def measured(keys: list[Key]) -> None:
-            ON_BEHALF.set((cluster, kind))  # a cluster with a thousand statuses to write takes turns with the others
+        self, cluster: Key, kind: str, work: Callable[[Batch], Awaitable[None]]
+    ) -> Callable[[Batch], Awaitable[None]]:
+        async def measured(batch: Batch) -> None:
+            # a cluster with a thousand statuses to write takes turns with the others, and with what goes aside
+            ON_BEHALF.set((cluster, kind, batch.aside))
             where = {"kafkade.kind": kind, "kafkade.cluster": f"{cluster.namespace}/{cluster.name}"}
-            size = {"kafkade.batch.size": len(keys)}
+            size = {"kafkade.batch.size": len(batch.keys)}
             with self._metrics.batch(kind), span(f"batch {kind}", {**where, **size}, root=True):
-                await work(keys)
+                await work(batch)
 
         return measured
 
@@ -247,11 +250,11 @@ class Engine:
                 if entry is not None:
                     entry[1].cancel()
 
-    async def _work(self, keys: list[Key], cluster: Key, member: Member) -> None:
-        """One batch of one kind of one cluster, gates to reports."""
+    async def _work(self, keys: list[Key], cluster: Key, member: Member, settled: Callable[[], None]) -> None:
+        """One batch of one kind of one cluster, gates to reports. ``settled`` is called when only reports are to be written."""
         resources = [r for r in map(self.store.get, keys) if r is not None]
         try:
-            await self._batch(resources, cluster, member)
+            await self._batch(resources, cluster, member, settled)
         except KubernetesError as error:
             log.warning("batch of %s put off: %s", cluster, error.message)
             for key in keys:
@@ -263,10 +266,12 @@ class Engine:
                 await self.reporter.write(resources, [_defect(resources[0], error, now())])
                 return
             half = len(keys) // 2
-            await self._work(keys[:half], cluster, member)
-            await self._work(keys[half:], cluster, member)
+            await self._work(keys[:half], cluster, member, _ignored)
+            await self._work(keys[half:], cluster, member, settled)
 
-    async def _batch(self, resources: Sequence[Resource], cluster: Key, member: Member) -> None:
+    async def _batch(
+        self, resources: Sequence[Resource], cluster: Key, member: Member, settled: Callable[[], None]
+    ) -> None:
         admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
         works = [a for a in admitted if isinstance(a, Work)]
         for resource, answer in zip(resources, admitted, strict=True):
@@ -278,6 +283,7 @@ class Engine:
             with span(f"reconcile {works[0].resource.key.kind}", {"kafkade.batch.size": len(works)}) as under_way:
                 reports = await member.reconcile(works, connection, self._view)
                 note(under_way, reports)
+            settled()
             await self.reporter.write(resources, reports)
             self.wake(_owners(resources, reports))
             self.wake(self._bindings(resources, reports))
@@ -372,6 +378,10 @@ class Engine:
             self.health.failed = error
             if self.health.on_failure is not None:
                 self.health.on_failure()
+
+
+def _ignored() -> None:
+    """For work that is settled when it is done."""
 
 
 def _defect(resource: Resource, error: Exception, now: str) -> Report:

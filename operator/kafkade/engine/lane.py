@@ -1,10 +1,11 @@
-"""A deduped queue that hands out micro-batches; one lane a cluster and kind, so that neighbours never wait for each other."""
+"""A deduped queue that hands out batches; one lane a cluster and kind, so that neighbours never wait for each other."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 
 from kafkade.api.objects import Key
 from kafkade.engine.turns import Turns
@@ -12,8 +13,8 @@ from kafkade.engine.turns import Turns
 LINGER = 0.02
 """Seconds that a lane waits for company before it hands out a batch."""
 
-PACE = 0.5
-"""Seconds that a batch of what changed is meant to take: the next one waits for all of it."""
+PACE = 1.0
+"""Seconds that a batch of what changed is meant to take: the next one waits for it."""
 
 FEWEST = 20
 """Keys that such a batch may always have: less would cost more in requests than it saves in waiting."""
@@ -21,23 +22,41 @@ FEWEST = 20
 AHEAD = 5
 """Batches of what changed that go before one of what is only looked at again, while both wait."""
 
+UNDER_WAY = 2
+"""Batches that may be under way at once: one that is worked on, and one of which only the last writes are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a lane hands out."""
+
+    keys: list[Key]
+    aside: bool = False
+    """Whether it goes beside a larger one, so that a namespace with little to do does not wait for another's thousands."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """To be set when nothing is left but to write down what came of it: the next batch may begin."""
+
 
 class Lane:
     """Keys wait here at most once each. A key that is being worked on waits until that work is done (exclusion).
 
-    What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch: a new
-    topic does not wait for ten thousand others, be they a neighbour's new ones or a resync. ``process`` gets up to ``limit``
-    keys that changed, fewer where as many took longer than PACE, or up to ``routine`` others; it must not raise. Memory:
-    one entry a known key.
+    What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch. What
+    namespaces want that have no part in the batch at work goes aside, a few keys at a time (``aside``): a new topic
+    does not wait for ten thousand others, be they a neighbour's new ones or a resync, and those still go in batches that are
+    large enough to cost Kafka little.
+
+    ``process`` gets up to ``limit`` keys that changed, fewer where as many took longer than PACE, or up to ``routine``
+    others; it must not raise. Memory: one entry a known key.
     """
 
     def __init__(
         self,
-        process: Callable[[list[Key]], Awaitable[None]],
+        process: Callable[[Batch], Awaitable[None]],
         limit: int,
         linger: float = LINGER,
         *,
         routine: int | None = None,
+        aside: bool = False,
     ) -> None:
         self._process = process
         self._limit = limit
@@ -48,8 +67,11 @@ class Lane:
         self._routine = Turns()
         self._ahead = 0
         self._active: set[Key] = set()
+        self._at_work: frozenset[str] = frozenset()
+        """Namespaces that have a part in the batch at work."""
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
+        self._aside = asyncio.Event() if aside else None
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._routine) + len(self._active)
@@ -71,7 +93,7 @@ class Lane:
                 self._waiting.add(key)
             elif key not in self._waiting:
                 self._routine.add(key)
-        self._wake.set()
+        self._tell()
 
     def later(self, key: Key, delay: float) -> None:
         """Ask for a look in ``delay`` seconds, unless one is wanted sooner."""
@@ -93,32 +115,65 @@ class Lane:
     async def run(self) -> None:
         """Hand out batches until cancelled."""
         try:
-            while True:
-                await self._wake.wait()
-                await asyncio.sleep(self._linger if len(self._waiting) < self._size else 0)
-                changed, batch = self._next()
-                began = time.monotonic()
-                if not (self._waiting or self._routine):
-                    self._wake.clear()
-                self._active.update(batch)
-                try:
-                    if batch:
-                        await self._process(batch)
-                finally:
-                    self._active.difference_update(batch)
-                if changed and len(batch) == self._size:
-                    self._size = paced(self._size, time.monotonic() - began, self._limit)
+            async with asyncio.TaskGroup() as tasks:
+                if self._aside is not None:
+                    tasks.create_task(self._run_aside(self._aside))
+                await self._run(tasks)
         finally:
             for timer in self._timers.values():
                 timer.cancel()
 
+    async def _run(self, tasks: asyncio.TaskGroup) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._linger if len(self._waiting) < self._size else 0)
+            while len(under_way) >= UNDER_WAY:
+                _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            changed, keys = self._next()
+            if not keys:
+                self._wake.clear()  # what waits is being worked on: its end wakes
+                continue
+            began, batch = time.monotonic(), Batch(keys)
+            self._at_work = frozenset(key.namespace for key in keys)
+            under_way.add(tasks.create_task(self._work(batch)))
+            await batch.settled.wait()
+            self._at_work = frozenset()
+            if changed and len(keys) == self._size:
+                self._size = paced(self._size, time.monotonic() - began, self._limit)
+
+    async def _run_aside(self, asked: asyncio.Event) -> None:
+        while True:
+            await asked.wait()
+            asked.clear()
+            await asyncio.sleep(self._linger)
+            while self._at_work and (keys := self._waiting.take(FEWEST, self._active, self._at_work)):
+                await self._work(Batch(keys, aside=True))
+
+    async def _work(self, batch: Batch) -> None:
+        self._active.update(batch.keys)
+        try:
+            await self._process(batch)
+        finally:
+            self._active.difference_update(batch.keys)
+            batch.settled.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._waiting or self._routine:
+            self._wake.set()
+            if self._aside is not None:
+                self._aside.set()
+
     def _next(self) -> tuple[bool, list[Key]]:
         """The next batch, of what changed, and once in a while of what did not, which would never come otherwise."""
         if self._waiting and (self._ahead < AHEAD or not self._routine):
-            self._ahead += bool(self._routine)
-            return True, self._waiting.take(self._size)
+            keys = self._waiting.take(self._size, self._active)
+            if keys or not self._routine:
+                self._ahead += bool(self._routine)
+                return True, keys
         self._ahead = 0
-        return False, self._routine.take(self._routine_limit)
+        return False, self._routine.take(self._routine_limit, self._active)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

@@ -43,6 +43,9 @@ class Member:
     """How many that changed are worked on at once at most."""
     routine: int
     """How many are looked at again at once, of which most cost no write."""
+    independent: bool = False
+    """Whether none depends on another one's status or work: the next batch then begins while reports of the former are
+    written, and a small one goes beside a large one."""
     let_go: Callable[[Key], None] = _nothing_to_do
     """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
     gone: Callable[[Key], None] = _nothing_to_do
@@ -61,9 +64,9 @@ def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
 def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
     return {
-        TOPIC: Member(reconcile_topics, 500, 1000),
+        TOPIC: Member(reconcile_topics, 500, 1000, independent=True),
         SCHEMA: Member(reconcile_schemas, 200, 200),
-        DLQ_POLICY: Member(policies.reconcile, 20, 20, policies.let_go, policies.gone),
-        DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, redrives.let_go, redrives.gone),
+        DLQ_POLICY: Member(policies.reconcile, 20, 20, let_go=policies.let_go, gone=policies.gone),
+        DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, let_go=redrives.let_go, gone=redrives.gone),
         SERVICE_BINDING: Member(reconcile_bindings, 100, 100),
     }

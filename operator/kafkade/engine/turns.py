@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
 
 from kafkade.api.objects import Key
@@ -37,11 +38,23 @@ class Turns:
             if not waiting:
                 del self._by_namespace[key.namespace]
 
-    def take(self, limit: int) -> list[Key]:
+    def take(self, limit: int, busy: Collection[Key] = (), without: Collection[str] = ()) -> list[Key]:
         """Up to ``limit`` keys: each namespace gets the same share, and what some do not need goes to the others.
 
-        Who gets the odd ones has its turn behind the others the next time.
+        Who gets the odd ones has its turn behind the others the next time. ``busy`` keys and namespaces ``without`` go on
+        waiting.
         """
+        held = [key for key in busy if key in self]
+        for key in held:
+            self.discard(key)
+        apart = {name: self._by_namespace.pop(name) for name in without if name in self._by_namespace}
+        taken = self._take(limit)
+        self._by_namespace = apart | self._by_namespace
+        for key in held:
+            self.add(key)
+        return taken
+
+    def _take(self, limit: int) -> list[Key]:
         taken: list[Key] = []
         while self._by_namespace and len(taken) < limit:
             share = max(1, (limit - len(taken)) // len(self._by_namespace))

@@ -81,8 +81,9 @@ async def act(kafka: KafkaAdmin, plans: Mapping[str, Plan], brokers: Sequence[in
         done[name].adopted = adopt.topic_id
     await _alter(kafka, plans, done)
     await _add_partitions(kafka, plans, done)
-    await _reassign(kafka, plans, done, brokers)
-    await _finish(kafka, plans, done, brokers)
+    async with kafka.throttling:
+        await _reassign(kafka, plans, done, brokers)
+        await _finish(kafka, plans, done, brokers)
     await _delete(kafka, plans, done)
     await _look_again(kafka, plans, done)
     return done

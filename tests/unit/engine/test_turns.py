@@ -80,3 +80,12 @@ def test_nothing_is_lost_and_nothing_comes_twice(steps: list[tuple[str, int, str
         assert all(k in turns for k in waiting)
     assert set(turns.take(1000)) == waiting
     assert not turns
+
+
+def test_busy_keys_and_namespaces_left_out_go_on_waiting() -> None:
+    turns = filled(a=3, b=2, c=1)
+    taken = turns.take(10, busy=[key("a", 1), key("x", 1)], without=["b", "y"])
+    assert Counter(taken) == Counter([key("a", 0), key("a", 2), key("c", 0)])
+    assert len(turns) == 3
+    assert Counter(turns.take(10)) == Counter([key("a", 1), key("b", 0), key("b", 1)])
+    assert len(turns) == 0
