@@ -251,6 +251,44 @@ async def test_what_another_namespace_wants_goes_beside_a_large_batch() -> None:
     assert single.is_set()
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at_once(seed: int) -> None:
+    chance = random.Random(seed)
+    keys = [Key("KafkaTopic", f"ns{n % 4}", f"t{n}") for n in range(60)]
+    asked: Counter[Key] = Counter()
+    answered: Counter[Key] = Counter()
+    active: set[Key] = set()
+
+    async def process(batch: Batch) -> None:
+        assert not active & set(batch.keys)
+        active.update(batch.keys)
+        known = {each: asked[each] for each in batch.keys}
+        await asyncio.sleep(chance.random() / 500)
+        if chance.random() < 0.7:
+            batch.settled.set()
+        await asyncio.sleep(chance.random() / 500)
+        active.difference_update(batch.keys)
+        answered.update(Counter(known) - answered)
+
+    lane = Lane(process, limit=8, routine=16, linger=0.001, aside=True)
+    task = asyncio.create_task(lane.run())
+    for _ in range(200):
+        chosen = chance.sample(keys, chance.choice([1, 1, 3, 30]))
+        asked.update(chosen)
+        if chance.random() < 0.2:
+            for each in chosen:
+                lane.later(each, chance.random() / 100)
+        else:
+            lane.add(chosen, routine=chance.random() < 0.2)
+        await asyncio.sleep(chance.random() / 1000)
+    async with asyncio.timeout(5):
+        while not lane.idle:  # noqa: ASYNC110 -- nothing tells of it
+            await asyncio.sleep(0.01)
+    assert answered == asked
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_when_nothing_large_is_at_work_nothing_goes_aside() -> None:
     asides: list[bool] = []
     done = asyncio.Event()
