@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from results import Line, Plot, Result, Row, Section, add_option, found, pages, record, result_of, text_of
+from results import Line, Plot, Result, Row, Section, Table, add_option, found, pages, record, result_of, text_of
 from results.site import number, page_of
 from results.svg import draw, ticks
 
@@ -21,6 +21,7 @@ PLOT = Plot(
     "seconds",
     (Line("create & Ready", ((0, 0), (1000, 4.5), (10_000, 41))), Line("goal", ((0, 0), (10_000, 60)), dashed=True)),
 )
+TABLE = Table("CPU by part", ("phase", "API server", "etcd"), (("create", "7.82", "1.10"), ("a | b", "9.62", "0.5")))
 RESULT = Result(
     "topics-1000",
     Section.SPEED,
@@ -33,6 +34,7 @@ RESULT = Result(
     ),
     about="Against bare writes.",
     plots=(PLOT,),
+    tables=(TABLE,),
     software={"Kubernetes": "1.35.4", "Kafka": "4.1.1"},
 )
 
@@ -57,6 +59,13 @@ def test_a_row_on_a_terminal() -> None:
     assert str(RESULT.rows[1]) == "throughput: 0.5  (goal not met)"
 
 
+def test_a_table_on_a_terminal() -> None:
+    title, head, create, other = str(TABLE).splitlines()
+    assert title == "CPU by part"
+    assert len(head) == len(create) == len(other)
+    assert create.split() == ["create", "7.82", "1.10"]
+
+
 def test_what_is_no_result_is_refused() -> None:
     with pytest.raises(ValueError, match="no figure"):
         Row("a", math.nan)
@@ -64,6 +73,8 @@ def test_what_is_no_result_is_refused() -> None:
         Row("a", 1, at_most=1, at_least=1)
     with pytest.raises(ValueError, match="no points"):
         replace(PLOT, lines=(Line("empty", ()),))
+    with pytest.raises(ValueError, match="not the 3 cells"):
+        replace(TABLE, rows=(("create", "1"),))
     with pytest.raises(ValueError, match="finite numbers"):
         replace(PLOT, lines=(Line("below", ((1, -1),)),))
     for name in ("", "../x", "A", "a--b", "a.b"):
@@ -114,6 +125,7 @@ def test_the_page() -> None:
     )
     assert "| throughput | 0.5 | at least 0.7 | **not met** |  |" in page
     assert "| CPU | 2.71 ms a topic |  |  |  |" in page
+    assert "CPU by part:\n\n| phase | API server | etcd |\n|---|--:|--:|\n| create | 7.82 | 1.10 |\n| a \\| b |" in page
     assert "![Wall <and> goal](results/topics-1000-wall.svg)" in page
     assert (
         "Measured by `python bench/topics.py --topics 1000 --record`: kafkade ; Kafka 4.1.1, Kubernetes 1.35.4." in page
