@@ -42,7 +42,7 @@ ABOUT = (
     " falsify what goes between the operators and the three systems. When that stops, all becomes as declared and"
     " stays so. Nothing that nobody asked to delete is gone, nothing of others is touched, no secret is told, and"
     " never do two operators act: each of these is checked after every action. In these runs the waits that"
-    " protect against rare faults are short: the Lease's 7 s, full lists every 15 s, silent watches 12 s."
+    " protect against rare faults are short: the Lease's 11 s, full lists every 15 s, silent watches 12 s."
 )
 
 

@@ -18,8 +18,8 @@ from kafkade.engine import engine, leadership, parts
 from kafkade.engine.election import Timing
 from kafkade.handlers import leading, operator
 
-TIMING = Timing(duration=7, deadline=4.0, retry=1.0)
-"""Of the Lease."""
+TIMING = Timing(duration=11, deadline=8.5, retry=1.0)
+"""Of the Lease: as always two attempts without an answer (``leadership.ATTEMPT``) fit into the deadline."""
 RELIST = 15.0
 """Seconds between full lists, in place of 300."""
 INACTIVITY = 12.0
