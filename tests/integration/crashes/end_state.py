@@ -168,6 +168,8 @@ def _access(world: World, found: dict[str, State]) -> None:
 def _bound(world: World, secret: Object) -> State:
     """What is in a binding's Secret, and whether it lets its user in."""
     data = {key: b64decode(value).decode() for key, value in secret["data"].items()}
+    if "password" not in data:
+        return {"data": data, "works": "without a login"}
     settings = {
         "bootstrap.servers": world.kafka.sasl_plaintext_bootstrap,
         "security.protocol": "SASL_PLAINTEXT",
@@ -198,7 +200,7 @@ def _kubernetes(world: World, found: dict[str, State], ids: Mapping[str, str]) -
         meta = item["metadata"]
         owners = [names[owner["uid"]] for owner in meta.get("ownerReferences", ()) if owner["uid"] in names]
         if PLACE.fullmatch(meta["namespace"]) and owners:
-            logins[meta["namespace"]] = b64decode(item["data"]["credentials-id"]).decode().partition(".")[0]
+            logins[meta["namespace"]] = b64decode(item["data"].get("credentials-id", "")).decode().partition(".")[0]
             found[meta["namespace"]][f"Secret {meta['name']}"] = {"owners": owners, **_bound(world, item)}
     for item in [*resources, *({**item, "kind": "ConfigMap"} for item in maps)]:
         meta = item["metadata"]
