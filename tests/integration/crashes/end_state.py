@@ -240,7 +240,7 @@ def _status(item: Object, ids: Mapping[str, str]) -> Any:
     if item["kind"] == "KafkaCluster":
         status = {k: v for k, v in status.items() if k not in _OF_ALL}
         for condition in status.get("conditions", []):
-            condition["message"] = re.sub(r"\d+ ", "N ", condition["message"])
+            condition["message"] = re.sub(r"\d+ (\w+?)s?\b", r"N \1s", condition["message"])
     for condition in status.get("conditions", []):
         condition["message"] = re.sub(r"\bid \d+", "id N", condition["message"])
         condition["observedGeneration"] = condition.get("observedGeneration") == item["metadata"]["generation"]
