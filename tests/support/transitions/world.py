@@ -21,7 +21,7 @@ from support.api import Api
 from support.kafka import KafkaView
 from support.snapshot import of_kafka
 from support.transitions.fields import Field
-from support.transitions.oracle import Object, Seen, counted, problems, settled
+from support.transitions.oracle import Object, Seen, counted, is_whole, problems, settled
 from support.transitions.specs import Spec, base, filled
 from support.transitions.values import AVRO, AVRO_OTHER
 from support.transitions.walks import Step, steps
@@ -59,6 +59,8 @@ class Tally:
     """Of these: by the API server."""
     fresh: int = 0
     """Of the refused ones: those that a fresh resource may have, and had."""
+    whole: int = 0
+    """Of those that were compared: those where both were Ready, so that all of their states and statuses had to be alike."""
     touched: set[Field] = field(default_factory=set)
     """Fields with a value that the API server took."""
     findings: list[str] = field(default_factory=list)
@@ -193,9 +195,10 @@ class World:
         for walker, mine, twin in zip(walkers, seen[::2], seen[1::2], strict=True):
             found[walker.name] = problems(walker.kind, walker.outside, mine, twin)
         # whatever was found of it is found once
-        for walker, mine in zip(walkers, seen[::2], strict=True):
+        for walker, mine, twin in zip(walkers, seen[::2], seen[1::2], strict=True):
             if last or not found[walker.name]:
                 walker.outside = mine.outside
+                self.tally.whole += is_whole(mine, twin)
         return found
 
     def _find(self, walker: Walker, what: list[str]) -> None:
