@@ -68,7 +68,7 @@ def test_a_topic_whose_last_setting_is_taken_out_is_back_at_the_defaults(world: 
     world.kubectl.wait_ready("KafkaTopic", name)
     topic(name, config={})
     world.kubectl.wait_ready("KafkaTopic", name)
-    assert world.view.config(name) == {}
+    until(lambda: world.view.config(name) == {}, "the broker that is asked has heard of it")
     assert "config" not in world.kubectl.wait_ready("KafkaTopic", name)["status"]
 
 
