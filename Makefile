@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth soak prepare clean fuzz crashes
+.PHONY: help demo test e2e test-unit check crds manifests lock sbom audit bench faults bench-fairness bench-schemas bench-growth bench-service soak prepare clean fuzz crashes
 .PHONY: transitions
 
 help: ## show this list
@@ -101,6 +101,9 @@ FUZZ_SECONDS ?= 60
 fuzz: $(READY) ## look for bytes that break a parser, FUZZ_SECONDS=60 for each; guided by coverage where atheris installs
 	-$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r tests/fuzz/requirements.txt
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+bench-service: $(READY) ## publishing and listeners of a service against bare confluent-kafka
+	$(BIN)/python bench/service.py
 
 MINUTES ?= 120
 soak: $(READY) ## two hours (MINUTES=120) of changes and restarts: memory, handles and statuses stay, nothing is missed

@@ -38,7 +38,7 @@ from kafkade.service.metadata import Metadata
 from kafkade.service.metrics import Metrics, Status
 from kafkade.service.policy import Decision, Do, MountedPolicy
 from kafkade.service.publisher import Publisher, current
-from kafkade.service.schemas import Schemas
+from kafkade.service.schemas import UNKNOWN, Schemas
 from kafkade.service.share import Share
 from kafkade.service.transactions import Transaction, TransactionalProducer, TransactionPool, open_transaction
 
@@ -55,8 +55,14 @@ _TRANSACTION = 0.2
 _TICK = 0.1
 """Seconds that the thread waits for records before it looks at what else there is to do."""
 
+_AHEAD = 8
+"""Times max.poll.records that a partition's buffer may have, so that nobody waits for the thread while there is more."""
+
 _ROOM = 0.2
 """Seconds that a full partition is waited for before its fetching is paused, which forgets what was fetched ahead."""
+
+_LITTLE_ROOM = 0.02
+"""The same while others have nothing to do: theirs may stand behind in what was fetched."""
 
 _LOOK = 1.0
 """Seconds between two looks at the mounted policy, and at lag."""
@@ -92,14 +98,18 @@ class Consuming:
         self._policy = policy
         self._metrics = metrics
         self._drain = drain
-        self._high, self._low = 2 * listener.max_poll_records, listener.max_poll_records // 2
+        self._most = _AHEAD * listener.max_poll_records
         self._ready: asyncio.Queue[Share] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
+        self._name = listener.name
+        self._handler = _called(listener)
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
         self._ending = False
         self._leave = False
         self._room = threading.Event()
+        self._awaited = False
+        """Whether the thread waits for room."""
         self._subscribed: tuple[str, ...] = ()
         self._looked = 0.0
         self._consumer: Any = None
@@ -113,7 +123,7 @@ class Consuming:
     @property
     def name(self) -> str:
         """For messages."""
-        return self.listener.name
+        return self._name
 
     async def run(self) -> None:
         """Work until ``stop``.
@@ -192,23 +202,26 @@ class Consuming:
     def _look_at(self, share: Share) -> bool:
         """Whether the first record of the buffer may be worked on now; sets which attempt it is."""
         if not share.attempt:
-            share.attempt = 1
-            if share.delayed:
-                message = share.buffer[0]
-                share.attempt = attempts(message.headers() or ()) + 1
-                waited = time.time() - message.timestamp()[1] / 1000
-                share.not_before = self._loop.time() + self._policy.current.delay(share.topic) - waited
+            if not share.delayed:
+                return True
+            message = share.buffer[0]
+            share.attempt = attempts(message.headers() or ()) + 1
+            waited = time.time() - message.timestamp()[1] / 1000
+            share.not_before = self._loop.time() + self._policy.current.delay(share.topic) - waited
         return share.not_before <= self._loop.time()
 
     async def _work(self, share: Share) -> None:
         """At least once: records in order, until the slice of time is over."""
-        buffer, now = share.buffer, self._loop.time
-        end = now() + _SLICE
+        buffer, handle, write = share.buffer, self._handle, self._publisher.send_patiently
+        end = time.perf_counter() + _SLICE
         while buffer and not share.gone and not self._ending and self._look_at(share):
-            if not await self._handle(share, buffer[0], share.attempt, self._publisher.send_patiently):
+            message = buffer[0]
+            ended = await handle(share, message, share.attempt or 1, write)
+            if not ended:
                 return
-            self._done(share, 1)
-            if now() > end:
+            buffer.popleft()
+            self._are_done(share, message.offset() + 1, 1)
+            if ended > end:
                 return
 
     async def _work_in_transaction(self, share: Share) -> None:
@@ -228,7 +241,8 @@ class Consuming:
                     and (taken == 0 or not share.delayed)
                     and self._loop.time() < end
                 ):
-                    if not await self._handle(share, buffer[taken], share.attempt or 1, producer.produce, transaction):
+                    ended = await self._handle(share, buffer[taken], share.attempt or 1, producer.produce, transaction)
+                    if ended is None:
                         break
                     for record in await producer.hand_over(transaction):
                         self._metrics.count(record.topic, Status.PUBLISHED)
@@ -258,48 +272,46 @@ class Consuming:
     def _done(self, share: Share, number: int) -> None:
         for _ in range(number):
             message = share.buffer.popleft()
-        share.position = message.offset() + 1
+        self._are_done(share, message.offset() + 1, number)
+
+    def _are_done(self, share: Share, position: int, number: int) -> None:
+        share.position = position
         share.attempt = 0
         share.done += number
-        if share.queued == self._low:
+        if self._awaited and share.queued <= share.low:
+            self._awaited = False
             self._room.set()
 
     async def _handle(
         self, share: Share, message: Any, attempt: int, write: Write, transaction: Transaction | None = None
-    ) -> bool:
-        """One attempt at a record; whether it is done."""
-        listener, began = self.listener, time.perf_counter()
+    ) -> float | None:
+        """One attempt at a record: when it was done, by time.perf_counter(); None: it is not.
+
+        This is what a record costs: what is the same for all of them was asked before.
+        """
+        listener, metrics, began = self.listener, self._metrics, time.perf_counter()
         share.since = began
         metadata = Metadata(message, attempt, listener.group)
         current.set(metadata)
         try:
-            event = await self._event(message)
-            if not listener.is_async:
-                await asyncio.to_thread(listener.handler, *((event, metadata) if listener.wants_metadata else (event,)))
-            elif listener.wants_metadata:
-                await listener.handler(event, metadata)
-            else:
-                await listener.handler(event)
+            data = message.value()
+            if data is None and not listener.event.nullable:
+                raise DeserializationException("the record has no value, and the handler's type takes no None")  # noqa: TRY301
+            event = self._schemas.decode_known(listener.event, share.topic, data)
+            if event is UNKNOWN:
+                event = await self._schemas.decode(listener.event, share.topic, data)
+            await self._handler(event, metadata)
             if transaction is not None:
                 await transaction.ready()
         except Exception as error:  # noqa: BLE001 -- whatever a handler raises, its policy has an answer
-            self._metrics.took(share.source, listener.name, time.perf_counter() - began)
+            metrics.took(share.source, self._name, time.perf_counter() - began)
             if transaction is not None:
                 transaction.drop()
-            return await self._failed(share, message, attempt, error, write)
-        self._metrics.took(share.source, listener.name, time.perf_counter() - began)
-        self._metrics.count(share.source, Status.PROCESSED)
-        return True
-
-    async def _event(self, message: Any) -> Any:
-        event, data = self.listener.event, message.value()
-        if data is None:
-            if not event.nullable:
-                raise DeserializationException("the record has no value, and the handler's type takes no None")
-            return None
-        if self._schemas.ready(event, data):
-            return self._schemas.decode_now(event, message.topic(), data)
-        return await self._schemas.decode(event, message.topic(), data)
+            return time.perf_counter() if await self._failed(share, message, attempt, error, write) else None
+        ended = time.perf_counter()
+        metrics.took(share.source, self._name, ended - began)
+        metrics.count(share.source, Status.PROCESSED)
+        return ended
 
     async def _failed(self, share: Share, message: Any, attempt: int, error: Exception, write: Write) -> bool:
         """What follows of an error: whether the record is done by it."""
@@ -399,17 +411,24 @@ class Consuming:
         if first is None:
             return
         fetched: dict[Share, list[Any]] = {}
+        before: tuple[str, int] | None = None
+        messages: list[Any] | None = None
         for message in (first, *self._consumer.consume(self.listener.max_poll_records - 1, 0)):
             error = message.error()
-            share = self.shares.get((message.topic(), message.partition()))
             if error is not None:
+                share = self.shares.get((message.topic(), message.partition()))
                 if error.code() == KafkaError._PARTITION_EOF and share is not None:
                     share.end = message.offset()
                 self._told(error)
                 continue
-            if share is not None:
-                share.handed += 1
-                fetched.setdefault(share, []).append(message)
+            place = (message.topic(), message.partition())
+            if place != before:  # those of a partition mostly come together
+                before, share = place, self.shares.get(place)
+                messages = None if share is None else fetched.setdefault(share, [])
+            if messages is not None:
+                messages.append(message)
+        for share, messages in fetched.items():
+            share.hand(messages)
         if fetched:
             self._loop.call_soon_threadsafe(self._arrived, fetched)
 
@@ -430,16 +449,17 @@ class Consuming:
         shares = list(self.shares.values())
         if not self.listener.exactly_once:
             self._store(shares)
-        full = [share for share in shares if share.queued >= self._high and not share.paused]
+        full = [share for share in shares if share.queued >= share.high and not share.paused]
         if full:
             busy = sum(share.queued > 0 for share in shares)
-            if busy >= min(self.listener.concurrency, len(shares)):
-                # everyone has work: rather wait a moment than lose what was fetched ahead
-                self._room.clear()
-                self._room.wait(_ROOM)
-                full = [share for share in full if share.queued >= self._high]
-            self._pause(full)
-        self._resume([share for share in shares if share.paused and share.queued <= self._low])
+            # rather wait a moment than lose what was fetched ahead: longer where everyone has work
+            self._room.clear()
+            self._awaited = True
+            if all(share.queued > share.low for share in full):
+                self._room.wait(_ROOM if busy >= min(self.listener.concurrency, len(shares)) else _LITTLE_ROOM)
+            self._awaited = False
+            self._pause([share for share in full if share.queued >= share.high])
+        self._resume([share for share in shares if share.paused and share.queued <= share.low])
 
     def _subscribe(self) -> None:
         """To the listener's topics and the retry topics that the policy has now."""
@@ -526,7 +546,7 @@ class Consuming:
         self._rebalanced = True
         for place in partitions:
             source = self._policy.current.source(place.topic)
-            self.shares[place.topic, place.partition] = Share(place.topic, place.partition, source)
+            self.shares[place.topic, place.partition] = Share(place.topic, place.partition, source, self._most)
         log.info("%s: has %d more partitions", self.listener.name, len(partitions))
 
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
@@ -552,3 +572,12 @@ class Consuming:
         with contextlib.suppress(TimeoutError, RuntimeError):
             asyncio.run_coroutine_threadsafe(finish(), self._loop).result(timeout)
         return left
+
+
+def _called(listener: Listener) -> Callable[[Any, Metadata], Awaitable[Any]]:
+    """The handler as one that takes an event and metadata and is awaited."""
+    handler = listener.handler
+    if not listener.is_async:
+        called = handler if listener.wants_metadata else lambda event, _: handler(event)
+        return lambda event, metadata: asyncio.to_thread(called, event, metadata)
+    return handler if listener.wants_metadata else lambda event, _: handler(event)

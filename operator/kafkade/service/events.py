@@ -14,11 +14,12 @@ import json
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from kafkade.service.errors import DeserializationException, SerializationException, ServiceError
 
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
+_JSON = TypeAdapter(Any).serializer
+_OWN = "__pydantic_serializer__"
 
 
 def is_protobuf(kind: Any) -> bool:
@@ -37,6 +38,8 @@ class EventType:
         self.nullable = kind == bytes | None
         """Whether None, which is a record without a value, is of the type."""
         self.adapter: TypeAdapter[Any] | None = None
+        self._validator: Any = None
+        """The adapter's, whose own methods do the same by way of a dozen arguments."""
         if not self.raw and not self.protobuf:
             try:
                 self.adapter = TypeAdapter(kind)
@@ -45,6 +48,7 @@ class EventType:
                     f"{name(kind)} cannot be an event's type: take a pydantic model, a dataclass, a union of these, dict,"
                     " bytes, or a class made by protoc"
                 ) from error
+            self._validator = self.adapter.validator
             with contextlib.suppress(ValidationError):
                 self.nullable = self.adapter.validate_python(None) is None
 
@@ -54,9 +58,9 @@ class EventType:
         Raises:
             DeserializationException: names the fields that do not fit, and none of their values.
         """
-        assert self.adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
+        assert self._validator is not None  # noqa: S101 -- callers ask for raw and protobuf first
         try:
-            return self.adapter.validate_json(data)
+            return self._validator.validate_json(data)
         except ValidationError as error:
             raise DeserializationException(f"not {article(name(self.kind))}: {problems(error)}") from error
 
@@ -66,9 +70,9 @@ class EventType:
         Raises:
             DeserializationException: as ``of_json``.
         """
-        assert self.adapter is not None  # noqa: S101 -- callers ask for raw and protobuf first
+        assert self._validator is not None  # noqa: S101 -- callers ask for raw and protobuf first
         try:
-            return self.adapter.validate_python(data)
+            return self._validator.validate_python(data)
         except ValidationError as error:
             raise DeserializationException(f"not {article(name(self.kind))}: {problems(error)}") from error
 
@@ -92,23 +96,23 @@ def plain(value: Any) -> bytes | None:
     """
     if value is None or isinstance(value, bytes):
         return value
-    if isinstance(value, BaseModel):
-        return value.__pydantic_serializer__.to_json(value, by_alias=True)
     if isinstance(value, str):
         return value.encode()
-    if is_protobuf(type(value)):
-        return value.SerializeToString()  # type: ignore[no-any-return]
+    serializer = _JSON
+    if not isinstance(value, (dict, list)):
+        if is_protobuf(type(value)):
+            return value.SerializeToString()  # type: ignore[no-any-return]
+        # what pydantic made knows how to write itself
+        serializer = getattr(type(value), _OWN, _JSON)
     try:
-        return _JSON.dump_json(value, by_alias=True)
+        return serializer.to_json(value, by_alias=True)
     except ValueError as error:
         raise SerializationException(f"{name(type(value))} cannot be written as JSON: {error}") from error
 
 
 def data_of(value: Any) -> Any:
     """An event as dicts and lists whose values are Python's own, which is what Avro's and JSON Schema's serializers take."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(by_alias=True)
-    return _JSON.dump_python(value, by_alias=True)
+    return getattr(type(value), _OWN, _JSON).to_python(value, by_alias=True)
 
 
 def json_data_of(value: Any) -> Any:

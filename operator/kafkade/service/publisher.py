@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -18,9 +19,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.service.errors import PublishFailed, ServiceError
 from kafkade.service.metadata import Metadata
+from kafkade.service.metrics import Metrics, Status
 from kafkade.service.schemas import Schemas
 
 HeaderInput = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
+
+Count = Callable[[str, Status], None]
 
 TRACE_ID = "trace-id"
 TRACEPARENT = "traceparent"
@@ -55,8 +59,11 @@ def record_headers(given: HeaderInput | None) -> list[tuple[str, str | bytes | N
     trace-id is that of OpenTelemetry's current span, with traceparent (W3C) beside it for its context; without one, that of
     the record which the handler is at.
     """
-    headers = [] if given is None else list(given.items() if isinstance(given, Mapping) else given)
-    names = {name for name, _ in headers} if headers else ()
+    headers: list[tuple[str, str | bytes | None]] = []
+    names: Collection[str] = ()
+    if given is not None:
+        headers += given.items() if isinstance(given, Mapping) else given
+        names = {name for name, _ in headers}
     if TRACE_ID not in names:
         trace = _trace()
         if trace is not None:
@@ -64,20 +71,34 @@ def record_headers(given: HeaderInput | None) -> list[tuple[str, str | bytes | N
             if trace[1] is not None and TRACEPARENT not in names:
                 headers.append((TRACEPARENT, trace[1]))
     if TIMESTAMP not in names:
-        # as java.time.Instant writes it
-        headers.append((TIMESTAMP, datetime.datetime.now(datetime.UTC).isoformat()[:-6] + "Z"))
+        headers.append((TIMESTAMP, _instant()))
     return headers
 
 
+_second = (0, "")
+
+
+def _instant() -> str:
+    """Now, as java.time.Instant writes it. Most records are of the same second as the one before."""
+    global _second
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    known, text = _second
+    if known != seconds:
+        text = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        _second = (seconds, text)
+    return f"{text}.{nanoseconds // 1000:06}Z"
+
+
 try:
+    from opentelemetry.context import get_current as get_context
     from opentelemetry.trace import get_current_span
 except ImportError:  # an extra
-    get_current_span = None  # type: ignore[assignment]
+    get_context = dict  # type: ignore[assignment]
 
 
 def _trace() -> tuple[str, str | None] | None:
-    if get_current_span is not None:
-        span = get_current_span().get_span_context()
+    if context := get_context():  # mostly there is nothing in it, which is told at once
+        span = get_current_span(context).get_span_context()
         if span.is_valid:
             trace = f"{span.trace_id:032x}"
             return trace, f"00-{trace}-{span.span_id:016x}-{span.trace_flags:02x}"
@@ -97,12 +118,13 @@ def failure(error: KafkaError, topic: str, principal: str) -> ServiceError:
 class Publisher:
     """An idempotent producer of one event loop."""
 
-    def __init__(self, settings: Mapping[str, Any], schemas: Schemas, principal: str) -> None:
+    def __init__(self, settings: Mapping[str, Any], schemas: Schemas, principal: str, metrics: Metrics) -> None:
         self._also = settings.get("stats_cb")
         every = {"statistics.interval.ms": round(STATISTICS * 1000), **settings}
         self._producer = Producer({**every, "stats_cb": self._told})
         self._schemas = schemas
         self._principal = principal
+        self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._polling = False
         self._newest: Mapping[str, Any] = {}
@@ -115,7 +137,7 @@ class Publisher:
     def publish(
         self, topic: str, value: Any, key: str | bytes | None, headers: HeaderInput | None, partition: int
     ) -> asyncio.Future[Delivered]:
-        """Hand a record over. The future has its place, or the error.
+        """Hand a record over, and count what becomes of it. The future has its place, or the error.
 
         Raises:
             SerializationException: the value does not fit the topic's schema.
@@ -126,41 +148,49 @@ class Publisher:
             return self._later(topic, value, key, made, partition)
         data = encode(value)
         try:
-            return self.send(topic, data, key, made, partition)
+            return self._send(topic, data, key, made, partition, self._metrics.count)
         except BufferError:
             return self._later(topic, data, key, made, partition)
 
-    def send(
-        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int = -1
+    def _send(
+        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int, count: Count | None
     ) -> asyncio.Future[Delivered]:
-        """Hand bytes over.
+        """Hand bytes over. Told and counted in the delivery report itself: a callback of the future costs as much as all this.
 
         Raises:
             BufferError: librdkafka's queue is full.
         """
-        future: asyncio.Future[Delivered] = self._loop.create_future()
+        future: asyncio.Future[Delivered] = asyncio.Future(loop=self._loop)
 
         def report(error: KafkaError | None, message: Any) -> None:
             if future.done():
                 return  # cancelled; the record may be there all the same
-            if error is None:
-                future.set_result(Delivered(topic, message.partition(), message.offset()))
-            else:
-                future.set_exception(failure(error, topic, self._principal))
+            if error is not None:
+                self._refused(future, error, topic, count)
+                return
+            if count is not None:
+                count(topic, Status.PUBLISHED)
+            future.set_result(Delivered(topic, message.partition(), message.offset()))
 
         try:
-            self._producer.produce(topic, data, key, partition, headers=headers, on_delivery=report)
+            self._producer.produce(topic, data, key, partition, report, headers=headers)
         except KafkaException as error:
-            future.set_exception(failure(error.args[0], topic, self._principal))
+            self._refused(future, error.args[0], topic, count)
             return future
         if not self._polling:
             self._polling = True
             self._loop.call_later(_POLL, self._poll)
         return future
 
+    def _refused(self, future: asyncio.Future[Any], error: KafkaError, topic: str, count: Count | None) -> None:
+        if count is not None:
+            count(topic, Status.PUBLISH_FAILED)
+        future.set_exception(failure(error, topic, self._principal))
+        future.exception()  # counted, so that nobody has to ask
+
     async def send_patiently(self, topic: str, data: bytes | None, key: Any, headers: Any) -> Delivered:
-        """Hand bytes over as soon as there is room, and wait for the answer."""
-        return await (await self._when_room(topic, data, key, headers, -1))
+        """Hand bytes over as soon as there is room, and wait for the answer. Not counted."""
+        return await (await self._when_room(topic, data, key, headers, -1, None))
 
     def _poll(self) -> None:
         self._producer.poll(0)
@@ -191,15 +221,21 @@ class Publisher:
     def _later(self, topic: str, value: Any, key: Any, headers: Any, partition: int) -> asyncio.Future[Delivered]:
         lock, waiting = self._queues.setdefault(topic, (asyncio.Lock(), []))
         waiting.append(None)
-        return asyncio.ensure_future(self._slowly(lock, waiting, topic, value, key, headers, partition))
+        task = asyncio.ensure_future(self._slowly(lock, waiting, topic, value, key, headers, partition))
+        task.add_done_callback(_asked)
+        return task
 
     async def _slowly(
         self, lock: asyncio.Lock, waiting: list[None], topic: str, value: Any, key: Any, headers: Any, partition: int
     ) -> Delivered:
         try:
             async with lock:
-                data = await self._schemas.resolve(topic, value)
-                future = await self._when_room(topic, data, key, headers, partition)
+                try:
+                    data = await self._schemas.resolve(topic, value)
+                except Exception:
+                    self._metrics.count(topic, Status.PUBLISH_FAILED)
+                    raise
+                future = await self._when_room(topic, data, key, headers, partition, self._metrics.count)
         finally:
             waiting.pop()
             if not waiting:
@@ -207,11 +243,11 @@ class Publisher:
         return await future
 
     async def _when_room(
-        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int
+        self, topic: str, data: bytes | None, key: Any, headers: Any, partition: int, count: Count | None
     ) -> asyncio.Future[Delivered]:
         while True:
             try:
-                return self.send(topic, data, key, headers, partition)
+                return self._send(topic, data, key, headers, partition, count)
             except BufferError:
                 await asyncio.sleep(_FULL)
 
@@ -222,3 +258,9 @@ class Publisher:
             self._producer.poll(0)
             await asyncio.sleep(_POLL)
         return len(self._producer)
+
+
+def _asked(future: asyncio.Future[Any]) -> None:
+    """What failed is counted, so that nobody has to ask."""
+    if not future.cancelled():
+        future.exception()

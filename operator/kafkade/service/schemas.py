@@ -2,7 +2,7 @@
 
 The format is that of the registry's newest version of ``<topic>-value``, which is what a KafkaSchema keeps there: a service
 registers nothing. A topic without one has plain JSON. What needs the registry runs in a thread; what does not is done on the
-spot, and ``Encoder.ready`` and ``Decoder.ready`` tell the two apart.
+spot.
 
 Without a registry in the binding none of ``confluent_kafka.schema_registry`` is imported, nor what it needs (``pip install
 'kafkade[service]'``).
@@ -21,6 +21,9 @@ Encode = Callable[[Any], bytes | None]
 
 _MAGIC, _FRAME = b"\0", 5
 """First byte of a record in the wire format, and the bytes before the data: that one and the schema's id."""
+
+UNKNOWN = object()
+"""In place of an event whose schema is not known yet."""
 
 _NOT_FOUND = (40401, 40402, 40403, 404)
 
@@ -105,6 +108,8 @@ class Schemas:
                 raise SerializationException(
                     f"topic {topic} has Protobuf by its schema, and {name(type(value))} is no class made by protoc"
                 )
+            if type(value).DESCRIPTOR.containing_type is not None:
+                return _nested(type(value), found, subject)
             from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 
             serializer = ProtobufSerializer(type(value), self._client, {**settings, "use.deprecated.format": False})
@@ -129,37 +134,39 @@ class Schemas:
         Raises:
             DeserializationException: it is none. SchemasUnavailable: the registry does not answer.
         """
-        if self.ready(event, data):
-            return self.decode_now(event, topic, data)
-        return await asyncio.to_thread(self.decode_now, event, topic, data)
+        found = self.decode_known(event, topic, data)
+        if found is UNKNOWN and data is not None:
+            found = await asyncio.to_thread(self._decode_first, event, topic, data)
+        return found
 
-    def ready(self, event: EventType, data: bytes | None) -> bool:
-        """Whether ``decode_now`` would ask nobody."""
-        if event.raw or self._client is None or data is None or not data.startswith(_MAGIC) or len(data) <= _FRAME:
-            return True
-        identity = int.from_bytes(data[1:_FRAME], "big")
-        return identity in self._kinds
+    def decode_known(self, event: EventType, topic: str, data: bytes | None) -> Any:
+        """As ``decode``, on the spot; UNKNOWN where the registry is to be asked about the record's schema first.
 
-    def decode_now(self, event: EventType, topic: str, data: bytes | None) -> Any:
-        """As ``decode``; blocks where ``ready`` says so. A tombstone, a record without a value, is None."""
+        A tombstone, a record without a value, is None.
+        """
         if event.raw or data is None:
             return data
         if self._client is None or not data.startswith(_MAGIC) or len(data) <= _FRAME:
             return event.of_protobuf(data) if event.protobuf else event.of_json(data)
         identity = int.from_bytes(data[1:_FRAME], "big")
-        first = identity not in self._kinds
-        kind = self._kinds.get(identity) or self._kind(identity)
-        if kind == "JSON" and not event.protobuf:
-            found = event.of_json(data[_FRAME:])
-        else:
-            key = (identity, topic, event.kind)
-            decode = self._decoders.get(key)
-            if decode is None:
-                decode = self._decoders[key] = self._make_decoder(event, topic, kind)
-            found = decode(data)
-        if first:
-            self._kinds[identity] = kind  # only now: the first record's decoder asks the registry too
+        kind = self._kinds.get(identity)
+        return UNKNOWN if kind is None else self._decoded(event, topic, data, identity, kind)
+
+    def _decode_first(self, event: EventType, topic: str, data: bytes) -> Any:
+        identity = int.from_bytes(data[1:_FRAME], "big")
+        kind = self._kind(identity)
+        found = self._decoded(event, topic, data, identity, kind)
+        self._kinds[identity] = kind  # only now: the first record's decoder asks the registry too
         return found
+
+    def _decoded(self, event: EventType, topic: str, data: bytes, identity: int, kind: str) -> Any:
+        if kind == "JSON" and not event.protobuf:
+            return event.of_json(data[_FRAME:])
+        key = (identity, topic, event.kind)
+        decode = self._decoders.get(key)
+        if decode is None:
+            decode = self._decoders[key] = self._make_decoder(event, topic, kind)
+        return decode(data)
 
     def _kind(self, identity: int) -> str:
         schema = self._ask(lambda: self._client.get_schema(identity), missing=None)
@@ -221,6 +228,43 @@ class Schemas:
         if type(error).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2"):
             return SchemasUnavailable(f"the schema registry cannot be reached: {error}")
         return None
+
+
+def _nested(kind: Any, found: Any, subject: str) -> Encode:
+    """For a message within another one: confluent's serializer (2.16) looks for its schema among the outermost ones alone."""
+    if getattr(found.schema, "rule_set", None) is not None:
+        raise SerializationException(
+            f"{subject} has rules, which messages within others, such as {name(kind)}, are not written by: take an outer one"
+        )
+    head = _MAGIC + found.schema_id.to_bytes(4, "big") + _indexes(kind.DESCRIPTOR)
+
+    def encode(one: Any) -> bytes | None:
+        if one is None or isinstance(one, bytes):
+            return one
+        if not isinstance(one, kind):
+            raise SerializationException(
+                f"{name(type(one))} does not fit {subject}: this service writes {name(kind)} there"
+            )
+        return head + one.SerializeToString()  # type: ignore[no-any-return]
+
+    return encode
+
+
+def _indexes(descriptor: Any) -> bytes:
+    """Which message of its file it is, from the outermost one inwards, behind how many these are; each as a zigzag varint."""
+    path: list[int] = []
+    while (around := descriptor.containing_type) is not None:
+        path.append(list(around.nested_types).index(descriptor))
+        descriptor = around
+    path.append(list(descriptor.file.message_types_by_name).index(descriptor.name))
+    made = bytearray()
+    for number in (len(path), *reversed(path)):
+        left = number << 1
+        while left > 0x7F:
+            made.append(left & 0x7F | 0x80)
+            left >>= 7
+        made.append(left)
+    return bytes(made)
 
 
 def _same(value: Any) -> Any:

@@ -241,24 +241,11 @@ class Service:
         assert self._schemas is not None  # noqa: S101 -- run() entered the service
         assert self._publisher is not None  # noqa: S101
         assert self._pool is not None  # noqa: S101
-        settings: dict[str, Any] = {
-            "isolation.level": "read_committed",
-            "partition.assignment.strategy": "cooperative-sticky",
-            "auto.commit.interval.ms": 1000,
-            "fetch.queue.backoff.ms": 10,
-            "queued.max.messages.kbytes": 16_384,
-            **self.binding.consumer,
-            **self._extra,
-            **listener.properties,
+        settings = self.consumer_settings(listener.properties) | {
             "group.id": listener.group,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
             "enable.auto.commit": not listener.exactly_once,
+            "enable.partition.eof": True,
         }
-        if settings.get("group.protocol") == "consumer":
-            # the group's settings on the brokers say these (KIP-848)
-            for key in ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"):
-                settings.pop(key, None)
         return Consuming(
             listener,
             settings,
@@ -273,7 +260,7 @@ class Service:
     def _streaming(self, stream: Stream) -> Streaming:
         assert self._schemas is not None  # noqa: S101 -- run() entered the service
         identity = f"{self.binding.transaction_prefix}{self._instance}-{stream.group}"
-        settings = self._producer_settings()
+        settings = self.producer_settings()
         principal = self.binding.security.principal
         return Streaming(
             stream,
@@ -284,7 +271,8 @@ class Service:
             metrics=self.metrics,
         )
 
-    def _producer_settings(self) -> dict[str, Any]:
+    def producer_settings(self) -> dict[str, Any]:
+        """librdkafka's settings for publishing."""
         return {
             "enable.idempotence": True,
             # as Java's clients choose partitions
@@ -293,6 +281,25 @@ class Service:
             **self._extra,
             "logger": Quiet("kafkade.service"),
         }
+
+    def consumer_settings(self, properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """librdkafka's settings of a listener with these properties, but for its group and whether it commits by itself."""
+        settings: dict[str, Any] = {
+            "isolation.level": "read_committed",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "auto.commit.interval.ms": 1000,
+            "fetch.queue.backoff.ms": 10,
+            "queued.max.messages.kbytes": 16_384,
+            **self.binding.consumer,
+            **self._extra,
+            **(properties or {}),
+            "enable.auto.offset.store": False,
+        }
+        if settings.get("group.protocol") == "consumer":
+            # the group's settings on the brokers say these (KIP-848)
+            for key in ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"):
+                settings.pop(key, None)
+        return settings
 
     # ------------------------------------------------------------------ health
 
@@ -350,9 +357,9 @@ class Service:
         self._depth += 1
         if self._depth == 1:
             self._schemas = Schemas(self.binding.registry)
-            settings = self._producer_settings()
+            settings = self.producer_settings()
             principal = self.binding.security.principal
-            self._publisher = Publisher(settings, self._schemas, principal)
+            self._publisher = Publisher(settings, self._schemas, principal, self.metrics)
             lanes = sum(one.concurrency for one in self._listeners if one.exactly_once)
             prefix = f"{self.binding.transaction_prefix}{self._instance}"
             self._pool = TransactionPool(settings, prefix, principal, lanes + TRANSACTIONS)
@@ -397,13 +404,7 @@ class Service:
             raise ServiceError(
                 "the service is not running: use `async with service:` or `await service.run()` around it"
             )
-        future = self._publisher.publish(topic, value, key, headers, partition)
-        future.add_done_callback(lambda done: self._published(topic, done))
-        return future
-
-    def _published(self, topic: str, future: asyncio.Future[Delivered]) -> None:
-        if not future.cancelled():
-            self.metrics.count(topic, Status.PUBLISHED if future.exception() is None else Status.PUBLISH_FAILED)
+        return self._publisher.publish(topic, value, key, headers, partition)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence, Sized
 from typing import Any
+
+BYTES = 4_194_304
+"""Bytes of values that a partition's buffer has about at most, beside what one fetch brings."""
 
 
 class Share:
@@ -12,20 +16,24 @@ class Share:
 
     __slots__ = (
         *("topic", "partition", "source", "buffer", "position", "attempt", "not_before", "trouble"),
-        *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since", "begin", "end"),
+        *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since", "delayed"),
+        *("most", "high", "low", "begin", "end"),
     )
 
-    def __init__(self, topic: str, partition: int, source: str) -> None:
+    def __init__(self, topic: str, partition: int, source: str, most: int) -> None:
+        """``most``: records that are fetched ahead at most."""
         self.topic = topic
         self.partition = partition
         self.source = source
         """The topic that it is a retry topic of; itself where it is none."""
+        self.delayed = source != topic
+        """Whether it is of a retry topic."""
         # the event loop's
         self.buffer: deque[Any] = deque()
         self.position: int | None = None
         """Offset behind the last record that is done."""
         self.attempt = 0
-        """The next attempt at the first record of the buffer; 0: it was not looked at yet."""
+        """The next attempt at the first record of the buffer; 0: it was not looked at yet, and is the first."""
         self.not_before = 0.0
         """Time of the loop before which the first record is not worked on."""
         self.trouble = 0
@@ -43,15 +51,21 @@ class Share:
         self.paused = False
         self.end = 0
         """The end of the partition when it was read to it: behind the markers of transactions too, which are no records."""
+        self.most = most
+        self.high = most
+        """So many records that were fetched and are not done are enough."""
+        self.low = most // 2
+        """And with so few, more are wanted."""
         # either's, and never taken back
         self.gone = False
+
+    def hand(self, messages: Sequence[Sized]) -> None:
+        """Count what was fetched, and set the marks by its sizes."""
+        self.handed += len(messages)
+        self.high = max(1, min(self.most, BYTES * len(messages) // (1 + sum(map(len, messages)))))
+        self.low = self.high // 2
 
     @property
     def queued(self) -> int:
         """Records that were fetched and are not done."""
         return self.handed - self.done
-
-    @property
-    def delayed(self) -> bool:
-        """Whether it is of a retry topic."""
-        return self.source != self.topic

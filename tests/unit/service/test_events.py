@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -101,3 +102,12 @@ def test_headers_that_are_given_stay() -> None:
     assert headers == {"timestamp": b"x", "trace-id": None}
     assert list(dict(record_headers(None))) == ["timestamp"]
     assert str(dict(record_headers({}))["timestamp"]).endswith("Z")
+
+
+def test_timestamps_are_javas_instants_and_rise() -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    texts = [str(dict(record_headers(None))["timestamp"]) for _ in range(1000)]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text) for text in texts)
+    assert texts == sorted(texts)
+    told = [datetime.datetime.fromisoformat(text) for text in texts]
+    assert before <= told[0] <= told[-1] <= datetime.datetime.now(datetime.UTC)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from kafkade.service import DeserializationException, SchemasUnavailable, SerializationException, Service
 from kafkade.service.binding import load
 from kafkade.service.events import EventType
-from kafkade.service.schemas import Schemas
+from kafkade.service.schemas import UNKNOWN, Schemas
 
 pytest.importorskip("authlib", reason="the extra `service` is not installed")
 
@@ -44,6 +44,21 @@ def protobuf() -> Any:
 User = protobuf()
 
 
+def nested() -> Any:
+    """The class of a message that is the 100th one in the second one of its file."""
+    file = descriptor_pb2.FileDescriptorProto(name="kafkade_nested.proto", package="kafkade.nested", syntax="proto3")
+    file.message_type.add(name="First")
+    outer = file.message_type.add(name="Outer")
+    for number in range(100):
+        outer.nested_type.add(name=f"Inner{number}").field.add(name="value", number=1, type=9, label=1)
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("kafkade.nested.Outer.Inner99"))
+
+
+Inner = nested()
+
+
 def record(name: str, **fields: str) -> dict[str, Any]:
     made = [{"name": field, "type": kind} for field, kind in fields.items()]
     return {"type": "record", "name": name, "namespace": "shop", "fields": made}
@@ -65,6 +80,7 @@ def schemas() -> Schemas:
     client.register_schema("avro-value", Schema(json.dumps(CREATED), "AVRO"))
     client.register_schema("json-value", Schema(json.dumps(OBJECT), "JSON"))
     client.register_schema("protobuf-value", Schema(_schema_to_str(User.DESCRIPTOR.file), "PROTOBUF"))
+    client.register_schema("nested-value", Schema(_schema_to_str(Inner.DESCRIPTOR.file), "PROTOBUF"))
     made = Schemas({"url": "http://127.0.0.1:1"})
     made._client = client
     return made
@@ -78,6 +94,7 @@ def schemas() -> Schemas:
         ("avro", UserCreated, UserCreated(user_id="u"), True),
         ("json", UserEvent, UserDeleted(user_id="u"), True),
         ("protobuf", User, User(value="x"), True),
+        ("nested", Inner, Inner(value="x"), True),
         ("nothing", UserEvent, UserDeleted(user_id="u"), False),
     ],
 )
@@ -90,10 +107,10 @@ async def test_what_is_written_is_read(schemas: Schemas, topic: str, kind: Any, 
     assert encode is not None
     assert encode(value) == data
     event = EventType(kind)
-    assert schemas.ready(event, data) is not framed, "so does the first one that is read"
+    unknown = schemas.decode_known(event, topic, data) is UNKNOWN
+    assert unknown is framed, "so does the first one that is read"
     assert await schemas.decode(event, topic, data) == value
-    assert schemas.ready(event, data)
-    assert schemas.decode_now(event, topic, data) == value
+    assert schemas.decode_known(event, topic, data) == value
 
 
 @pytest.mark.parametrize(
@@ -145,3 +162,12 @@ async def test_a_service_that_ends_closes_its_connections_to_the_registry(tmp_pa
         session = service._schemas._client._rest_client.session  # type: ignore[union-attr]
         assert not session.is_closed
     assert session.is_closed
+
+
+async def test_a_message_within_another_has_its_place_in_the_file_in_the_frame(schemas: Schemas) -> None:
+    data = await schemas.resolve("nested", Inner(value="x"))
+    assert data is not None
+    # two numbers: 1, and 99, as zigzag varints
+    assert data[5:] == b"\x04\x02\xc6\x01" + Inner(value="x").SerializeToString()
+    with pytest.raises(SerializationException, match="this service writes Inner99 there"):
+        await schemas.resolve("nested", User(value="x"))

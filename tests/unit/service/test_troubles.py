@@ -12,6 +12,7 @@ from kafkade.diagnose.consumer import Outcomes
 from kafkade.diagnose.finding import Severity
 from kafkade.service import Service
 from kafkade.service.binding import load
+from kafkade.service.metrics import Metrics
 from kafkade.service.publisher import Publisher
 from kafkade.service.schemas import Schemas
 from kafkade.service.troubles import client, outcomes
@@ -42,7 +43,7 @@ async def test_the_publisher_keeps_the_statistics_of_when_it_wrote() -> None:
     """librdkafka's own broker in its memory, which is enough for its statistics."""
     also: list[str] = []
     settings = {"test.mock.num.brokers": 1, "statistics.interval.ms": 100, "stats_cb": also.append, "log_level": 0}
-    publisher = Publisher(settings, Schemas(None), "somebody")
+    publisher = Publisher(settings, Schemas(None), "somebody", Metrics())
     try:
         await asyncio.gather(*[publisher.publish("t", {"text": "hello " * 20}, None, None, -1) for _ in range(100)])
         deadline = asyncio.get_running_loop().time() + 20
