@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.dlq.naming import source_topics
@@ -91,8 +92,23 @@ def header(record: Any, name: str) -> str | None:
     return None if value is None else value.decode()
 
 
+_MOVING = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+"""Answers of a coordinator that is not there yet: the protocol has clients ask again."""
+
+
 def committed(view: KafkaView, group: str, topic: str) -> int:
     """The sum of the offsets that a group has committed for a topic's partitions."""
     places = [TopicPartition(topic, number) for number in range(view.partitions(topic))]
-    asked = view.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-    return sum(max(place.offset, 0) for place in asked[group].result(20).topic_partitions)
+    deadline = time.monotonic() + 20
+    while True:
+        asked = view.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+        try:
+            return sum(max(place.offset, 0) for place in asked[group].result(20).topic_partitions)
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

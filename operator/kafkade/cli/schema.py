@@ -18,6 +18,7 @@ class Form(StrEnum):
 
     JSON = "json"
     AVRO = "avro"
+    PROTOBUF = "protobuf"
 
 
 @app.callback()
@@ -39,7 +40,10 @@ def export(
         str, typer.Option("--cluster-name", metavar="NAME", help="Name of the KafkaCluster that they name.")
     ] = "main",
     schema_type: Annotated[
-        Form, typer.Option("--schema-type", help="Write the types as JSON Schema or as Avro.")
+        Form,
+        typer.Option(
+            "--schema-type", help="Write the types as JSON Schema or as Avro; protobuf: of classes made by protoc."
+        ),
     ] = Form.JSON,
     check: Annotated[
         Path | None,
@@ -62,7 +66,7 @@ def export(
     force: Force = False,
     output: ManifestOutput = Manifest.YAML,
 ) -> None:
-    """Make KafkaSchemas of event types: JSON Schema or Avro of what pydantic knows; Protobuf is for its own compiler.
+    """Make KafkaSchemas of event types: JSON Schema or Avro of what pydantic knows, Protobuf of classes made by protoc.
 
     The modules are imported, from the current folder too. With --check in CI, code and manifests agree, and the operator keeps
     the registry as the manifests say; with --registry, that is looked at too.

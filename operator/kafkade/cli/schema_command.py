@@ -27,7 +27,7 @@ from kafkade.local.object_names import object_names
 from kafkade.local.writing import Draft
 from kafkade.service.avro import avro_schema
 from kafkade.service.errors import ServiceError
-from kafkade.service.events import EventType
+from kafkade.service.events import EventType, is_protobuf
 
 
 def export_command(
@@ -78,7 +78,7 @@ def drafts_of(types: Sequence[str], form: Form, namespace: str, cluster: str) ->
         if topic in by_topic:
             raise InvalidSpec(f"topic {topic} is given twice: events of several types are one union in one schema")
         kind = _imported(module, name)
-        by_topic[topic] = json_schema(kind, place) if form is Form.JSON else avro_text(kind, place, module)
+        by_topic[topic] = _text(form, kind, place, module)
     names = object_names(f"{topic}-value" for topic in by_topic)
     drafts = []
     for topic, text in by_topic.items():
@@ -87,6 +87,16 @@ def drafts_of(types: Sequence[str], form: Form, namespace: str, cluster: str) ->
         parse(KafkaSchemaSpec, spec)
         drafts.append(Draft(Key(SCHEMA, namespace, names[f"{topic}-value"]), spec))
     return drafts
+
+
+def _text(form: Form, kind: Any, place: str, module: str) -> str:
+    match form:
+        case Form.JSON:
+            return json_schema(kind, place)
+        case Form.AVRO:
+            return avro_text(kind, place, module)
+        case Form.PROTOBUF:
+            return protobuf_text(kind, place)
 
 
 def json_schema(kind: Any, place: str) -> str:
@@ -121,13 +131,30 @@ def avro_text(kind: Any, place: str, module: str) -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
+def protobuf_text(kind: Any, place: str) -> str:
+    """The .proto file of a class made by protoc: all of it, since a record names its type by the place in its file.
+
+    Raises:
+        InvalidSpec: it is no such class, or its file cannot be written.
+    """
+    if not is_protobuf(kind):
+        raise InvalidSpec(f"{place} is no class made by protoc: --schema-type json or avro is for all others")
+    from kafkade.service.protobuf import proto_text  # a compiler, which the others need not load
+
+    try:
+        return proto_text(kind)
+    except ServiceError as error:
+        raise InvalidSpec(f"{place} has no .proto text: {error.message}") from error
+
+
 def _event(kind: Any, place: str) -> EventType:
     try:
         event = EventType(kind)
     except KafkadeError as error:
         raise InvalidSpec(f"{place}: {error.message}") from error
     if event.adapter is None:
-        raise InvalidSpec(f"{place}: bytes have no schema, and that of a class made by protoc is its .proto file")
+        why = "a class made by protoc takes --schema-type protobuf" if event.protobuf else "bytes have no schema"
+        raise InvalidSpec(f"{place}: {why}")
     return event
 
 

@@ -76,6 +76,22 @@ def test_avro_is_made_of_the_same_types(code: Path) -> None:
     assert "builtins:dict has no Avro schema" in " ".join(refused.output.split())
 
 
+def test_protobuf_is_the_file_of_its_class(code: Path) -> None:
+    argument = "names=google.protobuf.wrappers_pb2:StringValue"
+    assert "takes --schema-type protobuf" in " ".join(run(argument).output.split())
+    done = run(argument, "--schema-type", "protobuf", "--out", "manifests")
+    assert done.exit_code == 0, done.output
+    (file,) = (code / "manifests").rglob("*.yaml")
+    spec = yaml.safe_load(file.read_text())["spec"]
+    assert spec["schemaType"] == "PROTOBUF"
+    assert "message StringValue {\n  string value = 1;\n}\n" in spec["schema"]
+    assert run(argument, "--schema-type", "protobuf", "--check", "manifests").exit_code == 0
+    file.write_text(file.read_text().replace("string value = 1;", "string value = 2;"))
+    assert run(argument, "--schema-type", "protobuf", "--check", "manifests").exit_code == 1
+    refused = run("user-events=exported_events:UserEvent", "--schema-type", "protobuf")
+    assert "is no class made by protoc" in " ".join(refused.output.split())
+
+
 def test_check_tells_what_differs(code: Path) -> None:
     argument = "user-events=exported_events:UserEvent"
     assert "no KafkaSchema of the subject user-events-value" in run(argument, "--check", ".").output
