@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from results import Line, Plot, Result, Row, Section, add_option, record
+from soaking.census import PLACE, taken
 from soaking.judge import Finding, Limits, Round, growth, judge
 from soaking.process import Sample, Sampler
 from soaking.world import SCHEMA, TOPIC, Tail, Truth, in_kafka, in_registry, patiently, series
@@ -36,6 +38,7 @@ from support.api import Api
 from support.kafka import KafkaView
 from support.kubernetes import manifest
 from support.operator import OperatorProcess
+from support.places import ROOT
 from support.stack import install_crds, install_operator
 
 NAMESPACE = "soak"
@@ -117,6 +120,7 @@ class Soak:
             status=max(len(json.dumps(item["status"])) for item in items),
             annotations=sum(len(item["metadata"].get("annotations") or ()) for item in items),
             series=patiently(lambda: series(self.parts.metrics)),
+            objects=taken(self.parts.operator.pid, self.parts.census) if at_an_end(number) else {},
         )
         self.rounds.append(done)
         return done
@@ -205,6 +209,12 @@ class Parts:
     registry: Registry
     operator: OperatorProcess
     metrics: str
+    census: Path
+
+
+def at_an_end(number: int) -> bool:
+    """Whether a round is the last of those in which each part is restarted once."""
+    return number % len(DISTURBANCES) == len(DISTURBANCES) - 1
 
 
 def settings(number: int, value: int) -> dict[str, int]:
@@ -245,7 +255,16 @@ def run(minutes: float, log: Path, keep: Path | None) -> tuple[list[Sample], lis
         kubectl, kubeconfig = install_operator(control_plane)
         kubectl.run("create", "namespace", NAMESPACE)
         metrics = f"{HOST}:{free_port()}"
-        with OperatorProcess(kubeconfig, log, ("--all-namespaces", "--metrics", metrics)) as operator:
+        census = log.with_suffix(".census")
+        path = os.pathsep.join(map(str, (ROOT / "operator", ROOT / "bench")))
+        with OperatorProcess(
+            kubeconfig,
+            log,
+            ("--all-namespaces", "--metrics", metrics),
+            "soaking.census",
+            PYTHONPATH=path,
+            **{PLACE: str(census)},
+        ) as operator:
             for name, interval in ((FOLLOWED, f"{pace.resync:.0f}s"), (UNLOOKED, "24h")):
                 spec = {
                     "bootstrapServers": kafka.bootstrap,
@@ -254,7 +273,7 @@ def run(minutes: float, log: Path, keep: Path | None) -> tuple[list[Sample], lis
                 }
                 kubectl.apply(manifest("KafkaCluster", name, spec, NAMESPACE))
                 kubectl.wait_ready("KafkaCluster", name, NAMESPACE)
-            soak = Soak(Parts(control_plane, kafka, registry, operator, metrics), pace)
+            soak = Soak(Parts(control_plane, kafka, registry, operator, metrics, census), pace)
             soak.begin()
             sampler = Sampler(operator.pid, pace.sample, whose(control_plane, kafka, registry, metrics))
             try:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kafkade.api.objects import Key
+from kafkade.engine.store import GRAVES
 
 from .process import THREAD, Sample
 
 HOUR = 3600.0
+
+REMEMBERED = {f"{Key.__module__}.{Key.__qualname__}": GRAVES}
+"""What may become more, up to a number that has an end: the keys of what was deleted last."""
 
 POINTS = 200
 """At most so many points go into a fit: each pair of them has a slope."""
@@ -42,6 +48,8 @@ class Round:
     """Annotations that these have and the load did not write."""
     series: int
     """Series of Prometheus that the operator tells."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """The operator's own objects by type, of some rounds (``census``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,8 @@ class Limits:
     status: int = 160
     """Bytes: numbers have more digits in the end, and one difference that was found by drift stands in it or does not."""
     series: int = 4
+    objects: int = 200
+    """Of any one type. Of keys there may be as many more as deletions are remembered."""
     answer: float = 30.0
     """Seconds: what takes longer was found by a relist or a resync, and its event was missed. After a restart it may also
     have been the next try, of which each comes twice as long after the one before: as long again as the restart took."""
@@ -130,6 +140,20 @@ def moved(samples: Sequence[Sample], least: float = 0.5) -> dict[str, tuple[floa
     return dict(sorted(changed, key=lambda entry: entry[1][0] - entry[1][1]))
 
 
+def multiplied(censuses: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Types of which the fewest of the last third are more than the most of the first: by how many, the most first.
+
+    What comes and goes is not among them. Three censuses are the least that say anything.
+    """
+    third = len(censuses) // 3
+    found: dict[str, int] = {}
+    for kind in {kind for each in censuses for kind in each} if third else ():
+        before = max(each.get(kind, 0) for each in censuses[:third])
+        after = min(each.get(kind, 0) for each in censuses[-third:])
+        found[kind] = after - before - REMEMBERED.get(kind, 0)
+    return dict(sorted(((k, n) for k, n in found.items() if n > 0), key=lambda entry: -entry[1]))
+
+
 def rise(values: Sequence[float]) -> float:
     """What the greatest of the last third is above the greatest of the first: for what comes and goes."""
     third = max(1, len(values) // 3)
@@ -156,6 +180,8 @@ def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) ->
     quiet = [what for r in rounds for what in r.quiet_writes]
     handles, threads = [s.handles for s in warm], [s.threads for s in warm]
     changed = moved(warm)
+    counts = [r.objects for r in settled if r.objects]
+    kinds, censuses = multiplied(counts), len(counts)
 
     def counted(what: str, grown: float, limit: float, values: Sequence[int], kinds: Sequence[str]) -> Finding:
         ranges = [f"{min(values)} to {max(values)}"]
@@ -178,6 +204,13 @@ def judge(samples: Sequence[Sample], rounds: Sequence[Round], limits: Limits) ->
         counted("threads", step(threads), limits.threads, threads, of_threads),
         Finding("growth of the longest status", rise([r.status for r in settled]), "bytes", limits.status),
         Finding("annotations that nobody asked for", max(r.annotations for r in rounds), "", 0),
+        Finding(
+            "growth of the number of objects of one type",
+            max(kinds.values(), default=0),
+            "objects",
+            limits.objects,
+            "; ".join([f"counted {censuses} times", *(f"{kind} +{number}" for kind, number in [*kinds.items()][:5])]),
+        ),
         Finding("growth of Prometheus' series", step([r.series for r in settled]), "series", limits.series),
         Finding("changes that were not seen to", len(missed), "", 0, "; ".join(missed[:5])),
         Finding(

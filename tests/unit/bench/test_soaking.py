@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from soaking.judge import Finding, Limits, Round, growth, judge, moved, shift, slope, step
+from soaking.census import PLACE, taken
+from soaking.judge import Finding, Limits, Round, growth, judge, moved, multiplied, shift, slope, step
 from soaking.process import Sample, Sampler, sample
 
+from support.places import ROOT
+
+KEYS = "kafkade.api.objects.Key"
+OBJECTS = "growth of the number of objects of one type"
 LIMITS = Limits(warm_up=0.2)
 ROUND = Round(
     number=0,
@@ -56,7 +63,7 @@ def bad(found: tuple[Finding, ...]) -> list[str]:
 def test_what_is_flat_is_good() -> None:
     found = judge(flat(), rounds(), LIMITS)
     assert bad(found) == []
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 @pytest.mark.parametrize("minutes", [30, 120])
@@ -131,6 +138,52 @@ def test_a_long_restart_may_have_a_late_answer() -> None:
     assert bad(judge(flat(), seen, LIMITS)) == []
 
 
+def test_objects_that_stay_are_found_whatever_their_size() -> None:
+    chance = random.Random(3)
+
+    def census(number: int, leaked: float) -> dict[str, int]:
+        return {
+            "builtins.dict": 20_000 + chance.randrange(600),
+            "cimpl.Uuid": 24 + int(leaked * number),
+            KEYS: 100 + 14 * number,
+        }
+
+    def seen(leaked: float) -> list[Round]:
+        return [replace(r, objects=census(r.number, leaked) if r.number % 6 == 5 else {}) for r in rounds(150)]
+
+    assert bad(judge(flat(), seen(0), LIMITS)) == [], "of keys there are as many more as deletions are remembered"
+    assert bad(judge(flat(), seen(4), LIMITS)) == [OBJECTS]
+    told = next(f for f in judge(flat(), seen(250), LIMITS) if f.what == OBJECTS)
+    assert told.value > 10_000
+    assert "cimpl.Uuid +" in told.detail
+    assert "dict" not in told.detail
+    assert multiplied([{"a": 1}, {"a": 1_000}]) == {}, "two say nothing"
+
+
+def test_a_process_counts_its_objects(tmp_path: Path) -> None:
+    place = tmp_path / "census"
+    program = (
+        "import signal, sys; sys.path[:0] = sys.argv[1:]; from soaking import census\n"
+        "class Kept: pass\n"
+        "kept = [Kept() for _ in range(77)]\n"
+        "signal.signal(signal.SIGUSR2, census._write); print('ready', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(ROOT / "bench")],
+        env={**os.environ, PLACE: str(place)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert taken(child.pid, place)["__main__.Kept"] == 77
+        assert taken(child.pid, place)["__main__.Kept"] == 77, "and again"
+    finally:
+        child.communicate(b"")
+    assert child.returncode == 0
+
+
 def test_a_status_or_series_that_grow_are_found() -> None:
     drift = [replace(r, status=970 if r.number % 4 else 850) for r in rounds()]
     assert bad(judge(flat(), drift, LIMITS)) == []
@@ -172,12 +225,13 @@ def test_a_real_process_that_leaks_is_found() -> None:
     child = subprocess.Popen([sys.executable, "-c", LEAKING])
     try:
         with Sampler(child.pid, 0.05) as sampler:
-            time.sleep(2.5)
+            while sampler.samples[40:] == [] or sampler.samples[-1].handles < 30:
+                time.sleep(0.05)
         samples = sampler.samples
     finally:
         child.kill()
         child.wait()
-    seen = [replace(ROUND, number=n, at=n * 0.25) for n in range(10)]
+    seen = [replace(ROUND, number=n, at=n * samples[-1].at / 10) for n in range(10)]
     assert bad(judge(samples, seen, LIMITS)) == [
         "growth of resident memory, fitted",
         "growth of file handles",
