@@ -96,7 +96,9 @@ class Kubectl:
             if kind not in self._resources:
                 self._resources = api.resources()
             assert kind in self._resources, f"the API server does not serve {kind}"
-            answer = api.call("GET", self._resources[kind].path(namespace or self.namespace, name))
+            path = self._resources[kind].path(namespace or self.namespace, name)
+            while (answer := api.call("GET", path)).status == 429:
+                time.sleep(0.5)  # an API server that has just been started: "storage is (re)initializing"
         if answer.status == 404:
             return None
         assert answer.status == 200, f"{kind} {name or ''}: {answer.message}"
