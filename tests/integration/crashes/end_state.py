@@ -34,7 +34,8 @@ PLACE = re.compile(r"c\d{4}x")
 
 State = dict[str, Any]
 
-_TIMES = ("replaced", "started", "finished", "oldest", "lastTransitionTime", "growthPerMinute")
+_TIMES = ("replaced", "started", "finished", "oldest", "lastTransitionTime", "growthPerMinute", "depth")
+"""Of a moment: the depth too, which a policy counts at each resync, before or after a redrive as it happens."""
 _ALL_ACLS = AclBindingFilter(
     ResourceType.ANY,
     None,  # type: ignore[arg-type]
