@@ -108,8 +108,8 @@ class Schemas:
                 raise SerializationException(
                     f"topic {topic} has Protobuf by its schema, and {name(type(value))} is no class made by protoc"
                 )
-            if type(value).DESCRIPTOR.containing_type is not None:
-                return _nested(type(value), found, subject)
+            if not _has_rules(found.schema):
+                return _framed(type(value), found.schema_id, subject)
             from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 
             serializer = ProtobufSerializer(type(value), self._client, {**settings, "use.deprecated.format": False})
@@ -230,13 +230,20 @@ class Schemas:
         return None
 
 
-def _nested(kind: Any, found: Any, subject: str) -> Encode:
-    """For a message within another one: confluent's serializer (2.16) looks for its schema among the outermost ones alone."""
-    if getattr(found.schema, "rule_set", None) is not None:
-        raise SerializationException(
-            f"{subject} has rules, which messages within others, such as {name(kind)}, are not written by: take an outer one"
-        )
-    head = _MAGIC + found.schema_id.to_bytes(4, "big") + _indexes(kind.DESCRIPTOR)
+def _has_rules(schema: Any) -> bool:
+    """Whether a schema has rules for data, such as encryption, which confluent's serializer alone carries out."""
+    rules = getattr(schema, "rule_set", None)
+    kinds = ("domain_rules", "encoding_rules", "migration_rules")
+    return rules is not None and any(getattr(rules, kind, None) for kind in kinds)
+
+
+def _framed(kind: Any, identity: int, subject: str) -> Encode:
+    """Protobuf in the registry's frame.
+
+    confluent's serializer (2.16) asks for the schema in a form (format=serialized) that not every registry answers in as it
+    wants, Apicurio among them, and finds no message that is within another.
+    """
+    head = _MAGIC + identity.to_bytes(4, "big") + _indexes(kind.DESCRIPTOR)
 
     def encode(one: Any) -> bytes | None:
         if one is None or isinstance(one, bytes):
