@@ -41,7 +41,7 @@ class Order:
     namespaces: tuple[str, ...] = ()
     crash: Point | None = None
     stays: bool = False
-    limit: float = 45.0
+    limit: float = 120.0
     """Seconds until it is ended as it is."""
 
 

@@ -20,7 +20,7 @@ AT_ONCE = 6
 """Operators at work at the same time."""
 
 PATIENCE = 60.0
-"""Seconds that the operator gets to bring about all that is asked for."""
+"""Seconds without any change after which what is not brought about by then is taken to come never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,15 @@ def _bring_about(world: World) -> None:
     """Run an operator for everything until nothing changes any more."""
     operator = world.warm.start(Order(stays=True))
     try:
-        before, since = None, time.monotonic()
-        deadline = since + PATIENCE
+        before, changed = None, time.monotonic()
+        at_rest = changed
         while True:
             now, moment = end_state.listed(world), time.monotonic()
-            if now != before or not operator.idle or _unfinished(now):
-                before, since = now, moment
-            if moment - since > REST or moment > deadline:  # what never comes about shows in the end state
+            if now != before:
+                before, changed, at_rest = now, moment, moment
+            elif not operator.idle or _unfinished(now):
+                at_rest = moment
+            if moment - at_rest > REST or moment - changed > PATIENCE:  # what never comes shows in the end state
                 return
             time.sleep(0.15)
     finally:
