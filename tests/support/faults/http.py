@@ -281,9 +281,7 @@ class HttpProxy:
         return reply
 
     def _who(self, request: web.BaseRequest) -> str:
-        pids = self._pids()
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        return owner(peer[1], pids) if pids and peer else ""
+        return owner(request.transport, self._pids()) if request.transport is not None else ""
 
     # --- a watch -------------------------------------------------------------------------------
 

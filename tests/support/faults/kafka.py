@@ -126,8 +126,7 @@ class KafkaProxy:
             return
         connection = _Connection(client, broker)
         self._connections.add(connection)
-        pids = self._pids()
-        who = owner(client.get_extra_info("peername")[1], pids) if pids else ""
+        who = owner(client.transport, self._pids())
         try:
             ways = [self._requests(reader, connection, who), self._answers(answers, connection)]
             tasks = [asyncio.ensure_future(way) for way in ways]

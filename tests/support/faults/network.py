@@ -101,15 +101,25 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     transport.abort()  # type: ignore[attr-defined]
 
 
-def owner(port: int, pids: dict[int, str]) -> str:
-    """Which of these processes has the connection whose own port this is; empty: none of them, or it is gone."""
-    address = f"{int.from_bytes(socket.inet_aton(HOST), 'little'):08X}:{port:04X}"
+def owner(transport: Any, pids: dict[int, str]) -> str:
+    """Which of these processes has the other end of a connection to us; empty: none of them, or it is gone.
+
+    Both addresses count: one port of theirs can have connections to several of others.
+    """
+    ours, theirs = (transport.get_extra_info(name) for name in ("sockname", "peername"))
+    if not (pids and ours and theirs):
+        return ""
+    wanted = [_hex(theirs[1]), _hex(ours[1])]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         columns = line.split()
-        if columns[1] == address:
-            wanted = f"socket:[{columns[9]}]"
-            return next((name for pid, name in pids.items() if _has(pid, wanted)), "")
+        if columns[1:3] == wanted:
+            socket_ = f"socket:[{columns[9]}]"
+            return next((name for pid, name in pids.items() if _has(pid, socket_)), "")
     return ""
+
+
+def _hex(port: int) -> str:
+    return f"{int.from_bytes(socket.inet_aton(HOST), 'little'):08X}:{port:04X}"
 
 
 def _has(pid: int, wanted: str) -> bool:

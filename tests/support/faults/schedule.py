@@ -43,6 +43,10 @@ class Fault(StrEnum):
     """Nothing comes back any more, and nobody says that the connection is dead."""
 
 
+SELDOM = frozenset({Fault.DUPLICATE, Fault.CONFLICT, Fault.GONE, Fault.STALE, Fault.DROP_EVENT, Fault.REPLAY_EVENT})
+"""What few requests can meet: where one can, it is drawn three times as often as another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is drawn from: a part (``rate``, 0 to 1) of all requests gets one of ``faults``."""
@@ -135,7 +139,8 @@ class Schedule:
         wanted = sorted(self.plan.faults & possible)
         if not wanted or chance.random() >= self.plan.rate:
             return None
-        return Drawn(chance.choice(wanted), chance.random())
+        seldom = [fault for fault in wanted if fault in SELDOM]
+        return Drawn(chance.choice([*wanted, *seldom, *seldom]), chance.random())
 
 
 def of(names: Iterable[str]) -> frozenset[Fault]:
