@@ -102,7 +102,7 @@ def counted(cluster: Object) -> Object:
 def is_whole(walker: Seen, twin: Seen) -> bool:
     """Whether the two are compared whole: both came to what they declare, and nothing is only watched."""
     watched = walker.reason in _NOT_ITSELF or walker.object["spec"].get("managementPolicy") == "Observe"
-    return walker.is_ready and walker.reason == twin.reason and not watched
+    return walker.is_ready and walker.reason == twin.reason == "Reconciled" and not watched
 
 
 def problems(kind: str, before: Object, walker: Seen, twin: Seen) -> list[str]:
@@ -111,7 +111,7 @@ def problems(kind: str, before: Object, walker: Seen, twin: Seen) -> list[str]:
     if walker.reason in _NOT_ITSELF or walker.object["spec"].get("managementPolicy") == "Observe":
         # nothing is to be changed while it is so, whatever a fresh one would find
         return found + _unchanged(before, walker)
-    if walker.reason != twin.reason and walker.reason in _HISTORY.get(kind, {}):
+    if walker.reason in _HISTORY.get(kind, {}):
         return found + _unchanged(before, walker)
     if walker.reason != twin.reason:
         return [*found, f"is {_said(walker)}, and a fresh one is {_said(twin)}"]
