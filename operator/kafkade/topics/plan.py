@@ -327,6 +327,8 @@ def _drift(resource: Resource, desired: Desired, facts: TopicFacts) -> tuple[Dri
         key = item.field.removeprefix("config[").removesuffix("]")
         if item.field == "replicationFactor" and status.get("reassignment") is not None:
             continue  # it is on its way there
+        if item.field == "partitions" and int(item.found) < int(item.expected) and owns(resource, facts):
+            continue  # a topic never has fewer than before: the broker that was asked is behind
         # a changed cluster default differs too, and that is no drift
         is_default_change = item.field.startswith("config[") and key not in (resource.spec.get("config") or {})
         if not is_default_change or same(key, kept.get(key), item.expected):

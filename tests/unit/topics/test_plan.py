@@ -441,6 +441,13 @@ def test_a_replication_factor_on_its_way_is_no_drift() -> None:
     assert (found.drift, found.events) == ((), ())
 
 
+def test_fewer_partitions_than_before_are_no_drift() -> None:
+    """No topic ever has fewer: a broker that has not heard of the new ones yet was asked."""
+    found = planned(resource({"partitions": 4}, OWNED), facts(partitions=3))
+    assert [type(step) for step in found.steps] == [AddPartitions]
+    assert (found.drift, found.events) == ((), ())
+
+
 def test_the_throttle_is_announced_with_the_goal() -> None:
     """So that a crash behind the reassignment leaves no throttle behind."""
     cluster = {"reassignment": {"throttleBytesPerSecond": 1000}}
