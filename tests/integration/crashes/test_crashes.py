@@ -4,7 +4,7 @@ All scenarios are played once without a crash, with every place written down tha
 again and again in fresh namespaces, and its operator killed at one place; another operator starts, and what all of it came to
 in Kubernetes, Kafka and the registry is compared with what the play without a crash came to.
 
-As a rule each place is taken once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
+``--crashes`` takes each place once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
 each place of each scenario, the first and the last time that the operator comes by it.
 """
 
@@ -142,7 +142,7 @@ def _result(plays: Sequence[Play], ends: Counter[str], took: float, *, every: bo
         name="crashes",
         section=Section.STAYING_POWER,
         title="A crash at each await",
-        command="make crashes" if every else "pytest tests/integration/crashes --record",
+        command="make crashes" if every else "pytest tests/integration/crashes --crashes --record",
         about="The operator is killed where it waits for Kubernetes, Kafka or the registry: as it begins to wait, and as the"
         " answer is there and nothing was made of it. The places are found by an instrument, which looks at what coroutines"
         " are suspended in. Another operator starts, and what all came to is compared with a run without a crash: topics with"
