@@ -20,8 +20,16 @@ from kafkade.service.errors import ServiceError, TransactionAborted
 from kafkade.service.publisher import HeaderInput, failure, record_headers
 from kafkade.service.schemas import Schemas
 
-_TIMEOUT = 30.0
-"""Seconds for each request of a transaction."""
+_TIMEOUT = 15.0
+"""Seconds that each request of a transaction may take, with all that is tried again: longer than brokers take to put another one
+in the place of one that died (broker.session.timeout.ms, 9 s). A producer that waits longer has lost its way to a coordinator
+(seen of librdkafka 2.16 in send_offsets_to_transaction): another one finds it."""
+
+_COMMIT = 60.0
+"""The same for a commit, of which nobody knows then whether it came to be: as long as brokers keep a transaction open."""
+
+_AGAIN = 0.2
+"""Seconds until a request that may be tried again is."""
 
 open_transaction: ContextVar[Transaction | None] = ContextVar("kafkade.service.transaction", default=None)
 """The transaction that publishing joins."""
@@ -97,12 +105,14 @@ class TransactionalProducer:
         self._principal = principal
         self._failed: ServiceError | None = None
         self._number = 0
+        self._under_way: asyncio.Future[Any] | None = None
+        """The call that a thread is in, perhaps one that nobody waits for any more."""
         self.identity = identity
 
     async def begin(self, first: bool) -> None:
         """Begin a transaction; the first of a producer ends what its id left open."""
         if first:
-            await self._request(self._producer.init_transactions, _TIMEOUT)
+            await self._request(self._producer.init_transactions)
         self._failed = None
         self._number += 1
         self._producer.begin_transaction()
@@ -146,8 +156,8 @@ class TransactionalProducer:
             TransactionAborted: it cannot be; ``abort`` has to follow.
         """
         if offsets:
-            await self._request(self._producer.send_offsets_to_transaction, offsets, group, _TIMEOUT)
-        await self._request(self._producer.commit_transaction, _TIMEOUT)
+            await self._request(self._producer.send_offsets_to_transaction, offsets, group)
+        await self._request(self._producer.commit_transaction, seconds=_COMMIT)
 
     @property
     def sound(self) -> bool:
@@ -160,22 +170,37 @@ class TransactionalProducer:
         Raises:
             TransactionAborted: the producer cannot be used any more.
         """
-        await self._request(self._producer.abort_transaction, _TIMEOUT)
+        await self._request(self._producer.abort_transaction)
 
-    async def _request(self, call: Callable[..., Any], *args: Any) -> None:
-        for attempt in range(10):
+    async def _request(self, call: Callable[..., Any], *args: Any, seconds: float = _TIMEOUT) -> None:
+        """Call with a time limit in seconds behind ``args``."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        if self._under_way is not None:
+            # whoever made it was cancelled, and its thread goes on: librdkafka refuses a second one beside it
+            await asyncio.wait([self._under_way])
+        while True:
+            left = max(1.0, end - loop.time())
+            self._under_way = asyncio.ensure_future(asyncio.to_thread(call, *args, left))
+            self._under_way.add_done_callback(_asked)
             try:
-                return await asyncio.to_thread(call, *args)
+                return await asyncio.shield(self._under_way)
             except KafkaException as error:
                 cause = error.args[0]
-                if not cause.retriable() or cause.txn_requires_abort() or cause.fatal() or attempt == 9:
+                final = cause.txn_requires_abort() or cause.fatal() or not cause.retriable()
+                if final or loop.time() + _AGAIN > end:
                     raise self._aborted(error) from error
-                await asyncio.sleep(0.2)
-        raise AssertionError  # the last round returns or raises
+                await asyncio.sleep(_AGAIN)
 
     def _aborted(self, error: KafkaException) -> TransactionAborted:
         why = self._failed.message if self._failed is not None else error.args[0].str()
         return TransactionAborted(f"transaction of {self.identity}: {why}")
+
+
+def _asked(call: asyncio.Future[Any]) -> None:
+    """What came of a call that nobody waits for any more is known to the next one, which the producer refuses or not."""
+    if not call.cancelled():
+        call.exception()
 
 
 class TransactionPool:

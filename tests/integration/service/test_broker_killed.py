@@ -24,13 +24,7 @@ from support.kafka import KafkaView
 from support.letters import Seen, read
 from support.services import QUICK, Mounts, header, running, until, values
 
-pytestmark = [
-    pytest.mark.skip(
-        reason="has not passed yet: after a kill, send_offsets_to_transaction of the listener with exactly_once and of the streams"
-        " was under way for longer than 25 s, and an abort beside it was refused as conflicting"
-    ),
-    pytest.mark.timeout(300),
-]
+pytestmark = pytest.mark.timeout(300)
 
 TOPICS = (
     "events",
