@@ -20,6 +20,7 @@ from kafkade.service.errors import (
     SerializationException,
     ServiceError,
     TransactionAborted,
+    TransactionInDoubt,
 )
 from kafkade.service.metadata import Metadata
 from kafkade.service.publisher import Delivered
@@ -40,4 +41,5 @@ __all__ = [
     "Service",
     "ServiceError",
     "TransactionAborted",
+    "TransactionInDoubt",
 ]

@@ -31,6 +31,7 @@ from kafkade.service.errors import (
     SchemasUnavailable,
     ServiceError,
     TransactionAborted,
+    TransactionInDoubt,
 )
 from kafkade.service.letters import attempts, letter_headers
 from kafkade.service.listener import Listener
@@ -249,6 +250,11 @@ class Consuming:
                     share.attempt = 0
                     taken += 1
                 await self._commit_with(producer, share, taken)
+        except TransactionInDoubt as error:
+            log.warning("%s: %s: what the group has committed tells it", self.listener.name, error)
+            await self._drop_committed(share)
+            self._wait_after_trouble(share)
+            return
         except (TransactionAborted, KafkaException) as error:
             if taken and not share.gone:
                 log.warning("%s: %s: its %d records come again", self.listener.name, error, taken)
@@ -259,6 +265,26 @@ class Consuming:
         waits = share.attempt  # of the record behind those that are done
         self._done(share, taken)
         share.attempt = waits
+
+    async def _drop_committed(self, share: Share) -> None:
+        """Ask where the group stands, as long as it takes, and let go of the records that are behind it.
+
+        The answer has to wait for the end of all transactions (KIP-447, require_stable).
+        """
+        place = TopicPartition(share.topic, share.partition)
+        while not share.gone and not self._ending:
+            try:
+                found = (await asyncio.to_thread(self._consumer.committed, [place], timeout=_COMMITTED))[0]
+                trouble = found.error
+            except KafkaException as error:
+                trouble = error.args[0]
+            if trouble is None:
+                while share.buffer and share.buffer[0].offset() < found.offset:
+                    self._done(share, 1)
+                share.attempt = 0
+                return
+            log.warning("%s: asks again where it stands: %s", self.listener.name, trouble.str())
+            await asyncio.sleep(self._trouble(share))
 
     async def _commit_with(self, producer: TransactionalProducer, share: Share, taken: int) -> None:
         """Commit a transaction with the offset behind the first ``taken`` records."""
@@ -316,7 +342,7 @@ class Consuming:
     async def _failed(self, share: Share, message: Any, attempt: int, error: Exception, write: Write) -> bool:
         """What follows of an error: whether the record is done by it."""
         place = f"{message.topic()}/{message.partition()}@{message.offset()}"
-        if isinstance(error, (SchemasUnavailable, TransactionAborted)):
+        if isinstance(error, (SchemasUnavailable, TransactionAborted, TransactionInDoubt)):
             log.warning("%s: %s waits: %s", self.listener.name, place, error)
             self._wait_after_trouble(share)
             return False

@@ -66,6 +66,13 @@ class TransactionAborted(ServiceError):
     reason = "TransactionAborted"
 
 
+class TransactionInDoubt(ServiceError):
+    """No broker answered the commit for a minute: all of the transaction is visible, or nothing. Look before it is tried again."""
+
+    reason = "TransactionInDoubt"
+    retryable = False
+
+
 class ListenerStopped(ServiceError):
     """A listener ended with a record that it could not process, whose offset is not committed."""
 

@@ -414,6 +414,7 @@ class Service:
 
         Raises:
             TransactionAborted: it could not be committed, and nothing of it is there.
+            TransactionInDoubt: no broker answered the commit for a minute: all of it is there, or nothing.
         """
         around = open_transaction.get()
         if around is not None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
-from kafkade.service.errors import ServiceError, TransactionAborted
+from kafkade.service.errors import ServiceError, TransactionAborted, TransactionInDoubt
 from kafkade.service.publisher import HeaderInput, failure, record_headers
 from kafkade.service.schemas import Schemas
 
@@ -112,10 +112,18 @@ class TransactionalProducer:
     async def begin(self, first: bool) -> None:
         """Begin a transaction; the first of a producer ends what its id left open."""
         if first:
-            await self._request(self._producer.init_transactions)
+            await self.decide()
         self._failed = None
         self._number += 1
         self._producer.begin_transaction()
+
+    async def decide(self) -> None:
+        """End what another producer of the same id left open, before the first transaction: committed or aborted, it is known then.
+
+        Raises:
+            TransactionAborted: no broker could do it in time.
+        """
+        await self._request(self._producer.init_transactions)
 
     async def hand_over(self, transaction: Transaction) -> list[Written]:
         """Write what a transaction has gathered since the last time."""
@@ -154,10 +162,17 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: it cannot be; ``abort`` has to follow.
+            TransactionInDoubt: nobody answered in time; ``abort`` has to follow, and tells whether it was too late for that.
         """
         if offsets:
             await self._request(self._producer.send_offsets_to_transaction, offsets, group)
-        await self._request(self._producer.commit_transaction, seconds=_COMMIT)
+        try:
+            await self._request(self._producer.commit_transaction, seconds=_COMMIT)
+        except TransactionAborted as error:
+            cause = error.__cause__
+            if isinstance(cause, KafkaException) and cause.args[0].retriable():
+                raise TransactionInDoubt(f"{error.message}; it may be committed all the same") from cause
+            raise
 
     @property
     def sound(self) -> bool:
@@ -225,12 +240,25 @@ class TransactionPool:
             try:
                 yield producer
                 keep = producer
-            except BaseException:
+            except BaseException as error:
                 try:
                     await asyncio.shield(producer.abort())
                     keep = producer if producer.sound else None
                 except TransactionAborted:
-                    pass  # fenced or broken: the next one of this id ends it
+                    # fenced or broken: the next one of this id ends it, at once where somebody has to know how it ended
+                    if isinstance(error, TransactionInDoubt):
+                        keep = await self._decided(producer.identity)
+                else:
+                    if isinstance(error, TransactionInDoubt):
+                        raise TransactionAborted(error.message) from error
                 raise
         finally:
             self._free.put_nowait((number, keep))
+
+    async def _decided(self, identity: str) -> TransactionalProducer | None:
+        producer = TransactionalProducer(self._settings, identity, self._principal)
+        try:
+            await producer.decide()
+        except TransactionAborted:
+            return None  # the brokers do, when the transaction's time is over
+        return producer

@@ -22,7 +22,13 @@ from typing import Any
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafkade.clients.kafka_way_client import Quiet
-from kafkade.service.errors import ListenerStopped, SchemasUnavailable, ServiceError, TransactionAborted
+from kafkade.service.errors import (
+    ListenerStopped,
+    SchemasUnavailable,
+    ServiceError,
+    TransactionAborted,
+    TransactionInDoubt,
+)
 from kafkade.service.letters import letter_headers
 from kafkade.service.metadata import Metadata
 from kafkade.service.metrics import Metrics, Status
@@ -142,7 +148,7 @@ class Streaming:
             )
             try:
                 await life.run(self._stopping)
-            except (TransactionAborted, SchemasUnavailable, NotThere) as error:
+            except (TransactionAborted, TransactionInDoubt, SchemasUnavailable, NotThere) as error:
                 if str(error) != told:
                     log.warning("%s begins again where it last committed: %s", self.name, error)
                 told = str(error)
