@@ -140,6 +140,6 @@ def seen(message: Any) -> Seen:
 def assert_each_once(found: Sequence[Seen], expected: Iterable[Seen]) -> None:
     """Neither lost nor doubled, byte for byte."""
     counted, wanted = Counter(found), Counter(expected)
-    assert len(found) == wanted.total()
-    assert not wanted - counted, f"lost: {list(wanted - counted)[:3]}"
-    assert not counted - wanted, f"doubled or changed: {list(counted - wanted)[:3]}"
+    assert not wanted - counted, f"{(wanted - counted).total()} of {wanted.total()} lost: {list(wanted - counted)[:3]}"
+    more = counted - wanted
+    assert not more, f"{more.total()} beside {wanted.total()} doubled or changed: {list(more)[:3]}"

@@ -558,6 +558,11 @@ def test_brokers_go_and_come_back(world: World, redrives: Redrives) -> None:
     gather(*(partial(world.kafka.start_broker, broker) for broker in away))
     redrives.apply(letters, name)
     assert redrives.phase(name, "Completed", timeout=150)["counts"] == counts(read=400, moved=400)
+    # a leader that was just made so tells readers of less than there is, until the others have fetched from it
+    replicas = {len(partition.replicas) for partition in world.view.describe(letters.origin).partitions}
+    until(
+        lambda: {len(p.isr) for p in world.view.describe(letters.origin).partitions} == replicas, "all are in sync", 60
+    )
     assert_each_once(letters.back(), sent)
 
 
