@@ -90,7 +90,8 @@ async def test_a_listener_finds_out_what_became_of_it(
         await asyncio.gather(*[service.publish(name, {"n": n}) for n in range(20, 40)])
         await until(lambda: len(done_to) == 1, "a commit is in doubt")
         await asyncio.sleep(AWAY + 1)  # who asks a suspended broker waits for longer
-        await until(lambda: committed(view, name, name) == 40, "all are committed", 60)
+        # where nobody else decides it, the brokers do after transaction.timeout.ms, 60 s, and what they wait to look again
+        await until(lambda: committed(view, name, name) == 40, "all are committed", 150)
     found = [one["n"] for one in values(await asyncio.to_thread(read, view.bootstrap, f"{name}-copies"))]
     assert found == list(range(40)), "each once"
 
