@@ -8,9 +8,8 @@ restarts. What a rebalance took away is fenced by the group's generation, not by
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +27,6 @@ in the place of one that died (broker.session.timeout.ms, 9 s). A producer that 
 
 _COMMIT = 60.0
 """The same for a commit, of which nobody knows then whether it came to be: as long as brokers keep a transaction open."""
-
-_LATE = 5.0
-"""Seconds behind its time limit after which a call of librdkafka is taken to come back never: where the coordinator of a group
-died, send_offsets_to_transaction waits for an answer that nobody gives (librdkafka 2.16, rd_kafka_txn_op_req0)."""
 
 _AGAIN = 0.2
 """Seconds until a request that may be tried again is."""
@@ -102,10 +97,6 @@ class Transaction:
         self._unready, self._records = [], []
 
 
-class _Stuck(TransactionAborted):
-    """A call of librdkafka does not come back."""
-
-
 class TransactionalProducer:
     """One transactional producer. Everything but ``produce`` waits for brokers, in threads."""
 
@@ -115,9 +106,7 @@ class TransactionalProducer:
         self._failed: ServiceError | None = None
         self._number = 0
         self._under_way: asyncio.Future[Any] | None = None
-        """The last call, perhaps one that nobody waits for any more."""
-        self._stuck = False
-        """Whether it never came back: this producer is of no use any more."""
+        """The call that a thread is in, perhaps one that nobody waits for any more."""
         self.identity = identity
 
     async def begin(self, first: bool) -> None:
@@ -179,8 +168,6 @@ class TransactionalProducer:
             await self._request(self._producer.send_offsets_to_transaction, offsets, group)
         try:
             await self._request(self._producer.commit_transaction, seconds=_COMMIT)
-        except _Stuck as error:
-            raise TransactionInDoubt(f"{error.message}; it may be committed all the same") from error
         except TransactionAborted as error:
             cause = error.__cause__
             if isinstance(cause, KafkaException) and cause.args[0].retriable():
@@ -204,62 +191,31 @@ class TransactionalProducer:
         """Call with a time limit in seconds behind ``args``."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        if self._under_way is not None and not self._stuck:
+        if self._under_way is not None:
             # whoever made it was cancelled, and its thread goes on: librdkafka refuses a second one beside it
-            await self._answered(seconds)
-        while not self._stuck:
+            await asyncio.wait([self._under_way])
+        while True:
             left = max(1.0, end - loop.time())
-            self._under_way = _in_thread(call, *args, left)
-            if not await self._answered(left + _LATE):
-                break
+            self._under_way = asyncio.ensure_future(asyncio.to_thread(call, *args, left))
+            self._under_way.add_done_callback(_asked)
             try:
-                self._under_way.result()
+                return await asyncio.shield(self._under_way)
             except KafkaException as error:
                 cause = error.args[0]
                 final = cause.txn_requires_abort() or cause.fatal() or not cause.retriable()
                 if final or loop.time() + _AGAIN > end:
                     raise self._aborted(error) from error
                 await asyncio.sleep(_AGAIN)
-            else:
-                return
-        raise _Stuck(f"transaction of {self.identity}: librdkafka does not come back")
-
-    async def _answered(self, seconds: float) -> bool:
-        """Whether the call under way ends in time."""
-        if self._under_way is not None:
-            self._stuck = not (await asyncio.wait([self._under_way], timeout=seconds))[0]
-        return not self._stuck
 
     def _aborted(self, error: KafkaException) -> TransactionAborted:
         why = self._failed.message if self._failed is not None else error.args[0].str()
         return TransactionAborted(f"transaction of {self.identity}: {why}")
 
 
-def _in_thread(call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-    """Call in a thread of its own, which may stay in there for ever: one of a pool would be missed, and waited for at the end."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def tell(result: Any, error: Exception | None) -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-            future.exception()  # what came of a call that nobody waits for any more shows at the next one
-
-    def work() -> None:
-        result, error = None, None
-        try:
-            result = call(*args)
-        except Exception as caught:  # noqa: BLE001 -- told to whoever waits
-            error = caught
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits
-            loop.call_soon_threadsafe(tell, result, error)
-
-    threading.Thread(target=work, name="kafkade transaction", daemon=True).start()
-    return future
+def _asked(call: asyncio.Future[Any]) -> None:
+    """What came of a call that nobody waits for any more is known to the next one, which the producer refuses or not."""
+    if not call.cancelled():
+        call.exception()
 
 
 class TransactionPool:

@@ -78,18 +78,6 @@ async def test_what_may_be_tried_again_is_until_its_time_is_over(monkeypatch: py
     assert len(requests.asked) > 2
 
 
-async def test_a_call_that_does_not_come_back_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    requests = Requests()
-    monkeypatch.setattr(transactions, "_LATE", -14.8)
-    made = producer(requests, monkeypatch)
-    with pytest.raises(TransactionAborted, match="does not come back"):
-        await made.commit([object()], object())  # type: ignore[list-item]
-    with pytest.raises(TransactionAborted, match="does not come back"):
-        await made.abort()
-    assert requests.asked == ["offsets"], "nothing more is asked of it"
-    requests.go_on.set()
-
-
 async def test_what_may_not_be_tried_again_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = Requests(KafkaError(KafkaError._FENCED, "another one has the id", fatal=True))
     with pytest.raises(TransactionAborted, match="another one has the id"):
