@@ -218,11 +218,8 @@ class Engine:
                 lane = Lane(look, limit=1, linger=0.0)
             else:
                 member = self._members[kind]
-                settled = member.independent
-                work = self._timed(
-                    cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set if settled else _ignored)
-                )
-                lane = Lane(work, limit=member.batch, routine=member.routine, aside=member.independent)
+                work = self._timed(cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set))
+                lane = Lane(work, limit=member.batch, routine=member.routine, independent=member.independent)
             self._lanes[cluster, kind] = (lane, self.spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
@@ -266,7 +263,7 @@ class Engine:
                 await self.reporter.write(resources, [_defect(resources[0], error, now())])
                 return
             half = len(keys) // 2
-            await self._work(keys[:half], cluster, member, _ignored)
+            await self._work(keys[:half], cluster, member, lambda: None)
             await self._work(keys[half:], cluster, member, settled)
 
     async def _batch(
@@ -378,10 +375,6 @@ class Engine:
             self.health.failed = error
             if self.health.on_failure is not None:
                 self.health.on_failure()
-
-
-def _ignored() -> None:
-    """For work that is settled when it is done."""
 
 
 def _defect(resource: Resource, error: Exception, now: str) -> Report:

@@ -41,9 +41,11 @@ class Lane:
     """Keys wait here at most once each. A key that is being worked on waits until that work is done (exclusion).
 
     What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch. What
-    namespaces want that have no part in the batch at work goes aside, a few keys at a time (``aside``): a new topic
+    namespaces want that have no part in the batch at work goes aside, a few keys at a time: a new topic
     does not wait for ten thousand others, be they a neighbour's new ones or a resync, and those still go in batches that are
     large enough to cost Kafka little.
+
+    ``independent``: whether no key depends on another one's work; without it one batch is worked on to its end before the next.
 
     ``process`` gets up to ``limit`` keys that changed, fewer where as many took longer than PACE, or up to ``routine``
     others; it must not raise. Memory: one entry a known key.
@@ -56,7 +58,7 @@ class Lane:
         linger: float = LINGER,
         *,
         routine: int | None = None,
-        aside: bool = False,
+        independent: bool = False,
     ) -> None:
         self._process = process
         self._limit = limit
@@ -71,7 +73,8 @@ class Lane:
         """Namespaces that have a part in the batch at work."""
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
-        self._aside = asyncio.Event() if aside else None
+        self._independent = independent
+        self._aside = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._routine) + len(self._active)
@@ -116,8 +119,8 @@ class Lane:
         """Hand out batches until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self._aside is not None:
-                    tasks.create_task(self._run_aside(self._aside))
+                if self._independent:
+                    tasks.create_task(self._run_aside())
                 await self._run(tasks)
         finally:
             for timer in self._timers.values():
@@ -134,24 +137,28 @@ class Lane:
             if not keys:
                 self._wake.clear()  # what waits is being worked on: its end wakes
                 continue
-            began, batch = time.monotonic(), Batch(keys)
+            began, batch = time.monotonic(), self._begun(keys)
             self._at_work = frozenset(key.namespace for key in keys)
-            under_way.add(tasks.create_task(self._work(batch)))
-            await batch.settled.wait()
+            task = tasks.create_task(self._work(batch))
+            under_way.add(task)
+            await (batch.settled.wait() if self._independent else asyncio.wait([task]))
             self._at_work = frozenset()
             if changed and len(keys) == self._size:
                 self._size = paced(self._size, time.monotonic() - began, self._limit)
 
-    async def _run_aside(self, asked: asyncio.Event) -> None:
+    async def _run_aside(self) -> None:
         while True:
-            await asked.wait()
-            asked.clear()
+            await self._aside.wait()
+            self._aside.clear()
             await asyncio.sleep(self._linger)
             while self._at_work and (keys := self._waiting.take(FEWEST, self._active, self._at_work)):
-                await self._work(Batch(keys, aside=True))
+                await self._work(self._begun(keys, aside=True))
+
+    def _begun(self, keys: list[Key], *, aside: bool = False) -> Batch:
+        self._active.update(keys)
+        return Batch(keys, aside)
 
     async def _work(self, batch: Batch) -> None:
-        self._active.update(batch.keys)
         try:
             await self._process(batch)
         finally:
@@ -162,8 +169,7 @@ class Lane:
     def _tell(self) -> None:
         if self._waiting or self._routine:
             self._wake.set()
-            if self._aside is not None:
-                self._aside.set()
+            self._aside.set()
 
     def _next(self) -> tuple[bool, list[Key]]:
         """The next batch, of what changed, and once in a while of what did not, which would never come otherwise."""

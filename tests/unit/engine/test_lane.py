@@ -224,7 +224,7 @@ async def test_the_next_batch_begins_when_only_writes_are_left_and_two_at_most_a
         if len(begun) == 5:
             done.set()
 
-    lane = Lane(process, limit=1, linger=0.0)
+    lane = Lane(process, limit=1, linger=0.0, independent=True)
     lane.add(key(n) for n in range(1, 5))
     await running(lane, done)
     assert begun == [[key(1)], [key(2)], [key(3)], [key(4)], [key(1)]] or begun[0] == begun[2] == [key(1)]
@@ -245,7 +245,7 @@ async def test_what_another_namespace_wants_goes_beside_a_large_batch() -> None:
             await single.wait()
         done.set()
 
-    lane = Lane(process, limit=200, aside=True)
+    lane = Lane(process, limit=200, independent=True)
     lane.add(crowd)
     await running(lane, done)
     assert single.is_set()
@@ -270,7 +270,7 @@ async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at
         active.difference_update(batch.keys)
         answered.update(Counter(known) - answered)
 
-    lane = Lane(process, limit=8, routine=16, linger=0.001, aside=True)
+    lane = Lane(process, limit=8, routine=16, linger=0.001, independent=True)
     task = asyncio.create_task(lane.run())
     for _ in range(200):
         chosen = chance.sample(keys, chance.choice([1, 1, 3, 30]))
@@ -289,6 +289,22 @@ async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_it_is_not_idle_between_the_moment_that_a_key_is_handed_out_and_its_work() -> None:
+    done = asyncio.Event()
+
+    async def process(_: Batch) -> None:
+        done.set()
+
+    lane = Lane(process, limit=10, linger=0.0)
+    lane.add([key(1)])
+    task = asyncio.create_task(lane.run())
+    while not done.is_set():
+        assert not lane.idle
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_when_nothing_large_is_at_work_nothing_goes_aside() -> None:
     asides: list[bool] = []
     done = asyncio.Event()
@@ -299,7 +315,7 @@ async def test_when_nothing_large_is_at_work_nothing_goes_aside() -> None:
         if len(asides) == 2:
             done.set()
 
-    lane = Lane(process, limit=200, aside=True)
+    lane = Lane(process, limit=200, independent=True)
     lane.add([key(1)])
     loop = asyncio.get_running_loop()
     loop.call_later(0.1, lambda: lane.add([Key("KafkaTopic", "other", "t")]))
