@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from kafkade.clients.kafka_way_client import Quiet
 from kafkade.service.errors import (
@@ -33,6 +33,7 @@ from kafkade.service.errors import (
     TransactionAborted,
     TransactionInDoubt,
 )
+from kafkade.service.lag import lags
 from kafkade.service.letters import attempts, letter_headers
 from kafkade.service.listener import Listener
 from kafkade.service.metadata import Metadata
@@ -541,20 +542,15 @@ class Consuming:
                 log.warning("%s: offsets were not committed: %s", self.listener.name, error.args[0].str())
 
     def _measure(self) -> None:
-        lags: dict[str, int] = {}
         shares = list(self.shares.values())
         self._ask_where_they_begin([share for share in shares if share.position is None and share.begin is None])
+        positions = []
         for share in shares:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(share.topic, share.partition), cached=True)
             position = share.begin if share.position is None else share.position
-            if position is None or high == OFFSET_INVALID or high < 0:
-                continue
-            if share.queued == 0:
-                position = max(position, share.end)
-            if position < 0 and self._settings.get("auto.offset.reset") == "latest":
-                position = high
-            lags[share.topic] = lags.get(share.topic, 0) + max(0, high - max(low, position, 0))
-        self._metrics.lag(self.listener, self.listener.group, lags)
+            if position is not None:
+                at = max(position, share.end) if share.queued == 0 else position
+                positions.append((share.topic, share.partition, at))
+        self._metrics.lag(self.listener, self.listener.group, lags(self._consumer, self._settings, positions))
 
     def _ask_where_they_begin(self, shares: list[Share]) -> None:
         """Of partitions that nothing is done of yet: those that nothing comes from any more are not behind."""

@@ -222,7 +222,7 @@ class Publisher:
         lock, waiting = self._queues.setdefault(topic, (asyncio.Lock(), []))
         waiting.append(None)
         task = asyncio.ensure_future(self._slowly(lock, waiting, topic, value, key, headers, partition))
-        task.add_done_callback(_asked)
+        task.add_done_callback(asked)  # what failed is counted
         return task
 
     async def _slowly(
@@ -260,7 +260,7 @@ class Publisher:
         return len(self._producer)
 
 
-def _asked(future: asyncio.Future[Any]) -> None:
-    """What failed is counted, so that nobody has to ask."""
+def asked(future: asyncio.Future[Any]) -> None:
+    """For a future whose error nobody has to ask for: asyncio does not complain of it then."""
     if not future.cancelled():
         future.exception()

@@ -17,13 +17,13 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from kafkade.service.errors import ServiceError, TransactionAborted, TransactionInDoubt
-from kafkade.service.publisher import HeaderInput, failure, record_headers
+from kafkade.service.publisher import HeaderInput, asked, failure, record_headers
 from kafkade.service.schemas import Schemas
 
 _TIMEOUT = 15.0
 """Seconds that each request of a transaction may take, with all that is tried again: longer than brokers take to put another one
-in the place of one that died (broker.session.timeout.ms, 9 s). A producer that waits longer has lost its way to a coordinator
-(seen of librdkafka 2.16 in send_offsets_to_transaction): another one finds it."""
+in the place of one that died (broker.session.timeout.ms, 9 s). librdkafka 2.16 was seen not to keep to it in
+send_offsets_to_transaction."""
 
 _COMMIT = 60.0
 """The same for a commit, of which nobody knows then whether it came to be: as long as brokers keep a transaction open."""
@@ -197,7 +197,8 @@ class TransactionalProducer:
         while True:
             left = max(1.0, end - loop.time())
             self._under_way = asyncio.ensure_future(asyncio.to_thread(call, *args, left))
-            self._under_way.add_done_callback(_asked)
+            # what came of a call that nobody waits for any more is known to the next one, which the producer refuses or not
+            self._under_way.add_done_callback(asked)
             try:
                 return await asyncio.shield(self._under_way)
             except KafkaException as error:
@@ -210,12 +211,6 @@ class TransactionalProducer:
     def _aborted(self, error: KafkaException) -> TransactionAborted:
         why = self._failed.message if self._failed is not None else error.args[0].str()
         return TransactionAborted(f"transaction of {self.identity}: {why}")
-
-
-def _asked(call: asyncio.Future[Any]) -> None:
-    """What came of a call that nobody waits for any more is known to the next one, which the producer refuses or not."""
-    if not call.cancelled():
-        call.exception()
 
 
 class TransactionPool:

@@ -29,6 +29,7 @@ from kafkade.service.errors import (
     TransactionAborted,
     TransactionInDoubt,
 )
+from kafkade.service.lag import lags
 from kafkade.service.letters import letter_headers
 from kafkade.service.metadata import Metadata
 from kafkade.service.metrics import Metrics, Status
@@ -226,17 +227,11 @@ class _Life:
         """Lag, also while a round takes long. Asks nobody."""
         while True:
             await asyncio.sleep(_LOOK)
-            lags: dict[str, int] = {}
+            positions = []
             for place, done in self._done.copy().items():
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
-                if high == OFFSET_INVALID or high < 0:
-                    continue
-                if done >= self._fetched.get(place, OFFSET_INVALID):
-                    done = max(done, self._ends.get(place, done))
-                if done < 0 and self._settings.get("auto.offset.reset") == "latest":
-                    done = high
-                lags[place[0]] = lags.get(place[0], 0) + max(0, high - max(low, done, 0))
-            self._metrics.lag(self._stream, self._stream.group, lags)
+                to_the_end = done >= self._fetched.get(place, OFFSET_INVALID)
+                positions.append((*place, max(done, self._ends.get(place, done)) if to_the_end else done))
+            self._metrics.lag(self._stream, self._stream.group, lags(self._consumer, self._settings, positions))
 
     def _check(self, topics: Sequence[str]) -> None:
         for topic in topics:
