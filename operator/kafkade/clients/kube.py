@@ -180,9 +180,7 @@ class KubeClient:
 
     async def delete_resource(self, resource: Resource) -> None:
         """Delete this very object; one that is gone is well. Raises ApiConflict when another one has its name now."""
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": resource.uid}}
-        with suppress(ApiNotFound):
-            await self._call("DELETE", _object(resource.key), options)
+        await self._delete(_object(resource.key), resource.uid)
 
     async def create_config_map(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
         """Make a ConfigMap that belongs to ``owner``. Raises ApiConflict when there is one of this name already."""
@@ -208,9 +206,7 @@ class KubeClient:
 
     async def delete_config_map(self, namespace: str, name: str, uid: str) -> None:
         """Delete this very ConfigMap; one that is gone is well. Raises ApiConflict when another one has its name now."""
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        with suppress(ApiNotFound):
-            await self._call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}", options)
+        await self._delete(f"/api/v1/namespaces/{namespace}/configmaps/{name}", uid)
 
     async def create_secret(self, owner: Resource, name: str, data: Mapping[str, str]) -> None:
         """Make a Secret of the Service Binding specification's type that belongs to ``owner``.
@@ -301,9 +297,7 @@ class KubeClient:
 
         Raises ApiConflict when another one has its name now.
         """
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        with suppress(ApiNotFound):
-            await self._call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
+        await self._delete(f"/api/v1/namespaces/{namespace}/pods/{name}", uid)
 
     async def get_namespace(self, name: str) -> Mapping[str, Any]:
         """A Namespace."""
@@ -346,6 +340,12 @@ class KubeClient:
             async for chunk in response.content.iter_any():
                 *lines, buffer = (buffer + chunk).split(b"\n")
                 yield lines
+
+    async def _delete(self, path: str, uid: str) -> None:
+        """Delete this very object; one that is gone is well. Raises ApiConflict when another one has its name now."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        with suppress(ApiNotFound):
+            await self._call("DELETE", path, options)
 
     async def _call(
         self,

@@ -12,21 +12,13 @@ from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ConfigResource,
-    ConfigSource,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
 
 from integration.crashes.scenarios import setting_of
 from integration.crashes.world import COMMON, Object, World
 from kafkade.api import GROUP, VERSION
 from kafkade.api.kinds import KINDS
+from kafkade.clients.kafka_access import any_acl
 from support import snapshot
 
 PLACE = re.compile(r"c\d{4}x")
@@ -36,15 +28,6 @@ State = dict[str, Any]
 
 _TIMES = ("replaced", "started", "finished", "oldest", "lastTransitionTime", "growthPerMinute", "depth")
 """Of a moment: the depth too, which a policy counts at each resync, before or after a redrive as it happens."""
-_ALL_ACLS = AclBindingFilter(
-    ResourceType.ANY,
-    None,  # type: ignore[arg-type]
-    ResourcePatternType.ANY,
-    None,  # type: ignore[arg-type]
-    None,  # type: ignore[arg-type]
-    AclOperation.ANY,
-    AclPermissionType.ANY,
-)
 _OF_ALL = ("topics", "partitions", "controller", "underReplicatedPartitions")
 """In the status of a KafkaCluster: of all topics of the brokers, those of others too."""
 
@@ -160,7 +143,7 @@ def _access(world: World, found: dict[str, State]) -> None:
     for name, user in world.view.admin.describe_user_scram_credentials().result(20).items():
         if place := PLACE.match(name):
             found[place[0]][f"user {name}"] = sorted(i.mechanism.name for i in user.scram_credential_infos)
-    for acl in world.view.admin.describe_acls(_ALL_ACLS).result(20):
+    for acl in world.view.admin.describe_acls(any_acl()).result(20):
         if place := PLACE.search(acl.principal):
             kind = f"{acl.restype.name} {acl.resource_pattern_type.name} {acl.name}"
             found[place[0]][f"acl {acl.principal} {acl.operation.name} {kind}"] = acl.permission_type.name

@@ -238,6 +238,13 @@ class Machine(RuleBasedStateMachine):
         self.fields[name] = max(fields, self.fields.get(name, 0))
         self.shop.apply("KafkaSchema", name, {"subject": f"{name}-value", "schema": avro(self.fields[name])})
 
+    def recreate(self, kind: str, of: int) -> None:
+        """Delete one, and declare it again under the same name."""
+        name = one(of, self.declared(kind))
+        spec = self.shop.declared[kind, name]
+        self.shop.delete(kind, name)
+        self.shop.apply(kind, name, spec)
+
     @action("create topic", lambda self: self.free("KafkaTopic"), of=which, **a_topic)
     def create_topic(self, of: int, partitions: int, hours: int, retain: bool) -> None:
         self.declare(one(of, self.free("KafkaTopic")), partitions, hours, retain=retain)
@@ -252,10 +259,7 @@ class Machine(RuleBasedStateMachine):
 
     @action("recreate topic", lambda self: self.declared("KafkaTopic"), of=which)
     def recreate_topic(self, of: int) -> None:
-        name = one(of, self.declared("KafkaTopic"))
-        spec = self.shop.declared["KafkaTopic", name]
-        self.shop.delete("KafkaTopic", name)
-        self.shop.apply("KafkaTopic", name, spec)
+        self.recreate("KafkaTopic", of)
 
     @action("create schema", lambda self: self.free("KafkaSchema"), of=which, fields=st.integers(0, 3))
     def create_schema(self, of: int, fields: int) -> None:
@@ -272,10 +276,7 @@ class Machine(RuleBasedStateMachine):
 
     @action("recreate schema", lambda self: self.declared("KafkaSchema"), of=which)
     def recreate_schema(self, of: int) -> None:
-        name = one(of, self.declared("KafkaSchema"))
-        spec = self.shop.declared["KafkaSchema", name]
-        self.shop.delete("KafkaSchema", name)
-        self.shop.apply("KafkaSchema", name, spec)
+        self.recreate("KafkaSchema", of)
 
     @action("create policy", lambda self: self.free("KafkaDLQPolicy"), of=which)
     def create_policy(self, of: int) -> None:
