@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from prometheus_client.parser import text_string_to_metric_families
 
 from kafkade.devstack import loopback
@@ -24,6 +24,12 @@ from support.places import DEPLOY
 from support.waiting import until
 
 EXAMPLE = DEPLOY / "examples" / "11-user-service"
+
+_COORDINATOR_MOVES = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
 
 
 def manifests() -> dict[str, str]:
@@ -103,5 +109,11 @@ def _answers(address: str) -> bool:
 def _stable(view: KafkaView) -> bool:
     """Whether nobody comes or goes in the service's groups."""
     spec = yaml.safe_load(manifests()["06-binding.yaml"])["spec"]
-    found = [future.result(20) for future in view.admin.describe_consumer_groups(spec["groups"]).values()]
+    try:
+        found = [future.result(20) for future in view.admin.describe_consumer_groups(spec["groups"]).values()]
+    except KafkaException as error:
+        # a coordinator that has just been found may not have loaded its groups, or be another one by now
+        if error.args[0].code() not in _COORDINATOR_MOVES:
+            raise
+        return False
     return all(one.state is ConsumerGroupState.STABLE and one.members for one in found)

@@ -92,15 +92,22 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartBrokers]:
 
 
 @pytest.fixture(scope="package")
+def registry() -> Iterator[Registry]:
+    """One of its own: its subjects have the document's names, and so have those of other tests."""
+    with Registry() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def platform(
-    crds_installed: ControlPlane, apicurio: Registry, brokers: ChartBrokers, tmp_path_factory: pytest.TempPathFactory
+    crds_installed: ControlPlane, registry: Registry, brokers: ChartBrokers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """The example, applied as its README says. The operator serves its namespace alone, and ends with these tests."""
     admin, kubeconfig = install_operator(crds_installed)
     kubectl, log = admin.at(NAMESPACE), tmp_path_factory.mktemp("operator") / "operator.log"
     known = {
         "kafka.kafka.svc:9092": brokers.bootstrap(),
-        "http://apicurio.kafka.svc:8080/apis/ccompat/v7": apicurio.url,
+        "http://apicurio.kafka.svc:8080/apis/ccompat/v7": registry.url,
     }
     text = "---\n".join(manifests().values())
     for placeholder, real in known.items():
@@ -115,7 +122,7 @@ def platform(
         bindings = tmp_path_factory.mktemp("bindings")
         mount(secret, bindings / "kafka")
         files = {key: (bindings / "kafka" / key).read_text() for key in secret["data"]}
-        yield Platform(kubectl, brokers, KafkaView(brokers.bootstrap()), apicurio, files, bindings)
+        yield Platform(kubectl, brokers, KafkaView(brokers.bootstrap()), registry, files, bindings)
         kubectl.end()
 
 

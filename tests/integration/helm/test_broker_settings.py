@@ -67,10 +67,15 @@ def create(bootstrap: str, name: str) -> None:
 
 
 def replicas(bootstrap: str, topic: str) -> list[int]:
-    """How many replicas each partition has; a broker may learn of a new topic a moment later."""
-    client = admin(bootstrap)
-    until(lambda: client.list_topics(topic, timeout=20).topics[topic].partitions, f"topic {topic} is known")
-    return [len(p.replicas) for p in client.list_topics(topic, timeout=20).topics[topic].partitions.values()]
+    """How many replicas each partition has; each broker learns of a new topic a moment later, on its own."""
+    client, found = admin(bootstrap), []
+
+    def known() -> bool:
+        found[:] = client.list_topics(topic, timeout=20).topics[topic].partitions.values()
+        return bool(found)
+
+    until(known, f"topic {topic} is known")
+    return [len(partition.replicas) for partition in found]
 
 
 def test_the_documents_values_from_3_5_over_3_9_to_4_1(tmp_path: Path, addresses: Addresses) -> None:
