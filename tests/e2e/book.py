@@ -103,7 +103,7 @@ class Reader:
     def bash(self, block: Block) -> None:
         """Run commands."""
         refused, shows = block.argument("refused"), block.argument("shows")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             done = self.run("bash", "-euo", "pipefail", "-c", self.localized(block.text))
             said = done.stdout + done.stderr

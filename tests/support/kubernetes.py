@@ -155,7 +155,7 @@ class Kubectl:
         test: Callable[[dict[str, Any]], bool],
         what: str,
         namespace: str | None = None,
-        timeout: float = 30,
+        timeout: float = 60,
     ) -> dict[str, Any]:
         """Poll until ``test`` holds for the object; says what it last looked like when it never does."""
         deadline = time.monotonic() + timeout
@@ -170,12 +170,12 @@ class Kubectl:
             f"{kind} {namespace or self.namespace}/{name}: not {what} within {timeout} s; status: {status}"
         )
 
-    def wait_ready(self, kind: str, name: str, namespace: str | None = None, timeout: float = 30) -> dict[str, Any]:
+    def wait_ready(self, kind: str, name: str, namespace: str | None = None, timeout: float = 60) -> dict[str, Any]:
         """Wait for Ready=True for the current generation."""
         return self.wait_for(kind, name, lambda o: ready(o) == "True" and current(o), "Ready", namespace, timeout)
 
     def wait_reason(
-        self, kind: str, name: str, reason: str, namespace: str | None = None, timeout: float = 30
+        self, kind: str, name: str, reason: str, namespace: str | None = None, timeout: float = 60
     ) -> dict[str, Any]:
         """Wait for a Ready condition with this reason for the current generation."""
         return self.wait_for(

@@ -70,7 +70,7 @@ async def running(service: Service) -> AsyncIterator[asyncio.Task[None]]:
 async def until(
     test: Callable[[], object],
     what: str | Callable[[], str],
-    timeout: float = 30,  # noqa: ASYNC109
+    timeout: float = 60,  # noqa: ASYNC109
 ) -> None:
     """Wait until a test holds; ``what`` is told if it never does."""
     deadline = asyncio.get_running_loop().time() + timeout

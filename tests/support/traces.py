@@ -52,7 +52,7 @@ class Receiver:
             for scope in of_resource.scope_spans:
                 self.spans += [_span(sent, resource) for sent in scope.spans]
 
-    def wait(self, name: str, test: Callable[[Span], bool] = lambda _: True, timeout: float = 30) -> Span:
+    def wait(self, name: str, test: Callable[[Span], bool] = lambda _: True, timeout: float = 60) -> Span:
         """The first span with this name for which the test holds."""
 
         def found() -> list[Span]:

@@ -315,7 +315,7 @@ def test_a_producers_own_metrics(kafka: Kafka, view: KafkaView, name: str, tmp_p
     view.create(name, 1)
     said: list[str] = []
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "statistics.interval.ms": 200, "stats_cb": said.append})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not any(json.loads(text)["topics"].get(name, {}).get("batchcnt", {}).get("avg") for text in said):
         assert time.monotonic() < deadline
         producer.produce(name, b"x" * 500)

@@ -167,7 +167,7 @@ async def operate(parts: Parts, patch: pytest.MonkeyPatch) -> tuple[dict[str, St
 
 
 async def _settled(engine: Engine) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         waiting = [
             r.key

@@ -38,9 +38,9 @@ LOOKS = 10
 
 async def until(test: Callable[[], Awaitable[bool]], what: str) -> None:
     """Poll until a test holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not await test():
-        assert time.monotonic() < deadline, f"not so within 30 s: {what}"
+        assert time.monotonic() < deadline, f"not so within 60 s: {what}"
         await asyncio.sleep(0.05)
 
 
@@ -70,7 +70,7 @@ async def configs(admin: KafkaAdmin, name: str) -> Mapping[str, ConfigEntry]:
 
 async def known(ask: Callable[[], Awaitable[Mapping[str, T | KafkadeError]]], name: str) -> T:
     """The answer for a topic, once the broker that happens to be asked has heard of the topic."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         found = (await ask())[name]
         if not isinstance(found, UnknownTopic) or time.monotonic() > deadline:

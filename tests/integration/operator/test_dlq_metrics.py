@@ -53,7 +53,7 @@ class Policy:
                 assert ("topic" in labels) is not name.startswith("kafkade_dlq_policy_"), name
         return found
 
-    def wait(self, test: Callable[[Series], bool], what: str, timeout: float = 30) -> Series:
+    def wait(self, test: Callable[[Series], bool], what: str, timeout: float = 60) -> Series:
         """Scrape until it is so."""
         found: Series = {}
 

@@ -171,11 +171,11 @@ def test_kafka_away_is_told_once_and_everything_goes_on_after(ground: Ground) ->
     finally:
         ground.kafka.start_broker(1)
     kubectl.wait_ready("KafkaCluster", "main", timeout=30)
-    kubectl.wait_ready("KafkaTopic", f"{ns}-new", timeout=15)
-    kubectl.wait_ready("KafkaTopic", first, timeout=15)
+    kubectl.wait_ready("KafkaTopic", f"{ns}-new", timeout=30)
+    kubectl.wait_ready("KafkaTopic", first, timeout=30)
     assert ground.view.exists(f"{ns}-new")
     assert (ground.view.partitions(first), ground.view.config(first)) == (3, {"retention.ms": "60000"})
-    until(lambda: kubectl.get("KafkaTopic", shop.names[-1]) is None, "the deletion is finished", timeout=15)
+    until(lambda: kubectl.get("KafkaTopic", shop.names[-1]) is None, "the deletion is finished", timeout=30)
     assert not ground.view.exists(shop.names[-1])
     assert reasons(shop, "KafkaCluster", "main") == ["ClusterUnreachable", "Recovered"]
     silent = set(status_writes(ground, shop, "kafkatopics")[topics:]) & set(shop.names[1:-1])
@@ -238,8 +238,8 @@ def test_the_registry_away_leaves_topics_alone(ground: Ground) -> None:
     finally:
         ground.registry.start()
     kubectl.wait_ready("KafkaCluster", "main", timeout=30)
-    kubectl.wait_ready("KafkaSchema", f"{ns}-new", timeout=15)
-    found = kubectl.wait_ready("KafkaSchema", shop.names[0], timeout=15)
+    kubectl.wait_ready("KafkaSchema", f"{ns}-new", timeout=30)
+    found = kubectl.wait_ready("KafkaSchema", shop.names[0], timeout=30)
     assert found["status"]["version"] == 2
     assert f"{ns}-new-value" in ground.subjects()
     assert reasons(shop, "KafkaCluster", "main") == ["RegistryUnreachable", "Recovered"]

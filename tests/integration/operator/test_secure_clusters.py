@@ -160,8 +160,8 @@ def test_a_password_that_is_put_right_is_taken_without_a_restart(secured: Secure
     assert f"User:{ADMIN[0]}" in condition(found)["message"]
     secured.kubectl.wait_reason("KafkaTopic", name, "AuthenticationFailed")
     secured.secret(name, username=ADMIN[0], password=ADMIN[1])
-    secured.kubectl.wait_ready("KafkaCluster", name, timeout=10)
-    secured.kubectl.wait_ready("KafkaTopic", name, timeout=10)
+    secured.kubectl.wait_ready("KafkaCluster", name, timeout=30)
+    secured.kubectl.wait_ready("KafkaTopic", name, timeout=30)
     assert secured.view.exists(name)
     assert secured.stack.operator.pid == pid
     assert secured.stack.operator.running
@@ -187,7 +187,7 @@ def test_a_password_that_turns_wrong_is_told_once_and_its_topics_stay_quiet(secu
     assert [e["reason"] for e in secured.kubectl.events(name) if e["involvedObject"]["kind"] == "KafkaTopic"] == []
 
     secured.secret(name, username=ADMIN[0], password=ADMIN[1])
-    secured.kubectl.wait_ready("KafkaCluster", name, timeout=10)
+    secured.kubectl.wait_ready("KafkaCluster", name, timeout=30)
     until(
         lambda: secured.view.config(name) == {"retention.ms": "60000"}, "what changed meanwhile is repaired", timeout=10
     )
@@ -203,7 +203,7 @@ def test_a_secret_that_goes_and_comes_back(secured: Secured) -> None:
     found = secured.kubectl.wait_reason("KafkaCluster", "comes", "SecretNotFound")
     assert f"{NAMESPACE}/comes" in condition(found)["message"]
     secured.secret("comes", username=ADMIN[0], password=ADMIN[1])
-    secured.kubectl.wait_ready("KafkaCluster", "comes", timeout=10)
+    secured.kubectl.wait_ready("KafkaCluster", "comes", timeout=30)
 
 
 def test_certificates_that_are_put_right_are_taken_without_a_restart(secured: Secured) -> None:
@@ -222,7 +222,7 @@ def test_certificates_that_are_put_right_are_taken_without_a_restart(secured: Se
         "KafkaCluster", "late-mtls", lambda o: "clientCertSecretRef" in condition(o)["message"], what
     )
     secured.secret("late-client", tls_crt=secured.kafka.client_cert_pem, tls_key=secured.kafka.client_key_pem)
-    secured.kubectl.wait_ready("KafkaCluster", "late-mtls", timeout=10)
+    secured.kubectl.wait_ready("KafkaCluster", "late-mtls", timeout=30)
 
 
 def test_rights_that_are_missing_are_named_and_taken_once_granted(secured: Secured) -> None:
@@ -237,7 +237,7 @@ def test_rights_that_are_missing_are_named_and_taken_once_granted(secured: Secur
     assert "topic of-alice" in condition(found)["message"]
     assert not secured.view.exists("of-alice")
     secured.allow(principal, (ResourceType.TOPIC, "of-alice", ANY, AclOperation.ALL))
-    secured.kubectl.wait_ready("KafkaTopic", "of-alice", timeout=10)
+    secured.kubectl.wait_ready("KafkaTopic", "of-alice", timeout=30)
     assert secured.view.config("of-alice") == {"retention.ms": "60000"}
 
 
@@ -253,7 +253,7 @@ def test_broker_settings_are_set_repaired_and_taken_back(secured: Secured) -> No
     until(lambda: _defaults(secured) == declared, "the broker, which heard of it, runs with it")
 
     _kafka_configs(secured.kafka, "message.max.bytes=1,log.retention.ms=5000000")
-    until(lambda: _defaults(secured).get("message.max.bytes") == "2000000", "the setting is repaired", timeout=10)
+    until(lambda: _defaults(secured).get("message.max.bytes") == "2000000", "the setting is repaired", timeout=30)
     what = "the drift is told"
     found = secured.kubectl.wait_for("KafkaCluster", "brokers", lambda o: bool(o["status"].get("drift")), what)
     (drift,) = found["status"]["drift"]
@@ -262,10 +262,10 @@ def test_broker_settings_are_set_repaired_and_taken_back(secured: Secured) -> No
     assert ready(found) == "True"
 
     spec(**{"log.cleaner.threads": 2})
-    until(lambda: "message.max.bytes" not in _defaults(secured), "what was taken out of the spec is unset", timeout=10)
+    until(lambda: "message.max.bytes" not in _defaults(secured), "what was taken out of the spec is unset", timeout=30)
     secured.kubectl.wait_ready("KafkaCluster", "brokers")
     spec()
-    until(lambda: _defaults(secured) == {"log.retention.ms": "5000000"}, "what kafkade never set stays", timeout=10)
+    until(lambda: _defaults(secured) == {"log.retention.ms": "5000000"}, "what kafkade never set stays", timeout=30)
     found = secured.kubectl.wait_ready("KafkaCluster", "brokers")
     assert "brokerConfig" not in found["status"]
 

@@ -68,7 +68,7 @@ def emitted(view: KafkaView, topic: str) -> list[tuple[tuple[str, int], list[int
     ]
 
 
-async def eventually(test: Callable[[], bool], what: str, timeout: float = 45) -> None:  # noqa: ASYNC109
+async def eventually(test: Callable[[], bool], what: str, timeout: float = 90) -> None:  # noqa: ASYNC109
     """Wait until a test holds that asks the brokers, which must not hold the service up."""
     deadline = time.monotonic() + timeout
     while not await asyncio.to_thread(test):

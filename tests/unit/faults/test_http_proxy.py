@@ -144,7 +144,7 @@ async def test_delayed() -> None:
         at.schedule.force("kube", Fault.DELAY, share=0.2)
         begun = time.monotonic()
         assert (await at.call())[0] == 200
-        assert 0.35 < time.monotonic() - begun < 1.5
+        assert 0.35 < time.monotonic() - begun < 10
 
 
 async def test_carried_out_twice_and_the_second_reply_comes() -> None:
