@@ -161,6 +161,9 @@ class Consuming:
 
     async def _finish(self, shares: Collection[Share]) -> None:
         """Until nothing of these partitions is in work; what takes longer than the drain is broken off."""
+        for share in shares:
+            if share.asks is not None:
+                _answer(share.asks, None)  # of no use any more
         tasks = [share.task for share in shares if share.task is not None]
         if not tasks:
             return
@@ -270,22 +273,22 @@ class Consuming:
     async def _drop_committed(self, share: Share) -> None:
         """Ask where the group stands, as long as it takes, and let go of the records that are behind it.
 
-        The answer has to wait for the end of all transactions (KIP-447, require_stable).
+        The answer has to wait for the end of all transactions (KIP-447, require_stable). The thread asks for it: confluent_kafka
+        lets one thread at a time into a consumer, and another one may wait for minutes beside one that polls.
         """
-        place = TopicPartition(share.topic, share.partition)
         while not share.gone and not self._ending:
-            try:
-                found = (await asyncio.to_thread(self._consumer.committed, [place], timeout=_COMMITTED))[0]
-                trouble = found.error
-            except KafkaException as error:
-                trouble = error.args[0]
-            if trouble is None:
-                while share.buffer and share.buffer[0].offset() < found.offset:
+            share.asks = self._loop.create_future()
+            found = await share.asks
+            share.asks = None
+            if found is None:
+                return
+            if isinstance(found, int):
+                while share.buffer and share.buffer[0].offset() < found:
                     self._done(share, 1)
                 share.attempt = 0
                 return
-            log.warning("%s: asks again where it stands: %s", self.listener.name, trouble.str())
-            await asyncio.sleep(self._trouble(share))
+            log.warning("%s: asks again where it stands: %s", self.listener.name, found.str())
+            await asyncio.sleep(min(_COMMITTED, self._trouble(share)))
 
     async def _commit_with(self, producer: TransactionalProducer, share: Share, taken: int) -> None:
         """Commit a transaction with the offset behind the first ``taken`` records."""
@@ -476,6 +479,7 @@ class Consuming:
         shares = list(self.shares.values())
         if not self.listener.exactly_once:
             self._store(shares)
+        self._answer_all(shares)
         full = [share for share in shares if share.queued >= share.high and not share.paused]
         if full:
             busy = sum(share.queued > 0 for share in shares)
@@ -554,15 +558,26 @@ class Consuming:
 
     def _ask_where_they_begin(self, shares: list[Share]) -> None:
         """Of partitions that nothing is done of yet: those that nothing comes from any more are not behind."""
+        for share, found in zip(shares, self._committed(shares), strict=True):
+            if isinstance(found, int):  # else it is asked again at the next look
+                share.begin = found
+
+    def _answer_all(self, shares: list[Share]) -> None:
+        """Whatever tasks ask where the group stands."""
+        asking = [(share, asks) for share in shares if (asks := share.asks) is not None and not asks.done()]
+        for (_, asks), found in zip(asking, self._committed([share for share, _ in asking]), strict=True):
+            self._loop.call_soon_threadsafe(_answer, asks, found)
+
+    def _committed(self, shares: list[Share]) -> list[int | KafkaError]:
+        """What the group has committed of each, below 0 for nothing; or why nobody knows."""
         if not shares:
-            return
+            return []
+        places = [TopicPartition(share.topic, share.partition) for share in shares]
         try:
-            found = self._consumer.committed([TopicPartition(s.topic, s.partition) for s in shares], timeout=_COMMITTED)
-        except KafkaException:
-            return  # asked again at the next look
-        for share, place in zip(shares, found, strict=True):
-            if place.error is None:
-                share.begin = place.offset
+            found = self._consumer.committed(places, timeout=_COMMITTED)
+        except KafkaException as error:
+            return [error.args[0]] * len(places)
+        return [place.offset if place.error is None else place.error for place in found]
 
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
         self._rebalanced = True
@@ -594,6 +609,11 @@ class Consuming:
         with contextlib.suppress(TimeoutError, RuntimeError):
             asyncio.run_coroutine_threadsafe(finish(), self._loop).result(timeout)
         return left
+
+
+def _answer(asks: asyncio.Future[int | KafkaError | None], found: int | KafkaError | None) -> None:
+    if not asks.done():
+        asks.set_result(found)
 
 
 def _called(listener: Listener) -> Callable[[Any, Metadata], Awaitable[Any]]:

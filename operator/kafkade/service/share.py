@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Sequence, Sized
 from typing import Any
 
+from confluent_kafka import KafkaError
+
 BYTES = 4_194_304
 """Bytes of values that a partition's buffer has about at most, beside what one fetch brings."""
 
@@ -17,7 +19,7 @@ class Share:
     __slots__ = (
         *("topic", "partition", "source", "buffer", "position", "attempt", "not_before", "trouble"),
         *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since", "delayed"),
-        *("most", "high", "low", "begin", "end"),
+        *("most", "high", "low", "begin", "end", "asks"),
     )
 
     def __init__(self, topic: str, partition: int, source: str, most: int) -> None:
@@ -43,6 +45,8 @@ class Share:
         self.since: float | None = None
         """Time of the loop since which a handler is at the first record."""
         self.done = 0
+        self.asks: asyncio.Future[int | KafkaError | None] | None = None
+        """The question to the thread where the group stands; None: nobody needs the answer any more."""
         # the thread's
         self.handed = 0
         self.stored: int | None = None

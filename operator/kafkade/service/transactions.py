@@ -8,13 +8,14 @@ restarts. What a rebalance took away is fenced by the group's generation, not by
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from kafkade.service.errors import ServiceError, TransactionAborted, TransactionInDoubt
 from kafkade.service.publisher import HeaderInput, asked, failure, record_headers
@@ -22,11 +23,14 @@ from kafkade.service.schemas import Schemas
 
 _TIMEOUT = 15.0
 """Seconds that each request of a transaction may take, with all that is tried again: longer than brokers take to put another one
-in the place of one that died (broker.session.timeout.ms, 9 s). librdkafka 2.16 was seen not to keep to it in
-send_offsets_to_transaction."""
+in the place of one that died (broker.session.timeout.ms, 9 s)."""
 
 _COMMIT = 60.0
 """The same for a commit, of which nobody knows then whether it came to be: as long as brokers keep a transaction open."""
+
+_LATE = 5.0
+"""Seconds behind its time limit after which a call of librdkafka is taken to come back never: send_offsets_to_transaction waits
+without a limit where the group's coordinator died (librdkafka 2.16; its issues 5456 and 5511)."""
 
 _AGAIN = 0.2
 """Seconds until a request that may be tried again is."""
@@ -97,6 +101,10 @@ class Transaction:
         self._unready, self._records = [], []
 
 
+class _Stuck(TransactionAborted):
+    """A call of librdkafka does not come back."""
+
+
 class TransactionalProducer:
     """One transactional producer. Everything but ``produce`` waits for brokers, in threads."""
 
@@ -105,17 +113,26 @@ class TransactionalProducer:
         self._principal = principal
         self._failed: ServiceError | None = None
         self._number = 0
-        self._under_way: asyncio.Future[Any] | None = None
-        """The call that a thread is in, perhaps one that nobody waits for any more."""
+        self._under_way: asyncio.Future[None] | None = None
+        """The last call, which a thread may still be in, perhaps one that nobody waits for any more."""
+        self._stuck = False
+        """Whether that one never came back: this producer is of no use any more."""
         self.identity = identity
 
     async def begin(self, first: bool) -> None:
-        """Begin a transaction; the first of a producer ends what its id left open."""
+        """Begin a transaction; the first of a producer ends what its id left open.
+
+        Raises:
+            TransactionAborted: it cannot be, by this producer.
+        """
         if first:
             await self.decide()
         self._failed = None
         self._number += 1
-        self._producer.begin_transaction()
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            raise self._aborted(error) from error
 
     async def decide(self) -> None:
         """End what another producer of the same id left open, before the first transaction: committed or aborted, it is known then.
@@ -162,12 +179,15 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: it cannot be; ``abort`` has to follow.
-            TransactionInDoubt: nobody answered in time; ``abort`` has to follow, and tells whether it was too late for that.
+            TransactionInDoubt: nobody answered in time. This producer is of no use any more (librdkafka lets nobody abort what
+            it still commits); another one of its id decides it.
         """
         if offsets:
             await self._request(self._producer.send_offsets_to_transaction, offsets, group)
         try:
             await self._request(self._producer.commit_transaction, seconds=_COMMIT)
+        except _Stuck as error:
+            raise TransactionInDoubt(f"{error.message}; it may be committed all the same") from error
         except TransactionAborted as error:
             cause = error.__cause__
             if isinstance(cause, KafkaException) and cause.args[0].retriable():
@@ -191,26 +211,67 @@ class TransactionalProducer:
         """Call with a time limit in seconds behind ``args``."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        if self._under_way is not None:
-            # whoever made it was cancelled, and its thread goes on: librdkafka refuses a second one beside it
-            await asyncio.wait([self._under_way])
+        # who made the last one may have been cancelled, and its thread goes on: librdkafka refuses a second one beside it
+        await self._answer(seconds)
         while True:
             left = max(1.0, end - loop.time())
-            self._under_way = asyncio.ensure_future(asyncio.to_thread(call, *args, left))
-            # what came of a call that nobody waits for any more is known to the next one, which the producer refuses or not
-            self._under_way.add_done_callback(asked)
-            try:
-                return await asyncio.shield(self._under_way)
-            except KafkaException as error:
-                cause = error.args[0]
-                final = cause.txn_requires_abort() or cause.fatal() or not cause.retriable()
-                if final or loop.time() + _AGAIN > end:
-                    raise self._aborted(error) from error
-                await asyncio.sleep(_AGAIN)
+            self._under_way = _in_thread(call, *args, left)
+            error = await self._answer(left + _LATE)
+            if error is None:
+                return
+            if not isinstance(error, KafkaException):
+                raise error
+            if _is_final(error.args[0]) or loop.time() + _AGAIN > end:
+                raise self._aborted(error) from error
+            await asyncio.sleep(_AGAIN)
+
+    async def _answer(self, seconds: float) -> BaseException | None:
+        """How the last call ended, if it does in time."""
+        if self._under_way is None:
+            return None
+        if not self._stuck:
+            self._stuck = not (await asyncio.wait([self._under_way], timeout=seconds))[0]
+        if self._stuck:
+            raise _Stuck(f"transaction of {self.identity}: librdkafka does not come back")
+        return self._under_way.exception()
 
     def _aborted(self, error: KafkaException) -> TransactionAborted:
         why = self._failed.message if self._failed is not None else error.args[0].str()
         return TransactionAborted(f"transaction of {self.identity}: {why}")
+
+
+def _is_final(cause: KafkaError) -> bool:
+    """Whether it does not help to ask again. "Conflict" is flagged as if it did, and stays: another call has not ended."""
+    return cause.txn_requires_abort() or cause.fatal() or not cause.retriable() or cause.code() == KafkaError._CONFLICT
+
+
+def _in_thread(call: Callable[..., Any], *args: Any) -> asyncio.Future[None]:
+    """Call in a thread of its own, which may stay in there for ever: one of a pool would be missed, and waited for at the end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    # what came of a call that nobody waits for any more is known to the next one, which the producer refuses or not
+    future.add_done_callback(asked)
+    threading.Thread(target=_work, args=(loop, future, call, args), name="kafkade transaction", daemon=True).start()
+    return future
+
+
+def _work(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[None], call: Callable[..., Any], args: Sequence[Any]
+) -> None:
+    failed: Exception | None = None
+    try:
+        call(*args)
+    except Exception as error:  # noqa: BLE001 -- told to whoever waits
+        failed = error.with_traceback(None)  # it would keep the producer, and through it itself
+    with suppress(RuntimeError):  # the loop is closed, and nobody waits
+        loop.call_soon_threadsafe(_tell, future, failed)
+
+
+def _tell(future: asyncio.Future[None], failed: Exception | None) -> None:
+    if failed is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failed)
 
 
 class TransactionPool:
@@ -235,17 +296,14 @@ class TransactionPool:
             try:
                 yield producer
                 keep = producer
-            except BaseException as error:
-                try:
+            except TransactionInDoubt:
+                # somebody has to know how it ended: the next one of its id ends it at once
+                keep = await asyncio.shield(self._decided(producer.identity))
+                raise
+            except BaseException:
+                with suppress(TransactionAborted):  # fenced or broken: the next one of this id ends it
                     await asyncio.shield(producer.abort())
                     keep = producer if producer.sound else None
-                except TransactionAborted:
-                    # fenced or broken: the next one of this id ends it, at once where somebody has to know how it ended
-                    if isinstance(error, TransactionInDoubt):
-                        keep = await self._decided(producer.identity)
-                else:
-                    if isinstance(error, TransactionInDoubt):
-                        raise TransactionAborted(error.message) from error
                 raise
         finally:
             self._free.put_nowait((number, keep))

@@ -196,6 +196,8 @@ class _Life:
         self._ends: dict[Place, int] = {}
         """The end of each partition when it was read to it: behind the markers of transactions too, which are no records."""
         self._consumer: Any = None
+        self._with_consumer = asyncio.Lock()
+        """Held while a thread is in the consumer: confluent_kafka has a second one wait there, and the event loop with it."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Rounds until told to end."""
@@ -211,7 +213,8 @@ class _Life:
                 measuring = asyncio.create_task(self._measuring())
                 try:
                     while not stopping.is_set():
-                        await asyncio.to_thread(self._fetch)
+                        async with self._with_consumer:
+                            await asyncio.to_thread(self._fetch)
                         await self._round()
                 finally:
                     measuring.cancel()
@@ -227,11 +230,12 @@ class _Life:
         """Lag, also while a round takes long. Asks nobody."""
         while True:
             await asyncio.sleep(_LOOK)
-            positions = []
-            for place, done in self._done.copy().items():
-                to_the_end = done >= self._fetched.get(place, OFFSET_INVALID)
-                positions.append((*place, max(done, self._ends.get(place, done)) if to_the_end else done))
-            self._metrics.lag(self._stream, self._stream.group, lags(self._consumer, self._settings, positions))
+            async with self._with_consumer:
+                positions = []
+                for place, done in self._done.items():
+                    to_the_end = done >= self._fetched.get(place, OFFSET_INVALID)
+                    positions.append((*place, max(done, self._ends.get(place, done)) if to_the_end else done))
+                self._metrics.lag(self._stream, self._stream.group, lags(self._consumer, self._settings, positions))
 
     def _check(self, topics: Sequence[str]) -> None:
         for topic in topics:
@@ -349,6 +353,8 @@ class _Life:
             for out in outs:
                 await self._producer.produce(out.topic, out.data, out.key, list(out.headers), timestamp=out.timestamp)
             await self._producer.commit(offsets, self._consumer.consumer_group_metadata())
+        except TransactionInDoubt:
+            raise  # the next one of its id decides it
         except BaseException:
             with contextlib.suppress(ServiceError):
                 await asyncio.shield(self._producer.abort())
