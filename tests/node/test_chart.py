@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from kafkade import __version__
 from kafkade.devstack.helm import Helm
@@ -20,12 +21,17 @@ from kafkade.devstack.node.kubelet import ZONE
 from node.conftest import RESTRICTED, Cluster
 from support.kubernetes import Kubectl, manifest
 from support.places import CHART, DOCUMENT, ROOT
+from support.user_service import manifests
+from support.waiting import until
 
 HERE = Path(__file__).parent
 NAMESPACE = "kafka"
 RELEASE = "kafka"
 BOOTSTRAP = "kafka.kafka.svc:9092"
 VALUES = ("-f", DOCUMENT, "-f", HERE / "values.yaml")
+USERS = "users"
+"""The namespace of deploy/examples/11-user-service."""
+
 BROKERS = [f"kafka-{number}" for number in range(3)]
 OPERATOR = "deployment/kafka-kafkade"
 REGISTRY = "statefulset/kafka-schema-registry"
@@ -33,14 +39,17 @@ REGISTRY = "statefulset/kafka-schema-registry"
 PATIENCE = 300
 """Seconds for what takes a minute at most, since a machine may have much else to do."""
 
+READ_METRICS = "import urllib.request as r; print(r.urlopen('http://localhost:8080/metrics').read().decode())"
+
 pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
 def kafka(kubectl: Kubectl) -> Kubectl:
-    """A kubectl for the release's namespace, where only restricted pods may run."""
-    kubectl.run("create", "namespace", NAMESPACE)
-    kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    """A kubectl for the release's namespace; there, and where a service will be, only restricted pods may run."""
+    for namespace in (NAMESPACE, USERS):
+        kubectl.run("create", "namespace", namespace)
+        kubectl.run("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     return kubectl.at(NAMESPACE)
 
 
@@ -85,7 +94,7 @@ def is_ready(pod: dict[str, Any]) -> bool:
 def wait_for_rollout(kafka: Kubectl, deployment: str, timeout: float = PATIENCE) -> None:
     deadline = time.monotonic() + timeout
     while True:
-        done = kafka.run("-n", NAMESPACE, "rollout", "status", deployment, "--timeout=20s", check=False)
+        done = kafka.run("-n", kafka.namespace, "rollout", "status", deployment, "--timeout=20s", check=False)
         if done.returncode == 0:
             return
         assert time.monotonic() < deadline, done.stderr
@@ -192,6 +201,32 @@ def test_resources_become_ready(release: Helm, kafka: Kubectl) -> None:
     kafka.wait_ready("KafkaDLQPolicy", "orders", timeout=PATIENCE)
     # the document's defaults, which the topic says nothing about
     assert (topic["status"]["partitions"], topic["status"]["replicationFactor"]) == (3, 3)
+
+
+def test_a_service_runs_with_nothing_but_its_binding(release: Helm, kafka: Kubectl, cluster: Cluster) -> None:
+    """The example's manifests as they are, and the image of its Dockerfile; what the service does: integration/document."""
+    cluster.load(recipes.by_name("user-service"))
+    text = "---\n".join(manifests().values())
+    kafka.run("apply", "-f", "-", stdin=text.replace("apicurio.kafka.svc", "kafka-schema-registry.kafka.svc"))
+    kafka.run("-n", USERS, "wait", "--for=condition=Ready", "kafkade", "--all", "--timeout=110s")
+    users = kafka.at(USERS)
+    wait_for_rollout(users, "deployment/user-service")
+    pods = [pod["metadata"]["name"] for pod in users.list("pods")]
+    assert len(pods) == 2
+
+    def handled() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for pod in pods:
+            page = users.run("-n", USERS, "exec", pod, "--", "python", "-c", READ_METRICS).stdout
+            samples = [one for family in text_string_to_metric_families(page) for one in family.samples]
+            for one in samples:
+                if one.name == "kafka_messages_total" and one.labels["status"] == "processed":
+                    found[one.labels["topic"]] = found.get(one.labels["topic"], 0) + one.value
+        return found
+
+    users.run("-n", USERS, "exec", pods[0], "--", "python", "-m", "user_service", "publish")
+    until(lambda: handled().keys() >= {"user-events", "order-events"}, lambda: f"handled: {handled()}", 120, 1)
+    users.run("delete", "-f", "-", "--timeout=110s", stdin=text)
 
 
 def test_a_broker_pod_that_is_deleted_loses_nothing(release: Helm, kafka: Kubectl) -> None:

@@ -84,7 +84,9 @@ def apart(
 
 
 @app.command()
-def image(name: Annotated[str, typer.Argument(help="operator, kafka:VERSION or schema-registry.")]) -> None:
+def image(
+    name: Annotated[str, typer.Argument(help="operator, kafka:VERSION, schema-registry or user-service.")],
+) -> None:
     """Build a container image without Docker; prints where its archive is. As root, on Linux."""
     end_in_order()
     requirements.install()

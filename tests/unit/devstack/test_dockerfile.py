@@ -51,7 +51,13 @@ def test_what_is_not_understood_is_an_error(text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["Dockerfile", "deploy/images/kafka/Dockerfile", "deploy/images/schema-registry/Dockerfile"]
+    "file",
+    [
+        "Dockerfile",
+        "deploy/images/kafka/Dockerfile",
+        "deploy/images/schema-registry/Dockerfile",
+        "deploy/examples/11-user-service/Dockerfile",
+    ],
 )
 def test_the_repositorys_own_can_be_built(file: str) -> None:
     stages = parse((ROOT / file).read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,17 @@ from ... import __version__
 from .. import cache, kafka, kind, maven, progress, registry
 from ..errors import DevStackError
 from ..node import requirements
+from ..process import output
 from . import build, dockerfile, rootfs
 
 REPOSITORY = Path(__file__).parents[4]
 """The checkout: recipes are no part of the installed package."""
 
-NAMES = ("operator", "kafka:3.5.2", "kafka:4.1.1", "schema-registry")
+NAMES = ("operator", "kafka:3.5.2", "kafka:4.1.1", "schema-registry", "user-service")
 """What ``by_name`` is asked for by default; Kafka has more versions."""
+
+_PACKAGE = ("operator", "pyproject.toml", "README.md")
+"""What kafkade's wheel is made of."""
 
 _WRAPPER_SINCE = (3, 7)
 _WRAPPER_VERSION = "3.9.1"
@@ -39,9 +44,7 @@ class Image:
     def key(self) -> str:
         """Changes with everything that the image is made of."""
         digest = hashlib.sha256(self.name.encode())
-        for file in build.files(self.context, ("Dockerfile", *self.sources)):
-            digest.update(f"{file.relative_to(self.context)} {os.access(file, os.X_OK)}\n".encode())
-            digest.update(file.read_bytes())
+        _add(digest, self.context, ("Dockerfile", *self.sources))
         for name, folder in sorted(self.contexts.items()):
             digest.update(f"{name} {sorted(file.name for file in folder.iterdir())}\n".encode())
         for stage in dockerfile.parse((self.context / "Dockerfile").read_text()):
@@ -54,12 +57,8 @@ class Image:
 
 def operator() -> Image:
     """The operator's image, of this checkout."""
-    return Image(
-        f"kafkade/kafkade:{__version__}",
-        REPOSITORY,
-        ("operator", "pyproject.toml", "README.md", "requirements.lock", "requirements-build.lock", "sbom.cdx.json"),
-        {},
-    )
+    sources = (*_PACKAGE, "requirements.lock", "requirements-build.lock", "sbom.cdx.json")
+    return Image(f"kafkade/kafkade:{__version__}", REPOSITORY, sources, {})
 
 
 def kafka_image(version: str) -> Image:
@@ -86,8 +85,27 @@ def schema_registry() -> Image:
     )
 
 
+def user_service() -> Image:
+    """The example of a service, with kafkade of this checkout as a wheel beside its requirements."""
+    example, sources = REPOSITORY / "deploy" / "examples" / "11-user-service", ("user_service", "requirements")
+
+    def put_together(made: Path) -> None:
+        for file in build.files(example, ("Dockerfile", *sources)):
+            place = made / file.relative_to(example)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        wheel = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", f"--wheel-dir={made / 'requirements'}"]
+        output([sys.executable, "-m", "pip", *wheel, REPOSITORY])
+
+    digest = hashlib.sha256()
+    _add(digest, REPOSITORY, _PACKAGE)
+    _add(digest, example, ("Dockerfile", *sources))
+    place = cache.folder("user-service", digest.hexdigest()[:12])
+    return Image("registry.example/user-service:1", cache.make_once(place, put_together), sources, {})
+
+
 def by_name(name: str) -> Image:
-    """``operator``, ``kafka:VERSION`` or ``schema-registry``."""
+    """``operator``, ``kafka:VERSION``, ``schema-registry`` or ``user-service``."""
     kind, _, version = name.partition(":")
     if kind == "kafka":
         return kafka_image(version or kafka.DEFAULT_VERSION)
@@ -95,7 +113,11 @@ def by_name(name: str) -> Image:
         return operator()
     if name == "schema-registry":
         return schema_registry()
-    raise DevStackError(f"There is no image {name!r}; there are operator, kafka:VERSION and schema-registry.")
+    if name == "user-service":
+        return user_service()
+    raise DevStackError(
+        f"There is no image {name!r}; there are operator, kafka:VERSION, schema-registry and user-service."
+    )
 
 
 def prepare(name: str) -> None:
@@ -132,6 +154,13 @@ def make_with_docker(image: Image, runner: kind.Runner = kind.run) -> None:
         done = runner(command)
     if done.returncode != 0:
         raise DevStackError(f"`{' '.join(command)}` failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+
+
+def _add(digest: hashlib._Hash, context: Path, names: tuple[str, ...]) -> None:
+    """Add the files of a context: their names, whether they are programs, what is in them."""
+    for file in build.files(context, names):
+        digest.update(f"{file.relative_to(context)} {os.access(file, os.X_OK)}\n".encode())
+        digest.update(file.read_bytes())
 
 
 def _core_jar(version: str) -> Path:
