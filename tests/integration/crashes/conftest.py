@@ -13,6 +13,7 @@ from integration.crashes.world import world as running
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Known where this folder is named on the command line, as ``make crashes`` does."""
     parser.addoption("--crashes", action="store_true", help="crash at each place once: some five minutes")
+    parser.addoption("--crash-seed", type=int, help="of the sample that is taken otherwise (default: by chance)")
     parser.addoption(
         "--every-crash", action="store_true", help="crash at each place of each scenario, not at each place once"
     )
@@ -22,9 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Kubernetes, Kafka and a registry without an operator."""
-    if not any(pytestconfig.getoption(name, default=False) for name in ("crashes", "every_crash")):
-        pytest.skip("crashes are for `make crashes`, or --crashes for each place once")
     with running(tmp_path_factory.mktemp("operators")) as found:
         yield found

@@ -4,15 +4,17 @@ All scenarios are played once without a crash, with every place written down tha
 again and again in fresh namespaces, and its operator killed at one place; another operator starts, and what all of it came to
 in Kubernetes, Kafka and the registry is compared with what the play without a crash came to.
 
-``--crashes`` takes each place once, in the first scenario that comes by it, at both of its moments. ``make crashes`` takes
-each place of each scenario, the first and the last time that the operator comes by it.
+By default a sample is taken, by a seed that is printed (``--crash-seed`` takes it again): some places of each scenario, and of
+each function in which a reconcile waits. ``--crashes`` takes each place once, in the first scenario that comes by it, at both
+of its moments. ``make crashes`` takes each place of each scenario, the first and the last time that the operator comes by it.
 """
 
 from __future__ import annotations
 
+import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
@@ -27,8 +29,14 @@ from support.await_points import Place, Point
 ROUND = 400
 """Plays side by side."""
 
+OF_A_SCENARIO, OF_A_FUNCTION = 2, 1
+"""Crashes of a sample."""
+
 RECONCILE = "engine/lane.py"
 """Every reconcile is called from a lane."""
+
+NONE_OF_RECONCILES = (RECONCILE, "engine/engine.py", "handlers/")
+"""What waits for work, lists and watches: it is the same in each scenario."""
 
 
 @pytest.fixture(scope="package")
@@ -76,7 +84,15 @@ def test_a_crash_at_each_await_changes_nothing(
     record_result: Callable[[Result], Result],
 ) -> None:
     every = pytestconfig.getoption("every_crash", default=False)
-    plays = list(_everywhere(recorded) if every else _each_once(recorded))
+    once = pytestconfig.getoption("crashes", default=False)
+    if every:
+        plays = list(_everywhere(recorded))
+    elif once:
+        plays = list(_each_once(recorded))
+    else:
+        seed = pytestconfig.getoption("crash_seed", default=None) or random.randrange(1_000_000)
+        _tell(f"a sample: --crash-seed {seed}")
+        plays = _sample(recorded, seed)
     undisturbed = {played.play.scenario.name: played.state for played in recorded}
     wrong: list[str] = []
     ends: Counter[str] = Counter()
@@ -89,7 +105,7 @@ def test_a_crash_at_each_await_changes_nothing(
         wrong += [text for played in done if (text := _wrong(played, undisturbed[played.play.scenario.name]))]
     took = time.monotonic() - began
     _tell(f"{len(plays)} crashes in {took:.0f} s: {dict(ends)}")
-    if not only and not wrong:
+    if (every or once) and not only and not wrong:
         record_result(_result(plays, ends, took, every=every))
     assert not wrong, f"{len(wrong)} of {len(plays)} crashes:\n" + "\n".join(wrong)
     # some places are come by only when two things happen to fall together
@@ -132,8 +148,33 @@ def _everywhere(recorded: Iterable[Played]) -> Iterable[Play]:
                     yield Play(played.play.scenario, point)
 
 
+def _sample(recorded: Iterable[Played], seed: int) -> list[Play]:
+    """By chance: of each scenario, and of each function in which a reconcile waits."""
+    scenarios: dict[str, list[Play]] = defaultdict(list)
+    functions: dict[str, list[Play]] = defaultdict(list)
+    for play in _everywhere(recorded):
+        assert play.crash is not None
+        if _of_reconcile(play.crash):
+            scenarios[play.scenario.name].append(play)
+            functions[_function(play.crash.place)].append(play)
+    chance = random.Random(seed)
+    taken: dict[Play, None] = {}
+    for groups, count in ((scenarios, OF_A_SCENARIO), (functions, OF_A_FUNCTION)):
+        for plays in groups.values():
+            taken.update(dict.fromkeys(chance.sample(plays, min(count, len(plays)))))
+    return list(taken)
+
+
+def _function(place: Place) -> str:
+    """The innermost of the operator's functions that is no client's."""
+    lines = [line for line in place if not line.startswith("clients/") and ":" in line] or list(place)
+    file, _, rest = lines[-1].partition(":")
+    return f"{file} {rest.partition(' ')[2]}"
+
+
 def _of_reconcile(point: Point) -> bool:
-    return len(point.place) > 1 or not point.place[0].startswith((RECONCILE, "engine/engine.py"))
+    outer = point.place[0]
+    return not outer.startswith(NONE_OF_RECONCILES) or (outer.startswith(RECONCILE) and len(point.place) > 1)
 
 
 def _result(plays: Sequence[Play], ends: Counter[str], took: float, *, every: bool) -> Result:

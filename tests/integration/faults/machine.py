@@ -39,6 +39,8 @@ a_topic: dict[str, st.SearchStrategy[Any]] = {
     "retain": st.booleans(),
 }
 
+PAUSE = 1.0
+"""Seconds at most between two actions: some come before the operators have begun with the last one, and some after."""
 RATES = (0.2, 0.1, 0.4)
 """Parts of all requests that meet a fault."""
 GROUPS = (
@@ -144,8 +146,10 @@ class Machine(RuleBasedStateMachine):
         self.seed = Machine.number
         self.shop = Shop(self.world, f"f{self.seed}")
         Machine.number += 1
+        self.plans = 0
         self.order = list(ACTIONS)
-        random.Random(self.seed).shuffle(self.order)
+        self.chance = random.Random(self.seed)
+        self.chance.shuffle(self.order)
         self.fields: dict[str, int] = {}
         self.sizes: dict[str, int] = {}
 
@@ -206,12 +210,14 @@ class Machine(RuleBasedStateMachine):
             self.done[chosen.what] += 1
             self.actions[chosen.what] += 1
             chosen.do(self, **values)
+            time.sleep(self.chance.uniform(0, PAUSE))
 
     # --- faults --------------------------------------------------------------------------------
 
     def faults(self, seed: int, rate: float, faults: frozenset[Fault]) -> None:
-        """From now on these happen."""
-        plan = Plan(seed + self.seed, rate, faults)
+        """From now on these happen. No two plans of an example are the same, though Hypothesis' simplest seeds are."""
+        self.plans += 1
+        plan = Plan(seed + 1_000_000 * self.plans + self.seed, rate, faults)
         self.shop.say(f"faults: seed {plan.seed}, rate {rate}, {sorted(faults)}")
         self.world.schedule.use(plan)
 
@@ -395,8 +401,12 @@ class Machine(RuleBasedStateMachine):
 
     @action("faults stop", lambda self: len(self.shop.log) > 12, pause=short, seed=seeds)
     def faults_stop(self, pause: float, seed: int) -> None:
-        """And begin again, once all has come to rest."""
+        """And begin again, once all has come to rest; then there are dead letters' topics, which can be redriven from."""
         time.sleep(pause)
+        if not any(("KafkaDLQPolicy", name) in self.shop.declared for name in self.declared("KafkaTopic")):
+            name = self.name(TOPICS[0])
+            self.declare(name, 1, 1, retain=False)
+            self.shop.apply("KafkaDLQPolicy", name, {"topics": [name]})
         self.settle()
         self.faults(seed, RATES[0], GROUPS[0])
 

@@ -1,4 +1,4 @@
-"""Which request meets which fault: the same for the same seed, whatever comes in between."""
+"""Which requests meet a fault: the same for the same seed, whatever comes in between; and every fault has its turn."""
 
 from __future__ import annotations
 
@@ -11,17 +11,32 @@ def drawn(schedule: Schedule, what: str, times: int) -> list[object]:
     return [schedule.draw("kube", what, ALL) for _ in range(times)]
 
 
-def test_a_seed_says_it_all_whatever_else_is_asked_in_between() -> None:
+def test_a_seed_says_which_requests_meet_one_whatever_else_is_asked_in_between() -> None:
     first, second = Schedule(Plan(7, 0.3)), Schedule(Plan(7, 0.3))
     alone = drawn(first, "GET /a", 40)
     mixed = []
     for _ in range(40):
         drawn(second, "GET /b", 3)
         mixed += drawn(second, "GET /a", 1)
-    assert alone == mixed
+    assert [each is None for each in alone] == [each is None for each in mixed]
     assert any(alone)
     assert None in alone
-    assert alone != drawn(Schedule(Plan(8, 0.3)), "GET /a", 40)
+    assert drawn(Schedule(Plan(7, 0.3)), "GET /a", 40) == alone
+    assert drawn(Schedule(Plan(8, 0.3)), "GET /a", 40) != alone
+
+
+def test_each_fault_has_its_turn_and_what_few_requests_can_meet_comes_first() -> None:
+    """A write to Kafka is one request of hundreds, and a request twice comes up at nothing else."""
+    always = frozenset({Fault.RESET, Fault.DELAY, Fault.DRIP})
+    schedule = Schedule(Plan(3, 0.5))
+    while sum(schedule.tally().values()) < 100:
+        schedule.draw("kafka", "Fetch", always)
+    writes: list[Fault] = []
+    while len(writes) < 8:
+        if found := schedule.draw("kafka", f"CreateTopics {len(writes)}", always | {Fault.DUPLICATE}):
+            writes.append(found.fault)
+    assert writes[0] is writes[4] is Fault.DUPLICATE
+    assert set(writes[:4]) == set(writes[4:]) == always | {Fault.DUPLICATE}
 
 
 def test_only_faults_that_the_request_can_meet() -> None:
