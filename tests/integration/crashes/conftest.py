@@ -23,7 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
     """Kubernetes, Kafka and a registry without an operator."""
+    asked = (pytestconfig.getoption(name, default=None) for name in ("crashes", "every_crash", "crash_seed"))
+    if all(each in (None, False) for each in asked):
+        pytest.skip("crashes are for `make crashes`, --crashes for each place once, or --crash-seed for a sample")
     with running(tmp_path_factory.mktemp("operators")) as found:
         yield found

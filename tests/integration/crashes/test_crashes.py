@@ -85,13 +85,16 @@ def test_a_crash_at_each_await_changes_nothing(
 ) -> None:
     every = pytestconfig.getoption("every_crash", default=False)
     once = pytestconfig.getoption("crashes", default=False)
+    how = ""
     if every:
         plays = list(_everywhere(recorded))
     elif once:
         plays = list(_each_once(recorded))
     else:
-        seed = pytestconfig.getoption("crash_seed", default=None) or random.randrange(1_000_000)
-        _tell(f"a sample: --crash-seed {seed}")
+        seed = pytestconfig.getoption("crash_seed", default=None)
+        seed = random.randrange(1_000_000) if seed is None else seed
+        how = f" of a sample by --crash-seed {seed}"
+        _tell(how)
         plays = _sample(recorded, seed)
     undisturbed = {played.play.scenario.name: played.state for played in recorded}
     wrong: list[str] = []
@@ -107,7 +110,7 @@ def test_a_crash_at_each_await_changes_nothing(
     _tell(f"{len(plays)} crashes in {took:.0f} s: {dict(ends)}")
     if (every or once) and not only and not wrong:
         record_result(_result(plays, ends, took, every=every))
-    assert not wrong, f"{len(wrong)} of {len(plays)} crashes:\n" + "\n".join(wrong)
+    assert not wrong, f"{len(wrong)} of {len(plays)} crashes{how}:\n" + "\n".join(wrong)
     # some places are come by only when two things happen to fall together
     assert ends["crashed"] >= 0.9 * len(plays), ends
 
