@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ from typing import Any
 import aiohttp
 from bare import Bare, connected, install, timed
 from following import following
-from results import Result, Row, Section, add_option, record
-from running import running
+from results import Result, Row, Section, Table, add_option, record
+from running import Spending, running
 
 from kafkade.api import API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -139,16 +140,28 @@ async def written(bare: Bare, wanted: Sequence[Schema]) -> float:
     return taken
 
 
-async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry, count: int) -> list[Row]:
+async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry, count: int) -> tuple[list[Row], Table]:
     """The floors, and the operator."""
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
     wanted = layers(count)
     everything = [schema for layer in wanted for schema in layer]
+    parts = {"client": os.getpid(), "registry": registry.pid or 0, "broker": next(iter(kafka.pids().values()))}
+    spent, others = dict[str, dict[str, float]](), 0.0
+
+    def note(phase: str, spending: Spending) -> None:
+        nonlocal others
+        spent[phase], share = spending.lap()
+        others = max(others, share)
+
     await registered(registry.url, "warm", layers(200))
+    spending = Spending({**parts, **control_plane.pids()})
     before = await timed(registered(registry.url, "before", wanted))
+    note("floor: registry, before", spending)
     async with connected(control_plane, NAMESPACE) as bare:
         await written(bare, everything[:100])
+        spending.lap()
         kubernetes = await written(bare, everything)
+        note("floor: Kubernetes, with DELETE", spending)
         cluster = {
             "apiVersion": API_VERSION,
             "kind": "KafkaCluster",
@@ -161,18 +174,20 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
                 await bare.call("POST", "/kafkaclusters", cluster)
                 while not (await bare.call("GET", f"/kafkaclusters/{NAMESPACE}")).get("status", {}).get("clusterId"):
                     await asyncio.sleep(0.1)
-                spent = operator.cpu
+                spending = Spending({"operator": operator.process.pid, **parts, **control_plane.pids()})
                 started = time.monotonic()
                 await asyncio.gather(
                     bare.each("create: POST", bodies, "POST", f"/{PLURAL}", lambda name: bodies[name]),
                     seen.until("create: Ready", lambda: len(seen.ready[1]), count),
                 )
                 taken = time.monotonic() - started
-                spent = operator.cpu - spent
+                note("create to Ready", spending)
                 resident = operator.resident
+    spending = Spending({**parts, **control_plane.pids()})
     after = await timed(registered(registry.url, "after", wanted))
+    note("floor: registry, after", spending)
     floor = (before + after) / 2
-    return [
+    rows = [
         Row(
             "create to Ready, time",
             round(taken / floor, 2),
@@ -186,9 +201,23 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
             "× the bare writes to registry and Kubernetes",
             beside=f"bare Kubernetes writes: {kubernetes:.1f} s",
         ),
-        Row("CPU of the operator", round(1000 * spent / count, 2), "ms a schema"),
+        Row("CPU of the operator", round(1000 * spent["create to Ready"]["operator"] / count, 2), "ms a schema"),
+        Row("CPU of the machine that others took meanwhile", round(100 * others), "%", at_most=10),
         Row("resident memory", round(resident), "MiB"),
     ]
+    return rows, table(spent, count)
+
+
+def table(spent: dict[str, dict[str, float]], count: int) -> Table:
+    """Where the machine's CPU went, for a schema."""
+    parts = ("registry", "kube-apiserver", "etcd", "operator", "client")
+    rows = []
+    for phase, taken in spent.items():
+        known = [taken.get(part, 0) for part in parts]
+        rest = sum(taken.values()) - sum(known) - taken["idle"]
+        rows.append((phase, *(f"{1000 * seconds / count:.2f}" for seconds in (*known, rest, taken["idle"]))))
+    head = ("phase", "registry", "API server", "etcd", "operator", "client", "all else", "idle")
+    return Table("CPU milliseconds a schema, by who spent them", head, tuple(rows))
 
 
 def main() -> None:
@@ -199,8 +228,9 @@ def main() -> None:
     options = parser.parse_args()
     with ControlPlane() as control_plane, Kafka() as kafka, Registry() as registry:
         install(control_plane, NAMESPACE)
-        rows = asyncio.run(measure(control_plane, kafka, registry, options.schemas))
+        rows, spent = asyncio.run(measure(control_plane, kafka, registry, options.schemas))
     print(f"{options.schemas} schemas:", *map(str, rows), sep="\n  ")
+    print(spent)
     if options.record:
         record(
             Result(
@@ -209,6 +239,7 @@ def main() -> None:
                 title=f"{options.schemas:,} schemas with references",
                 command=f"python bench/schemas.py --schemas {options.schemas}",
                 rows=tuple(rows),
+                tables=(spent,),
                 about="Avro records in four layers, each above the first with references to one to three of the layer below."
                 " The floor registers them with the operator's number of connections, layer after layer, and does nothing"
                 " else: the operator writes to Kubernetes besides, and reads before it writes.",

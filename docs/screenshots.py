@@ -104,7 +104,7 @@ async def register(registry: RegistryClient) -> int:
     newest = 0
     await registry.set_level("orders-value", "NONE")
     for text in ORDERS:
-        newest = await registry.register("orders-value", SchemaBody(text), normalize=False)
+        newest = (await registry.register("orders-value", SchemaBody(text), normalize=False)).id
     await registry.register("payments-value", SchemaBody(PAYMENT, "PROTOBUF"), normalize=False)
     await registry.register("user-events-value", SchemaBody(EVENT, "JSON"), normalize=False)
     return newest

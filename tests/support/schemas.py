@@ -17,7 +17,7 @@ from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import Grant
 from kafkade.api.schema import Compatibility, KafkaSchemaSpec, KafkaSchemaStatus
-from kafkade.clients.registry import Reference, Registered, SchemaBody, SubjectConfig, Verdict
+from kafkade.clients.registry import Receipt, Reference, Registered, SchemaBody, SubjectConfig, Verdict
 from kafkade.schemas.compatibility import violations
 from kafkade.schemas.parse import parse as parse_schema
 from kafkade.schemas.reconcile import plans, reconcile
@@ -272,17 +272,20 @@ class MemoryRegistry:
         self._call("compatible", subject)
         return self._compatible(subject, body)
 
-    async def register(self, subject: str, body: SchemaBody, normalize: bool) -> int:
+    async def register(self, subject: str, body: SchemaBody, normalize: bool) -> Receipt:
         self._call("register", subject)
         if self.refuse_register is not None:
             raise self.refuse_register
         found = self._find(subject, body)
         if found is not None:
-            return found.id
+            return self._receipt(found)
         if not self._compatible(subject, body).compatible:
             raise IncompatibleSchema(f"register subject {subject}: incompatible (HTTP 409)")
         self.add(subject, body)
-        return self.live(subject)[-1].id
+        return self._receipt(self.live(subject)[-1])
+
+    def _receipt(self, held: Registered) -> Receipt:
+        return Receipt(held.id, held.version if self.kind == "Confluent" else None)
 
     def add(self, subject: str, body: SchemaBody) -> None:
         """Register by hand, unchecked."""
@@ -331,6 +334,8 @@ class MemoryRegistry:
         self._call("subject_config", subject)
         if self.kind == "Apicurio" and self.live(subject):
             return SubjectConfig(self._level(subject))
+        if self.kind == "Apicurio" and subject not in self.subjects and subject not in self.levels:
+            return SubjectConfig(None, absent=True)
         if subject not in self.levels and subject not in self.other_settings:
             return None
         return SubjectConfig(self.levels.get(subject), self.other_settings.get(subject, ()))

@@ -24,6 +24,7 @@ from kafkade.clients.registry_errors import (
 from kafkade.clients.registry_http import RegistryTransport
 from kafkade.clients.registry_model import (
     Flavour,
+    Receipt,
     Reference,
     Registered,
     RegistryAuth,
@@ -37,6 +38,7 @@ from kafkade.clients.registry_schemas import RegistrySchemas
 
 __all__ = [
     "Flavour",
+    "Receipt",
     "Reference",
     "Registered",
     "RegistryAuth",
@@ -48,6 +50,9 @@ __all__ = [
 ]
 
 _ABSENT = frozenset({SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, SUBJECT_SOFT_DELETED})
+
+_ALL = 1_000_000
+"""More subjects than a registry has."""
 
 
 class RegistryClient:
@@ -115,15 +120,15 @@ class RegistryClient:
         path = f"/subjects/{self._s(subject)}"
         return await self._registered("POST", path, f"look up subject {subject}", body, normalize)
 
-    async def register(self, subject: str, body: SchemaBody, normalize: bool) -> int:
-        """Register a version and return the schema's id. The same schema again changes nothing in any flavour."""
+    async def register(self, subject: str, body: SchemaBody, normalize: bool) -> Receipt:
+        """Register a version. The same schema again changes nothing in any flavour."""
         return await self._http.call(
             "POST",
             f"/subjects/{self._s(subject)}/versions",
             f"register subject {subject}",
             {"normalize": _flag(normalize)},
             body.json(),
-            read=lambda answer: int(answer["id"]),
+            read=Receipt.from_json,
         )
 
     async def latest(self, subject: str) -> Registered | None:
@@ -144,10 +149,21 @@ class RegistryClient:
         """Subjects with a version that is not deleted, sorted.
 
         Without a context Confluent names those of all contexts, the others with theirs before: ``:.context:subject``.
+
+        Who names no limit gets 1,000 of Apicurio, and a page of it that is not full says nothing, since it filters what it has
+        found within the limit. Where Confluent's administrator has set a limit, the rest comes in further pages. Karapace
+        knows neither limits nor pages.
         """
-        params = {"subjectPrefix": self._prefix} if self._prefix else None
-        names = await self._http.call("GET", "/subjects", "list the subjects", params, read=_texts)
-        return tuple(sorted(name.removeprefix(self._prefix) for name in names))
+        found: set[str] = set()
+        while True:
+            params = {"offset": str(len(found)), "limit": str(_ALL)}
+            if self._prefix:
+                params["subjectPrefix"] = self._prefix
+            page = await self._http.call("GET", "/subjects", "list the subjects", params, read=_texts)
+            before = len(found)
+            found.update(page)
+            if len(found) == before:
+                return tuple(sorted(name.removeprefix(self._prefix) for name in found))
 
     async def versions(self, subject: str) -> tuple[int, ...]:
         """Numbers of the versions that are not deleted, oldest first."""
@@ -200,7 +216,10 @@ class RegistryClient:
     # config and mode
 
     async def subject_config(self, subject: str) -> SubjectConfig | None:
-        """The subject's own configuration; None when it has none, which is normal (40408; some answer 40401)."""
+        """The subject's own configuration; None when it has none, which is normal (40408).
+
+        Some answer 40401 then: a configuration without a level that is ``absent``.
+        """
         try:
             return await self._http.call(
                 "GET",
@@ -209,7 +228,9 @@ class RegistryClient:
                 read=SubjectConfig.from_json,
             )
         except RegistryNotFound as error:
-            if error.code in (NO_SUBJECT_CONFIG, SUBJECT_NOT_FOUND, SUBJECT_SOFT_DELETED):
+            if error.code == SUBJECT_NOT_FOUND:
+                return SubjectConfig(None, absent=True)
+            if error.code in (NO_SUBJECT_CONFIG, SUBJECT_SOFT_DELETED):
                 return None
             raise
 

@@ -105,6 +105,24 @@ class Registered:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What registering answered. ``version`` None: only the id was told."""
+
+    id: int
+    version: int | None = None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Receipt:
+        """From the answer of POST /subjects/{s}/versions.
+
+        Confluent tells the version since 7.5 (RegisterSchemaResponse), of a schema that was there already too; Apicurio 3.3.3
+        and Karapace tell the id alone.
+        """
+        version = body.get("version")
+        return cls(int(body["id"]), version if type(version) is int and version > 0 else None)
+
+
 def _references(value: Any) -> tuple[Reference, ...] | None:
     """jikkou#233: a registry may answer references in an unexpected type; they are unknown then, which is not "none"."""
     if value is None:
@@ -125,6 +143,9 @@ class SubjectConfig:
 
     level: str | None
     others: tuple[str, ...] = ()
+    absent: bool = False
+    """Whether the registry answered that it does not know the subject. Confluent and Karapace keep a configuration for any
+    name and say nothing of subjects by this; Apicurio says it where it has no version, deleted ones included."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> SubjectConfig:

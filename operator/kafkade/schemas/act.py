@@ -25,7 +25,7 @@ class Acted:
 
     error: KafkadeError | None = None
     registered: Registered | None = None
-    """The version as it was looked up after registering."""
+    """The version as registering told it, or as it was looked up after that."""
     level_set: str | None = None
     level_unset: bool = False
     deleted: bool = False
@@ -99,13 +99,18 @@ async def _put_back(client: RegistryClient, plan: Plan, facts: SubjectFacts, don
 
 
 async def _register(client: RegistryClient, step: Register, wanted: Desired, done: Acted) -> None:
-    schema_id = await client.register(step.subject, step.body, step.normalize)
-    found = await client.lookup(step.subject, step.body, step.normalize)
+    receipt = await client.register(step.subject, step.body, step.normalize)
+    body = step.body
+    if receipt.version is not None and body.metadata is None and body.rule_set is None:
+        # all that a look-up would tell; whether metadata and rules were stored, only what is stored says
+        done.registered = Registered(receipt.version, receipt.id, body.schema, body.schema_type, body.references)
+        return
+    found = await client.lookup(step.subject, body, step.normalize)
     if found is None:
         raise RegistryRequestFailed(
-            f"subject {step.subject}: registered with id {schema_id}, and the look-up does not find it yet"
+            f"subject {step.subject}: registered with id {receipt.id}, and the look-up does not find it yet"
         )
-    done.registered = replace(found, references=step.body.references)
+    done.registered = replace(found, references=body.references)
     if not same_contract(wanted.body, found):
         latest = await client.latest(step.subject)
         if latest is None or latest.version != found.version or not same_contract(wanted.body, latest):

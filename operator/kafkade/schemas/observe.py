@@ -1,8 +1,8 @@
 """Facts of a subject, read in as few calls as they take; nothing is written in here.
 
 A subject that is as declared costs the look-up, its config, its mode and its latest version; one that is not there yet needs
-no look-up. Only where a version must be registered are the references' texts, the older versions and the registry's verdict
-read as well.
+no look-up, nor its latest version where the answer to its config says that much. Only where a version must be registered
+are the references' texts, the older versions and the registry's verdict read as well.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from kafkade.api.errors import (
     RegistryNotFound,
 )
 from kafkade.api.schema import Compatibility
-from kafkade.clients.registry import Flavour, Reference, Registered, RegistryClient, SchemaBody, Verdict
+from kafkade.clients.registry import Flavour, Reference, Registered, RegistryClient, SchemaBody, SubjectConfig, Verdict
 from kafkade.schemas.compatibility import is_transitive
 from kafkade.schemas.desired import Desired
 from kafkade.schemas.recent import recent_of
 from kafkade.schemas.source import Source
+
+_Held = tuple[tuple[Registered | None, str | None], Registered | None]
+"""What the look-up finds or what the registry says of a schema that it cannot read, and the latest version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +113,20 @@ class RegistryView:
         """Whether a schema references what is only expected: the registry cannot be asked about it."""
         return any((r.subject, r.version) in self._expected for r in wanted.body.references)
 
-    async def observe(self, wanted: Desired) -> SubjectFacts | KafkadeError:
-        """The facts for one declared subject, or the error that kept them away."""
+    async def observe(self, wanted: Desired, *, known: bool = True) -> SubjectFacts | KafkadeError:
+        """The facts for one declared subject, or the error that kept them away.
+
+        ``known``: whether the subject is expected to be there, which only says what is asked first.
+        """
         try:
-            return await self._observe(wanted)
+            return await self._observe(wanted, known)
         except KafkadeError as error:
             return error
 
-    async def _observe(self, wanted: Desired) -> SubjectFacts:
+    async def _observe(self, wanted: Desired, known: bool) -> SubjectFacts:
         client, subject = self.client, wanted.subject
-        ((found, invalid), latest), config, mode = await asyncio.gather(
-            self._held(wanted),
-            client.subject_config(subject),
-            client.mode(subject, otherwise=self._registry_mode),
+        (config, ((found, invalid), latest)), mode = await asyncio.gather(
+            self._config_and_held(wanted, known), client.mode(subject, otherwise=self._registry_mode)
         )
         facts = SubjectFacts(
             flavour=self.flavour,
@@ -138,7 +142,20 @@ class RegistryView:
             return facts
         return await self._for_registration(wanted, facts)
 
-    async def _held(self, wanted: Desired) -> tuple[tuple[Registered | None, str | None], Registered | None]:
+    async def _config_and_held(self, wanted: Desired, known: bool) -> tuple[SubjectConfig | None, _Held]:
+        """The subject's configuration, and what ``_held`` tells.
+
+        Apicurio says of the configuration itself that there is no such subject: then there is no version, and its look-up
+        would not even read the schema (3.3.3).
+        """
+        if known or self.flavour != "Apicurio":
+            config, held = await asyncio.gather(self.client.subject_config(wanted.subject), self._held(wanted))
+            return config, held
+        config = await self.client.subject_config(wanted.subject)
+        absent = config is not None and config.absent
+        return config, ((None, None), None) if absent else await self._held(wanted)
+
+    async def _held(self, wanted: Desired) -> _Held:
         """What the look-up finds, and the latest version.
 
         Where there is no version the look-up would only tell whether the registry can read the schema. Registering tells

@@ -98,14 +98,35 @@ async def _keep(batch: _Batch) -> list[Report]:
     reports: list[Report] = []
     rings = {key: way for key in works if (way := ring(key, batch.references))}
     reports += [batch.refuse(works[key], cycle_error(way)) for key, way in rings.items()]
-    for wave in waves([key for key in works if key not in rings], batch.references):
-        answers = await asyncio.gather(*(_one(works[key], view, batch) for key in wave))
-        for key, (answer, held) in zip(wave, answers, strict=True):
-            if held is not None:
-                batch.resolved[key] = held
-            if answer is not None:
-                reports.append(answer)
+    order = [key for wave in waves([key for key in works if key not in rings], batch.references) for key in wave]
+    reports += [answer for answer in await _in_order(order, view, batch) if answer is not None]
     return reports
+
+
+async def _in_order(order: Sequence[Key], view: RegistryView, batch: _Batch) -> list[Report | None]:
+    """The reports of resources, each of which begins when what it references in the batch has come to its end.
+
+    ``order``: what is referenced comes first.
+    """
+    begun: dict[Key, asyncio.Task[Report | None]] = {}
+
+    async def keep(key: Key, referenced: Sequence[asyncio.Task[Report | None]]) -> Report | None:
+        if referenced:
+            await asyncio.wait(referenced)
+        answer, held = await _one(batch.works[key], view, batch)
+        if held is not None:
+            batch.resolved[key] = held
+        return answer
+
+    for key in order:
+        begun[key] = asyncio.create_task(keep(key, [begun[r] for r in batch.references(key) if r in begun]))
+    try:
+        return list(await asyncio.gather(*begun.values()))
+    finally:
+        # where one ended by a defect nothing of the batch may go on, since it is worked on again
+        for task in begun.values():
+            task.cancel()
+        await asyncio.gather(*begun.values(), return_exceptions=True)
 
 
 async def _one(work: SchemaWork, view: RegistryView, batch: _Batch) -> tuple[Report | None, Reference | None]:
@@ -136,7 +157,7 @@ async def _bring(
     work: SchemaWork, wanted: Desired, view: RegistryView, batch: _Batch
 ) -> tuple[Report | None, Reference | None]:
     resource, context = work.resource, batch.context
-    facts = await view.observe(wanted)
+    facts = await view.observe(wanted, known=_registered_before(work))
     if isinstance(facts, KafkadeError):
         return failed(resource, facts, context.now(), {"subject": wanted.subject}), None
     planned = plan(wanted, facts, resource.status)
@@ -163,9 +184,13 @@ async def _bring(
     return _with_wakes(work, answer, held, batch), Reference("", wanted.subject, held.version)
 
 
+def _registered_before(work: SchemaWork) -> bool:
+    return work.resource.status.get("version") is not None
+
+
 async def _foresee(work: SchemaWork, wanted: Desired, view: RegistryView) -> tuple[Plan, Reference | None]:
     """The plan for one subject, and the version that others could reference once it is carried out."""
-    facts = await view.observe(wanted)
+    facts = await view.observe(wanted, known=_registered_before(work))
     if isinstance(facts, KafkadeError):
         return Plan(error=facts), None
     planned = plan(wanted, facts, work.resource.status)

@@ -73,7 +73,7 @@ async def ids(registry: Registry) -> list[int]:
     """Ids of the Avro, the JSON and the Protobuf schema."""
     client = RegistryClient([registry.url])
     bodies = (SchemaBody(ORDER), SchemaBody(JSON_SCHEMA, "JSON"), SchemaBody(PROTO, "PROTOBUF"))
-    found = [await client.register(f"cli-{body.schema_type}", body, normalize=True) for body in bodies]
+    found = [(await client.register(f"cli-{body.schema_type}", body, normalize=True)).id for body in bodies]
     await client.close()
     return found
 

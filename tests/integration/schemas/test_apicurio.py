@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from kafkade.api.errors import IncompatibleSchema, InvalidSchema, ReferencedBy, RegistryNotFound
-from kafkade.clients.registry import Reference, RegistryProbe, SchemaBody, SubjectConfig, Verdict
+from kafkade.clients.registry import Receipt, Reference, RegistryProbe, SchemaBody, SubjectConfig, Verdict
 from support.schemas import avro
 
 V1, V2, BROKEN = SchemaBody(avro("a")), SchemaBody(avro("a", "b?")), SchemaBody(avro("a", "b"))
@@ -19,7 +20,7 @@ async def test_it_is_known_for_what_it_is(registry: Any) -> None:
 
 
 async def test_a_level_can_be_set_before_the_subject_is_there(registry: Any, subject: str) -> None:
-    assert await registry.subject_config(subject) is None
+    assert await registry.subject_config(subject) == SubjectConfig(None, absent=True)
     await registry.set_level(subject, "FULL")
     assert await registry.subject_config(subject) == SubjectConfig("FULL")
     assert await registry.latest(subject) is None
@@ -27,6 +28,35 @@ async def test_a_level_can_be_set_before_the_subject_is_there(registry: Any, sub
     assert await registry.subject_config(subject) == SubjectConfig("FULL")
     with pytest.raises(IncompatibleSchema, match="Incompatible artifact"):
         await registry.register(subject, BROKEN, False)
+
+
+async def test_the_config_of_a_subject_that_is_not_there_says_so(registry: Any, subject: str) -> None:
+    """Why kafkade asks neither for its latest version then nor for a look-up; a version that is deleted softly is there."""
+    absent = SubjectConfig(None, absent=True)
+    assert await registry.subject_config(subject) == absent
+    assert await registry.lookup(subject, SchemaBody("{"), False) is None  # it does not read what it cannot find
+    await registry.set_mode(subject, "READONLY")
+    assert await registry.subject_config(subject) == absent
+    assert await registry.mode(subject) == "READONLY"  # so this one is to be asked for
+    assert await registry.register(subject, V1, False) == Receipt(ANY, None)
+    assert await registry.subject_config(subject) == SubjectConfig("NONE")
+    await registry.delete_subject(subject, permanent=False)
+    assert await registry.subject_config(subject) == SubjectConfig("NONE")
+    await registry.delete_subject(subject, permanent=True)
+    assert await registry.subject_config(subject) == absent
+
+
+async def test_a_limit_is_kept_and_the_rest_comes_in_pages(registry: Any, subject: str) -> None:
+    """Why kafkade names a limit: without one it is 1,000 (apicurio.ccompat.max-subjects)."""
+    for number in range(3):
+        await registry.register(f"{subject}-{number}", V1, False)
+    everything = await registry.subjects()
+    assert {f"{subject}-{number}" for number in range(3)} <= set(everything)
+    ask = registry.client._http.call
+    page = await ask("GET", "/subjects", "list", {"limit": "2"})
+    rest = await ask("GET", "/subjects", "list", {"offset": "2", "limit": "1000000"})
+    assert len(page) == 2
+    assert sorted([*page, *rest]) == list(everything)
 
 
 async def test_own_and_inherited_level_look_alike(registry: Any, subject: str) -> None:
@@ -89,7 +119,7 @@ async def test_the_look_up_knows_references_and_no_doc(registry: Any, subject: s
 
 
 async def test_an_older_schema_again_makes_no_version(registry: Any, subject: str) -> None:
-    ids = [await registry.register(subject, body, False) for body in (V1, V2, V1)]
+    ids = [(await registry.register(subject, body, False)).id for body in (V1, V2, V1)]
     assert ids[0] == ids[2] != ids[1]
     assert await registry.versions(subject) == (1, 2)
 

@@ -76,7 +76,7 @@ async def order_schema(apicurio: Registry) -> int:
     client = RegistryClient([apicurio.url])
     newest = 0
     for text in VERSIONS:
-        newest = await client.register(SUBJECT, SchemaBody(text), normalize=False)
+        newest = (await client.register(SUBJECT, SchemaBody(text), normalize=False)).id
     await client.close()
     return newest
 

@@ -94,7 +94,7 @@ async def test_what_is_sent() -> None:
     body = SchemaBody("{}", "JSON", (Reference("a.json", "a", 2),), {"properties": {"x": "y"}}, {"domainRules": []})
     auth = RegistryAuth.basic("user", "pässword")
     async with serving(handle) as url, client(url + "/", auth=auth, context=".team") as registry:
-        assert await registry.register("orders", body, True) == 1
+        assert (await registry.register("orders", body, True)).id == 1
         await registry.set_level("orders", None)
         assert await registry.global_level() == "FULL"
     (path, headers, sent), (config_path, _, config), (global_path, _, _) = seen
@@ -248,6 +248,24 @@ async def test_long_texts_are_cut() -> None:
         with pytest.raises(errors.InvalidSchema) as caught:
             await registry.register("s", BODY, False)
     assert len(caught.value.message) < 2000
+
+
+@pytest.mark.parametrize(("cap", "pages"), [(1_000_000, 2), (3, 4), (None, 2)], ids=["none", "its own", "no pages"])
+async def test_all_subjects_are_listed_whatever_a_registry_tells_at_once(cap: int | None, pages: int) -> None:
+    """Apicurio tells 1,000 to whoever names no limit: an export left the others out, and nobody was told."""
+    names, asked = [f"s{n:04}" for n in range(8)], 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        if cap is None:
+            return web.json_response(names)
+        offset, limit = int(request.query.get("offset", "0")), int(request.query.get("limit", "2"))
+        return web.json_response(names[offset : offset + min(limit, cap)])
+
+    async with serving(handle) as url, client(url) as registry:
+        assert await registry.subjects() == tuple(names)
+    assert asked == pages
 
 
 async def test_an_answer_without_end_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,11 +74,106 @@ async def test_the_drift_probe_is_four_reads() -> None:
     assert sorted(name for name, _ in w.registry.calls) == ["latest", "lookup", "mode", "subject_config"]
 
 
-async def test_a_new_subject_costs_three_reads_one_write_and_its_look_up() -> None:
-    w = world()
+NEW = [
+    pytest.param("Unknown", ["latest", "lookup", "mode", "register", "subject_config"], id="nothing tells more"),
+    pytest.param("Karapace", ["latest", "lookup", "mode", "register", "subject_config"], id="Karapace neither"),
+    pytest.param("Confluent", ["latest", "mode", "register", "subject_config"], id="registering tells the version"),
+    pytest.param(
+        "Apicurio", ["lookup", "mode", "register", "subject_config"], id="its config tells that it is not there"
+    ),
+]
+
+
+@pytest.mark.parametrize("level", [None, "FULL"])
+@pytest.mark.parametrize(("flavour", "asked"), NEW)
+async def test_a_new_subject_costs_two_or_three_reads_one_write_and_maybe_its_look_up(
+    flavour: str, asked: list[str], level: str | None
+) -> None:
+    w = world(MemoryRegistry(flavour), **({"compatibility": level} if level else {}))
     await w.run()
-    assert [name for name, _ in w.registry.calls if name == "lookup"] == ["lookup"]
-    assert sorted(name for name, _ in w.registry.calls) == ["latest", "lookup", "mode", "register", "subject_config"]
+    more = ["set_level"] if level else []
+    if level and flavour != "Apicurio":
+        more.append("lookup")  # whether the registry can read the schema is to be known before a level is set
+    assert sorted(name for name, _ in w.registry.calls) == sorted([*asked, *more])
+    assert (w.status("orders")["version"], w.status("orders")["id"]) == (1, 1)
+
+
+BEGUN = [
+    pytest.param(lambda r: r.add("orders-value", SchemaBody(V1)), 2, "NONE", id="a version"),
+    pytest.param(lambda r: r.levels.update({"orders-value": "FULL"}), 1, "FULL", id="a level before any version"),
+    pytest.param(lambda r: _softly_deleted(r), 2, "NONE", id="a version that was deleted"),
+]
+
+
+def _softly_deleted(registry: MemoryRegistry) -> None:
+    registry.add("orders-value", SchemaBody(V1))
+    for version in registry.subjects["orders-value"]:
+        version.deleted = True
+
+
+@pytest.mark.parametrize(("begin", "version", "level"), BEGUN)
+async def test_what_others_began_in_an_apicurio_is_seen(begin: Any, version: int, level: str) -> None:
+    """Only where its answer to the config says that there is no such subject, nothing more is asked."""
+    w = world(MemoryRegistry("Apicurio", level="NONE"), schema_=V2)
+    begin(w.registry)
+    await w.run()
+    assert [name for name, _ in w.registry.calls if name == "latest"] == ["latest"]
+    assert (w.status("orders")["version"], w.status("orders")["compatibility"]) == (version, level)
+
+
+async def test_what_was_registered_before_a_crash_is_not_registered_again_in_an_apicurio() -> None:
+    w = world(MemoryRegistry("Apicurio"))
+    w.registry.add("orders-value", SchemaBody(V1))  # and no status tells of it
+    await w.run()
+    assert w.registry.writes == []
+    assert w.status("orders")["version"] == 1
+
+
+async def test_a_subject_that_is_gone_costs_a_look_at_all_that_was_known_of_it() -> None:
+    """Who has registered it before asks side by side: the answer that ends the questions seldom comes."""
+    w = world(MemoryRegistry("Apicurio"))
+    await w.run()
+    w.registry.subjects.clear()
+    w.registry.calls.clear()
+    await w.run()
+    assert [name for name, _ in w.registry.calls if name == "latest"] == ["latest"]
+    assert w.status("orders")["drift"][0]["found"] == "not registered"
+
+
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio"])
+async def test_whether_metadata_and_rules_were_stored_only_the_look_up_tells(flavour: str) -> None:
+    w = world(MemoryRegistry("Confluent", drops_contract=flavour == "Apicurio"), **CONTRACT)
+    await w.run()
+    names = [name for name, _ in w.registry.calls]
+    assert "lookup" in names[names.index("register") :]
+    assert (w.ready("orders")["status"] == "True") is (flavour == "Confluent")
+
+
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio"])
+async def test_a_mode_that_is_set_before_there_is_a_version_is_respected(flavour: str) -> None:
+    w = world(MemoryRegistry(flavour))
+    w.registry.modes["orders-value"] = "READONLY"
+    await w.run()
+    assert w.ready("orders")["reason"] == "RegistryReadOnly"
+    assert w.registry.writes == []
+
+
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio"])
+async def test_what_others_reference_is_the_version_that_registering_made(flavour: str) -> None:
+    """Somebody registers another version between the look and the writing."""
+    w = world(MemoryRegistry(flavour))
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    register = w.registry.register
+
+    async def late(subject: str, *args: Any) -> Any:
+        if subject == "orders-value":
+            w.registry.add(subject, SchemaBody(V2))
+        return await register(subject, *args)
+
+    w.registry.register = late  # type: ignore[method-assign]
+    await w.run()
+    assert w.status("orders")["version"] == 2
+    assert w.status("carts")["references"] == ["orders-value:2"]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -403,6 +498,46 @@ async def test_batch_goes_in_the_order_of_references() -> None:
     assert [s for n, s in w.registry.writes] == ["orders-value", "carts-value"]
     assert w.status("carts")["references"] == ["orders-value:1"]
     assert reports["orders"].wakes == frozenset()
+
+
+async def test_who_references_another_waits_for_that_one_and_for_no_neighbour_of_it() -> None:
+    w = World(registry=MemoryRegistry())
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    w.put(resource(schema_=V1), resource("slow", schema_=avro("a", name="Slow")))
+    register, done = w.registry.register, asyncio.Event()
+
+    async def held_up(subject: str, *args: Any) -> Any:
+        if subject == "slow-value":
+            await done.wait()
+        answer = await register(subject, *args)
+        if subject == "carts-value":
+            done.set()
+        return answer
+
+    w.registry.register = held_up  # type: ignore[method-assign]
+    await asyncio.wait_for(w.run(), 20)
+    assert [s for n, s in w.registry.writes] == ["orders-value", "carts-value", "slow-value"]
+
+
+async def test_nothing_of_a_batch_goes_on_after_a_defect_ended_it() -> None:
+    """The engine works on all of it again, in parts: two at work on one resource would not know of each other."""
+    w = World(registry=MemoryRegistry())
+    w.put(resource(schema_=V1), resource("slow", schema_=avro("a", name="Slow")))
+    latest, ended = w.registry.latest, asyncio.Event()
+
+    async def broken(subject: str) -> Any:
+        if subject == "orders-value":
+            raise ZeroDivisionError
+        await ended.wait()
+        return await latest(subject)
+
+    w.registry.latest = broken  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        await w.run()
+    ended.set()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert w.registry.writes == []
 
 
 NOT_READY = [
@@ -899,9 +1034,10 @@ async def _killed_at(w: World, calls: int) -> bool:
         w.registry.kill_after = None
 
 
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio", "Unknown"])
 @pytest.mark.parametrize("calls", range(20))
-async def test_killed_anywhere_it_converges(calls: int) -> None:
-    w = world(compatibility="FULL", deletionPolicy="HardDelete")
+async def test_killed_anywhere_it_converges(calls: int, flavour: str) -> None:
+    w = world(MemoryRegistry(flavour), compatibility="FULL", deletionPolicy="HardDelete")
     w.put(resource("carts", schema_=USES, references=TO_ORDERS, deletionPolicy="HardDelete"))
     await _killed_at(w, calls)
     await w.run()
@@ -912,9 +1048,10 @@ async def test_killed_anywhere_it_converges(calls: int) -> None:
     assert w.registry.writes == []
 
 
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio", "Unknown"])
 @pytest.mark.parametrize("calls", range(10))
-async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: int) -> None:
-    w = world(deletionPolicy="HardDelete")
+async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: int, flavour: str) -> None:
+    w = world(MemoryRegistry(flavour), deletionPolicy="HardDelete")
     await _killed_at(w, calls)
     w.delete("orders")
     await w.run()
@@ -922,7 +1059,7 @@ async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: i
 
 
 async def test_killed_while_registering_and_then_its_text_is_gone() -> None:
-    w = World(registry=MemoryRegistry())
+    w = World(registry=MemoryRegistry("Unknown"))
     w.put(resource(schemaFrom={"configMapKeyRef": {"name": "c", "key": "k"}}, deletionPolicy="HardDelete"))
     w.config_maps["shop", "c", "k"] = V1
     assert await _killed_at(w, 4)
