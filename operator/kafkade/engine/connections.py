@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kafkade.api import FINALIZER
@@ -118,8 +118,8 @@ class Connections:
             return None
         return state.error or ClusterNotReady(f"{cluster} is not connected yet")
 
-    async def look(self, resource: Resource, members: Sequence[Resource], context: Context) -> Look:
-        """Reconcile a KafkaCluster and (re)make its connection."""
+    async def look(self, resource: Resource, members: Iterable[Resource], context: Context) -> Look:
+        """Reconcile a KafkaCluster and (re)make its connection. ``members``: read once, if the cluster is in deletion."""
         state = self._states.setdefault(resource.key, State())
         before = state.usable
         if resource.deleted is None:
@@ -145,7 +145,7 @@ class Connections:
             await self.drop(key)
 
     async def _reconcile(
-        self, resource: Resource, members: Sequence[Resource], state: State, context: Context
+        self, resource: Resource, members: Iterable[Resource], state: State, context: Context
     ) -> tuple[Report, Plan]:
         try:
             spec = parse(KafkaClusterSpec, resource.spec)
@@ -189,7 +189,7 @@ class Connections:
         self,
         resource: Resource,
         state: State,
-        members: Sequence[Resource],
+        members: Iterable[Resource],
         error: KafkadeError,
         context: Context,
     ) -> tuple[Report, Plan]:
@@ -221,7 +221,7 @@ class Connections:
         state.connection, state.error = None, error
 
     @staticmethod
-    def _deletion(resource: Resource, state: State, members: Sequence[Resource], context: Context) -> Report | None:
+    def _deletion(resource: Resource, state: State, members: Iterable[Resource], context: Context) -> Report | None:
         """A deleted KafkaCluster stays until its resources in deletion are cleaned up: they need its connection."""
         if resource.deleted is None or state.deleting_since is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +83,7 @@ class Engine:
         self.references, self.connections, self.store = parts.references, parts.connections, parts.store
         self.gates, self.ownership, self._view = parts.gates, parts.ownership, parts.view
         policies, self._redrives = Policies(), Redrives()
-        self._metrics = EngineMetrics(self.store.resources, self._waiting, self.connections.described)
+        self._metrics = EngineMetrics(self.store.counts, self._waiting, self.connections.described)
         self._watching = Watching(self.connections.get)
         self._watches_groups = watches_groups
         self.collectors: tuple[Collector, ...] = (
@@ -134,16 +134,16 @@ class Engine:
         if self.store.outdated(resource):
             return
         before = self.store.put(resource)
-        if before is None or _trigger(before) != _trigger(self.store.get(resource.key) or resource):
+        if before is None or _trigger(before) != _trigger(resource):
             self.wake([resource.key], routine=before is None and _settled(resource))
             if before is None or before.spec != resource.spec:
-                self.wake(self._rivals(resource.key))
+                self.wake(self.store.rivals(resource.key))
         if before is None or _match(before) != _match(resource):
             self.wake(self._policies(resource))
 
     def gone(self, key: Key, version: str = "") -> None:
         """A watch showed that a resource is no more, as of a resourceVersion: whoever waited for it gets a look."""
-        waiting = [*self._rivals(key), *self.store.dependants(key)]
+        waiting = [*self.store.rivals(key), *self.store.dependants(key)]
         known = self.store.get(key)
         if known is not None:
             waiting += [policy for policy in self._policies(known) if policy != key]
@@ -166,7 +166,7 @@ class Engine:
 
     def known(self, kind: str, namespace: str | None) -> set[Key]:
         """The resources of a kind that are known, in one namespace or (None) all: asked for before they are listed."""
-        return {r.key for r in self.store if r.key.kind == kind and namespace in (None, r.key.namespace)}
+        return self.store.known(kind, namespace)
 
     def listed(self, before: Collection[Key], listing: Listing) -> None:
         """A list of all that a kind and namespace have came in: what was known ``before`` and is not in it is gone.
@@ -183,14 +183,12 @@ class Engine:
     def wake(self, keys: Iterable[Key], *, routine: bool = False) -> None:
         """Ask for a look at resources; unknown ones are left out. ``routine``: nothing is known to have changed."""
         for key in keys:
-            resource = self.store.get(key)
-            cluster = cluster_of(resource) if resource else None
+            cluster = self.store.cluster(key)
             if cluster is not None:
                 self._lane(cluster, key.kind).add([key], routine=routine)
 
     def _later(self, key: Key, delay: float) -> None:
-        resource = self.store.get(key)
-        cluster = cluster_of(resource) if resource else None
+        cluster = self.store.cluster(key)
         if cluster is not None:
             self._lane(cluster, key.kind).later(key, delay)
 
@@ -206,10 +204,6 @@ class Engine:
         known = {resource.key: resource.status for resource in resources}
         changed = [report.key for report in reports if report.status not in (None, known[report.key])]
         return {key for each in changed for key in self.store.dependants(each) if key.kind == SERVICE_BINDING}
-
-    def _rivals(self, key: Key) -> list[Key]:
-        claim = self.store.claim(key)
-        return [r.key for r in self.store.claimants(key.kind, claim) if r.key != key] if claim else []
 
     def _lane(self, cluster: Key, kind: str) -> Lane:
         if (cluster, kind) not in self._lanes:
@@ -312,8 +306,9 @@ class Engine:
         if self._watches_groups and self.store.get(key) is not None:
             self._watching.follow(key)
 
-    def _members_of(self, cluster: Key) -> list[Resource]:
-        return [r for r in map(self.store.get, self.store.members(cluster)) if r is not None]
+    def _members_of(self, cluster: Key) -> Iterator[Resource]:
+        """One by one: there may be ten thousand, and only a cluster in deletion asks for them."""
+        return (r for r in map(self.store.get, self.store.members(cluster)) if r is not None)
 
     async def _close_cluster(self, key: Key) -> None:
         self._watching.forget(key)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -14,11 +13,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from kafkade.api.conditions import condition
-from kafkade.api.objects import Key, Report, Resource
+from kafkade.api.objects import Key, Report
 from kafkade.clients.model import ClusterDescription
+from kafkade.engine.store import Readiness
 
 BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds: from a look that found nothing to do up to a broker that takes its time."""
+
+Standing = tuple[str, str, Readiness]
+"""Namespace, kind, and the condition Ready."""
 
 Described = tuple[Key, ClusterDescription | None]
 """A KafkaCluster and what was last seen of it; None: there is no working connection."""
@@ -37,7 +40,7 @@ class EngineMetrics(Collector):
 
     def __init__(
         self,
-        resources: Callable[[], list[Resource]],
+        resources: Callable[[], Mapping[Standing, int]],
         waiting: Callable[[], list[Waiting]],
         clusters: Callable[[], list[Described]],
     ) -> None:
@@ -76,20 +79,22 @@ class EngineMetrics(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """All families without samples."""
-        yield from families((), (), ())
+        yield from families({}, (), ())
         yield from self._reports.describe()
         yield from self._seconds.describe()
 
 
-def families(resources: Sequence[Resource], waiting: Sequence[Waiting], clusters: Sequence[Described]) -> list[Metric]:
+def families(
+    resources: Mapping[Standing, int], waiting: Sequence[Waiting], clusters: Sequence[Described]
+) -> list[Metric]:
     """What is known of the resources, the lanes and the clusters, as docs/reference/metrics.md has it. Pure."""
     counted = GaugeMetricFamily(
         "kafkade_resources",
         "Resources, by status and reason of the condition Ready",
         labels=("namespace", "kind", "ready", "reason"),
     )
-    for labels, number in sorted(Counter(_labels(r) for r in resources).items()):
-        counted.add_metric(labels, number)
+    for (namespace, kind, ready), number in sorted(resources.items()):
+        counted.add_metric((namespace, kind, *ready), number)
     queue = GaugeMetricFamily(
         "kafkade_queue_depth",
         "Resources that wait for a look or are looked at",
@@ -98,11 +103,6 @@ def families(resources: Sequence[Resource], waiting: Sequence[Waiting], clusters
     for lane in sorted(waiting):
         queue.add_metric((lane.cluster.namespace, lane.cluster.name, lane.kind), lane.number)
     return [counted, queue, *_health(clusters)]
-
-
-def _labels(resource: Resource) -> tuple[str, str, str, str]:
-    ready = condition(resource.status, "Ready") or {"status": "Unknown", "reason": ""}
-    return resource.key.namespace, resource.key.kind, ready["status"], ready["reason"]
 
 
 def _health(clusters: Sequence[Described]) -> list[Metric]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from kafkade.api.conditions import condition
 from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
+from kafkade.engine.packing import Packed, Packer
 
 K = TypeVar("K")
+T = TypeVar("T", bound=Hashable)
 
 GRAVES = 4096
 """Deletions that are remembered, the last ones: what is older than they can only be shown by an API server far behind."""
@@ -45,70 +49,127 @@ def cluster_of(resource: Belongs) -> Key | None:
     return Key(CLUSTER, ref.get("namespace") or resource.key.namespace, name)
 
 
+class Readiness(NamedTuple):
+    """Status and reason of a resource's condition Ready."""
+
+    status: str = "Unknown"
+    reason: str = ""
+
+
+@lru_cache(maxsize=1024)
+def _one(value: T) -> T:
+    """The first of equal values: thousands of resources stand alike and belong to one cluster."""
+    return value
+
+
+def readiness(resource: Resource) -> Readiness:
+    """How a resource stands."""
+    ready = condition(resource.status, "Ready")
+    return Readiness(ready["status"], ready["reason"]) if ready else Readiness()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A resource, and where the indexes have it."""
+
+    key: Key
+    version: str
+    kept: Packed | Resource
+    readiness: Readiness
+    cluster: Key | None = None
+    references: frozenset[Key] = frozenset()
+    claim: str | None = None
+
+    @property
+    def resource(self) -> Resource:
+        kept = self.kept
+        return kept.unpacked(self.key, self.version) if isinstance(kept, Packed) else kept
+
+
 class Store:
-    """Holds one Resource a key; memory is bounded by the resources that exist."""
+    """Holds one Resource a key; memory is bounded by the resources that exist.
+
+    They are packed, and each call that gives a Resource unpacks it: ask for a resource once, and not for all at once. Of
+    KafkaClusters there are few, and each look at a topic asks for its own: they stay as they are.
+    """
 
     def __init__(self, indexers: Mapping[str, Indexer]) -> None:
         self._indexers = indexers
-        self._resources: dict[Key, Resource] = {}
+        self._packer = Packer()
+        self._entries: dict[Key, _Entry] = {}
         self._by_cluster: dict[tuple[Key, str], set[Key]] = defaultdict(set)
         self._by_reference: dict[Key, set[Key]] = defaultdict(set)
         self._by_claim: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._graves: OrderedDict[Key, str] = OrderedDict()
-        self._entries: dict[Key, tuple[Key | None, frozenset[Key], str | None]] = {}
 
     def __len__(self) -> int:
-        return len(self._resources)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self._resources.values())
+        return (entry.resource for entry in self._entries.values())
 
-    def resources(self) -> list[Resource]:
-        """All of them, in a list that later changes leave alone: threads may ask for it."""
-        return list(self._resources.values())
+    def known(self, kind: str, namespace: str | None) -> set[Key]:
+        """The resources of a kind, in one namespace or (None) all."""
+        return {key for key in self._entries if key.kind == kind and namespace in (None, key.namespace)}
+
+    def counts(self) -> Counter[tuple[str, str, Readiness]]:
+        """How many resources there are by namespace, kind and readiness; threads may ask for it."""
+        return Counter((e.key.namespace, e.key.kind, e.readiness) for e in list(self._entries.values()))
 
     def get(self, key: Key) -> Resource | None:
         """The resource as last seen."""
-        return self._resources.get(key)
+        entry = self._entries.get(key)
+        return entry.resource if entry else None
 
     def outdated(self, resource: Resource) -> bool:
         """Whether something newer is known, be it that the resource is gone: a watch or a list showed an old state.
 
         resourceVersions of all objects of a kind have one order, so an object that had the name before is seen as such.
         """
-        known, grave = self._resources.get(resource.key), self._graves.get(resource.key)
-        if known is not None and is_older(resource.resource_version, known.resource_version):
+        known, grave = self._entries.get(resource.key), self._graves.get(resource.key)
+        if known is not None and is_older(resource.resource_version, known.version):
             return True
         return grave is not None and not is_older(grave, resource.resource_version, unknown=True)
 
     def put(self, resource: Resource) -> Resource | None:
         """Remember a resource; returns what was known before. What is outdated is dropped."""
-        before = self._resources.get(resource.key)
+        before = self.get(resource.key)
         if self.outdated(resource):
             return before
         self._graves.pop(resource.key, None)
-        self._resources[resource.key] = resource
+        kept = (None if resource.key.kind == CLUSTER else self._packer.packed(resource)) or resource
+        entry, version, ready = self._entries.get(resource.key), resource.resource_version, _one(readiness(resource))
+        if entry is None:
+            entry = self._entries[resource.key] = _Entry(resource.key, version, kept, ready)
+        else:
+            entry.version, entry.kept, entry.readiness = version, kept, ready
         if (
             before is None
             or before.spec != resource.spec
             or before.status.get("subject") != resource.status.get("subject")
         ):
-            self._index(resource)
+            self._index(entry, resource)
             for key in tuple(self._by_reference.get(resource.key, ())):
-                dependant = self._resources.get(key)
+                dependant = self._entries.get(key)
                 if dependant is not None:
-                    self._index(dependant)  # a claim can come from the resource it names
+                    self._index(dependant, dependant.resource)  # a claim can come from the resource it names
         return before
 
     def remove(self, key: Key, version: str = "") -> Resource | None:
         """Forget a resource that is gone as of a resourceVersion; returns it."""
-        self._unindex(key)
-        removed = self._resources.pop(key, None)
+        removed = self._entries.pop(key, None)
+        if removed is not None:
+            self._unindex(removed)
         if version:
             self._graves[key] = version
             if len(self._graves) > GRAVES:
                 self._graves.popitem(last=False)
-        return removed
+        return removed.resource if removed else None
+
+    def cluster(self, key: Key) -> Key | None:
+        """The KafkaCluster that a resource belongs to; None also where the resource is not known."""
+        entry = self._entries.get(key)
+        return entry.cluster if entry else None
 
     def members(self, cluster: Key, kind: str | None = None) -> frozenset[Key]:
         """Resources of a cluster, of one kind or of all; the KafkaCluster itself is not among them."""
@@ -121,36 +182,40 @@ class Store:
 
     def claimants(self, kind: str, claim: str) -> tuple[Resource, ...]:
         """Resources of a kind that claim the same name, on whatever Kafka."""
-        return tuple(self._resources[k] for k in self._by_claim.get((kind, claim), ()) if k in self._resources)
+        return tuple(self._entries[k].resource for k in self._by_claim.get((kind, claim), ()))
 
     def claim(self, key: Key) -> str | None:
         """What a resource claims."""
         entry = self._entries.get(key)
-        return entry[2] if entry else None
+        return entry.claim if entry else None
 
-    def _index(self, resource: Resource) -> None:
-        key = resource.key
-        self._unindex(key)
+    def rivals(self, key: Key) -> list[Key]:
+        """Other resources that claim the same name as this one."""
+        claim = self.claim(key)
+        return [other for other in self._by_claim.get((key.kind, claim), ()) if other != key] if claim else []
+
+    def _index(self, entry: _Entry, resource: Resource) -> None:
+        self._unindex(entry)
+        key = entry.key
         indexer = self._indexers.get(key.kind)
-        cluster = cluster_of(resource)
-        references = frozenset(indexer.references(resource)) if indexer else frozenset()
-        claim = indexer.claim(resource) if indexer else None
-        self._entries[key] = (cluster, references, claim)
-        if cluster is not None:
-            self._by_cluster[cluster, key.kind].add(key)
-        for reference in references:
+        entry.cluster = _one(cluster_of(resource))
+        entry.references = frozenset(indexer.references(resource)) if indexer else frozenset()
+        entry.claim = indexer.claim(resource) if indexer else None
+        if entry.cluster is not None:
+            self._by_cluster[entry.cluster, key.kind].add(key)
+        for reference in entry.references:
             self._by_reference[reference].add(key)
-        if claim is not None:
-            self._by_claim[key.kind, claim].add(key)
+        if entry.claim is not None:
+            self._by_claim[key.kind, entry.claim].add(key)
 
-    def _unindex(self, key: Key) -> None:
-        cluster, references, claim = self._entries.pop(key, (None, frozenset(), None))
-        if cluster is not None:
-            _discard(self._by_cluster, (cluster, key.kind), key)
-        for reference in references:
+    def _unindex(self, entry: _Entry) -> None:
+        key = entry.key
+        if entry.cluster is not None:
+            _discard(self._by_cluster, (entry.cluster, key.kind), key)
+        for reference in entry.references:
             _discard(self._by_reference, reference, key)
-        if claim is not None:
-            _discard(self._by_claim, (key.kind, claim), key)
+        if entry.claim is not None:
+            _discard(self._by_claim, (key.kind, entry.claim), key)
 
 
 def is_older(version: str, known: str, *, unknown: bool = False) -> bool:

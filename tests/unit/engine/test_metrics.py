@@ -12,6 +12,7 @@ from kafkade.api.kinds import CLUSTER, TOPIC
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.clients.model import BrokerNode, ClusterDescription, Health
 from kafkade.engine.metrics import Described, EngineMetrics, Waiting
+from kafkade.engine.store import Store
 
 MAIN = Key(CLUSTER, "shop", "main")
 DOWN = Key(CLUSTER, "other", "main")
@@ -36,7 +37,10 @@ def series(metrics: EngineMetrics, name: str) -> dict[str, float]:
 def metrics(*resources: Resource, waiting: list[Waiting] | None = None, clusters: Any = ()) -> EngineMetrics:
     """Of an engine with these resources, lanes and clusters."""
     described: list[Described] = list(clusters)
-    return EngineMetrics(lambda: list(resources), lambda: waiting or [], lambda: described)
+    store = Store({})
+    for each in resources:
+        store.put(each)
+    return EngineMetrics(store.counts, lambda: waiting or [], lambda: described)
 
 
 def test_resources_by_what_they_are() -> None:

@@ -14,11 +14,11 @@ from kafkade.dlq.depth import Depth
 from kafkade.dlq.metrics import Counted, PolicyMetrics
 from kafkade.dlq.redrive.metrics import RedriveMetrics
 from kafkade.engine.metrics import EngineMetrics, Waiting
+from kafkade.engine.store import Readiness
 from kafkade.groups.metrics import GroupMetrics
 from kafkade.groups.series import Lag, Messages, Told
 from kafkade.handlers.metrics import registry
 from support.places import ROOT
-from unit.dlq.resources import policy
 
 PAGE = ROOT / "docs" / "reference" / "metrics.md"
 MAIN, ORDERS = Key(CLUSTER, "shop", "main"), Key(DLQ_POLICY, "shop", "orders")
@@ -30,7 +30,9 @@ def collected() -> Iterable[Metric]:
     """Families as a registry of the running operator has them, each with a sample."""
     description = ClusterDescription("id", 0, (), Health(1, 1, 0, 0))
     engine = EngineMetrics(
-        lambda: [policy("orders")], lambda: [Waiting(MAIN, DLQ_POLICY, 1)], lambda: [(MAIN, description)]
+        lambda: {("shop", DLQ_POLICY, Readiness()): 1},
+        lambda: [Waiting(MAIN, DLQ_POLICY, 1)],
+        lambda: [(MAIN, description)],
     )
     engine.reported(Report(ORDERS, {"conditions": [{"type": "Ready", "status": "True", "reason": "Reconciled"}]}))
     with engine.batch(DLQ_POLICY):
