@@ -31,6 +31,7 @@ from kafkade.api.errors import (
 from kafkade.api.kinds import KINDS
 from kafkade.api.lease import LEASE_API, Lease, LeaseName
 from kafkade.api.objects import Event, Key, Owner, Resource
+from kafkade.api.packing import Pile
 from kafkade.api.text import visible
 from kafkade.clients.fence import FENCE, Fence, fenced
 from kafkade.clients.kube_api import Listing
@@ -94,14 +95,14 @@ class KubeClient:
 
     async def list_resources(self, kind: str, namespace: str | None, selector: str | None) -> Listing:
         """All resources of a kind, in one namespace or (None) everywhere, by label selector."""
-        found: list[Resource] = []
+        found = Pile()
         version = ""
         params: dict[str, str] = {"limit": str(_PAGE)}
         if selector:
             params["labelSelector"] = selector
         while True:
             body = await self._call("GET", collection(kind, namespace), params=params)
-            found += [Resource.from_body(kind, item) for item in body["items"]]
+            found.add(Resource.from_body(kind, item) for item in body["items"])
             # all pages are of the version that the first one was
             version = version or body["metadata"].get("resourceVersion", "")
             token = body["metadata"].get("continue")

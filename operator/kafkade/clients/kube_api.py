@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,7 +13,8 @@ from kafkade.api.objects import Event, Key, Resource
 class Listing:
     """All resources of a kind, as they were together at ``version``, a resourceVersion; empty where it is not known."""
 
-    resources: Sequence[Resource]
+    resources: Iterable[Resource]
+    """To be read one after the other, as often as one likes."""
     version: str = ""
 
 

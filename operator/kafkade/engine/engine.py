@@ -173,9 +173,11 @@ class Engine:
 
         It may be older than what is known already: an API server that is behind the others gives such a one.
         """
+        gone = set(before)
         for resource in listing.resources:
             self.seen(resource)
-        for key in set(before) - {r.key for r in listing.resources}:
+            gone.discard(resource.key)
+        for key in gone:
             known = self.store.get(key)
             if known is not None and not is_older(listing.version, known.resource_version):
                 self.gone(key, listing.version)

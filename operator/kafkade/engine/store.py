@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from kafkade.api.conditions import condition
 from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
-from kafkade.engine.packing import Packed, Packer
+from kafkade.api.packing import Packed, Packer
 
 K = TypeVar("K")
 T = TypeVar("T", bound=Hashable)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.kinds import CLUSTER, SCHEMA, TOPIC
 from kafkade.api.objects import Key, Owner, Resource
-from kafkade.engine.packing import RENEWED, Packed, Packer
+from kafkade.api.packing import RENEWED, Packed, Packer, Pile
 from kafkade.engine.store import Store
 
 JSON = st.recursive(
@@ -118,3 +118,11 @@ def test_a_cluster_is_not_unpacked_for_each_of_its_topics() -> None:
     cluster = topic(1, kind=CLUSTER)
     store.put(cluster)
     assert store.get(cluster.key) is cluster
+
+
+def test_a_pile_can_be_read_again() -> None:
+    resources = [topic(1), topic(2, topicName=Located("a")), topic(3, kind=CLUSTER)]
+    pile = Pile(resources)
+    pile.add([topic(4)])
+    assert [*pile] == [*pile] == [*resources, topic(4)]
+    assert len(pile) == 4
