@@ -16,7 +16,13 @@ from kafkade.api.errors import InvalidSpec
 class Model(BaseModel):
     """Base of every spec and status type: camelCase on the wire, unknown fields refused, values frozen."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,  # validators are built when they are first used: most models are parts of others
+    )
 
 
 def cel(rule: str, message: str, **more: str) -> dict[str, str]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 MEMORY = 8 * 2**20
 """Bytes that one compiled expression may take: more is refused when it is compiled."""
 
@@ -42,6 +40,8 @@ def pattern(text: str) -> Pattern:
     Raises:
         ValueError: it is none, or one that RE2 does not have; with what is wrong.
     """
+    import re2  # 2 MiB, and most clusters have no expression
+
     options = re2.Options()
     options.max_mem = MEMORY
     options.log_errors = False  # it would write to stderr

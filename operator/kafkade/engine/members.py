@@ -15,7 +15,6 @@ from kafkade.clients.connection import Connection
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.store import Indexer
-from kafkade.schemas.reconcile import reconcile as reconcile_schemas
 from kafkade.schemas.subjects import claim_of as subject_of
 from kafkade.schemas.subjects import references_of
 from kafkade.topics.desired import claim_of as topic_of
@@ -28,6 +27,12 @@ class Reconcile(Protocol):
     def __call__(
         self, batch: Sequence[Work[Any]], connection: Connection, context: Context
     ) -> Coroutine[Any, Any, list[Report]]: ...
+
+
+async def _reconcile_schemas(batch: Sequence[Work[Any]], connection: Connection, context: Context) -> list[Report]:
+    from kafkade.schemas.reconcile import reconcile  # parsers of three languages are 5 MiB, and many have no schema
+
+    return await reconcile(batch, connection, context)
 
 
 def _nothing_to_do(_: Key) -> None:
@@ -65,7 +70,7 @@ def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
     return {
         TOPIC: Member(reconcile_topics, 500, 1000, independent=True),
-        SCHEMA: Member(reconcile_schemas, 200, 200),
+        SCHEMA: Member(_reconcile_schemas, 200, 200),
         DLQ_POLICY: Member(policies.reconcile, 20, 20, let_go=policies.let_go, gone=policies.gone),
         DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, let_go=redrives.let_go, gone=redrives.gone),
         SERVICE_BINDING: Member(reconcile_bindings, 100, 100),

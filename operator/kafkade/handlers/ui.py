@@ -30,7 +30,6 @@ from kafkade.engine.engine import Engine
 from kafkade.handlers.address import Address
 from kafkade.ui.access import Access, TokenFile
 from kafkade.ui.clusters import REQUEST_TIMEOUT, Cluster, Declared
-from kafkade.ui.server import serving
 
 _REGISTRY_REQUESTS = 2
 """Requests to a registry at the same time: schemas that are declared come first."""
@@ -81,6 +80,8 @@ async def serving_pages(pages: Pages | None, engine: Engine) -> AsyncIterator[No
     if pages is None:
         yield
         return
+    from kafkade.ui.server import serving  # 3 MiB that an operator without pages does not need
+
     known = Known(engine)
     try:
         async with serving(known.clusters, pages.access, *pages.address, standby=lambda: not FENCE.is_open):
