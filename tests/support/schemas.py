@@ -12,7 +12,14 @@ from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import parse
 from kafkade.api.context import Work
-from kafkade.api.errors import ConfigMapNotFound, IncompatibleSchema, KafkadeError, ReferencedBy, RegistryNotFound
+from kafkade.api.errors import (
+    ConfigMapNotFound,
+    IncompatibleSchema,
+    InvalidSchema,
+    KafkadeError,
+    ReferencedBy,
+    RegistryNotFound,
+)
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import Grant
@@ -279,6 +286,9 @@ class MemoryRegistry:
         found = self._find(subject, body)
         if found is not None:
             return self._receipt(found)
+        for ref in body.references:
+            if all(v.registered.version != ref.version for v in self.subjects.get(ref.subject, [])):
+                raise InvalidSchema(f"register subject {subject}: no schema {ref} (HTTP 422, error_code 42201)")
         if not self._compatible(subject, body).compatible:
             raise IncompatibleSchema(f"register subject {subject}: incompatible (HTTP 409)")
         self.add(subject, body)

@@ -196,11 +196,14 @@ class RegistryView:
     async def _with_references(
         self, subject: str, found: Registered | None, latest: Registered | None
     ) -> Registered | None:
-        """The version found with its references as GET tells them: Karapace's look-up never carries any."""
+        """The version found with its references as GET tells them: Karapace's look-up never carries any.
+
+        What is compared with the spec is read now.
+        """
         if found is None or not (found.references is None or self.flavour in ("Karapace", "Unknown")):
             return found
         same = latest is not None and latest.version == found.version
-        held = latest if same else await self._version(subject, found.version)
+        held = latest if same else await self.client.version(subject, found.version)
         return replace(found, references=held.references if held else None)
 
     async def _for_registration(self, wanted: Desired, facts: SubjectFacts) -> SubjectFacts:

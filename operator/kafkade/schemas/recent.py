@@ -1,7 +1,7 @@
-"""Versions that were read or registered a moment ago, for the batches that come next: many schemas reference the same few.
+"""Versions that were read or registered lately, for the batches that come next: many schemas reference the same few.
 
-A version never changes, unless its subject is deleted for good and made anew. So nothing is kept for long, and whoever comes
-to an error with what is kept here must clear it and look again.
+A version never changes, unless its subject is deleted for good and made anew. So nothing is kept for long, nothing that is
+kept here tells whether a subject is as declared, and whoever comes to an error with it must clear it and look again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from weakref import WeakKeyDictionary
 
 from kafkade.clients.registry import Registered, RegistryClient
 
-KEPT = 10.0
-"""Seconds."""
+KEPT = 300.0
+"""Seconds. Thousands of schemas that come together are registered layer by layer: what the last ones reference, directly or
+not, was registered minutes before, and reading it again for each batch cost more than registering."""
 
-ROOM = 2_000_000
-"""Characters of schemas that are kept for one registry; the oldest go first."""
+ROOM = 4_000_000
+"""What is kept for one registry, in bytes by a rough count; the oldest go first."""
+
+OVERHEAD = 600
+"""What a version takes besides its text, likewise."""
 
 
 class Recent:
@@ -32,7 +36,7 @@ class Recent:
         return len(self._kept)
 
     def get(self, subject: str, version: int) -> Registered | None:
-        """The version, if it came in a moment ago."""
+        """The version, if it came in lately."""
         self._drop(lambda at: at <= self._clock() - KEPT)
         found = self._kept.get((subject, version))
         return found[1] if found else None
@@ -41,7 +45,7 @@ class Recent:
         """A version came in."""
         self._forget((subject, held.version))
         self._kept[subject, held.version] = (self._clock(), held)
-        self._size += len(held.schema)
+        self._size += _weight(held)
         self._drop(lambda at: self._size > ROOM or at <= self._clock() - KEPT)
 
     def clear(self) -> None:
@@ -59,7 +63,11 @@ class Recent:
     def _forget(self, key: tuple[str, int]) -> None:
         found = self._kept.pop(key, None)
         if found is not None:
-            self._size -= len(found[1].schema)
+            self._size -= _weight(found[1])
+
+
+def _weight(held: Registered) -> int:
+    return len(held.schema) + OVERHEAD
 
 
 _BY_CLIENT: WeakKeyDictionary[RegistryClient, Recent] = WeakKeyDictionary()

@@ -9,7 +9,15 @@ from typing import Any
 
 from kafkade.api import FINALIZER
 from kafkade.api.context import Context, Work
-from kafkade.api.errors import ApiConflict, ApiNotFound, IncompatibleSchema, InvalidSpec, KafkadeError
+from kafkade.api.errors import (
+    ApiConflict,
+    ApiNotFound,
+    IncompatibleSchema,
+    InvalidSchema,
+    InvalidSpec,
+    KafkadeError,
+    ReferenceNotReady,
+)
 from kafkade.api.kinds import SCHEMA
 from kafkade.api.objects import CONFLICT_RETRY, Key, Report
 from kafkade.api.plan import Plan
@@ -176,6 +184,8 @@ async def _bring(
         done = await act(view.client, wanted, facts, planned)
         if isinstance(done.error, IncompatibleSchema):
             done.error = await _explained(done.error, wanted, facts, view)
+        elif done.error is not None and view.remembers:
+            done.error = await _seen_anew(done.error, wanted, view, resource.status)
     if done.registered is not None:
         view.know(wanted, done.registered)
     answer, held = report(resource, wanted, facts, planned, done, context.now())
@@ -216,6 +226,16 @@ async def _explained(
     except KafkadeError:
         return error  # the registry's own words must do
     return IncompatibleSchema(f"{error.message}; {reasons}") if reasons else error
+
+
+async def _seen_anew(
+    error: KafkadeError, wanted: Desired, view: RegistryView, status: Mapping[str, Any]
+) -> KafkadeError:
+    """What a new look says of a refusal, after one that went by what is remembered: what is referenced may be gone."""
+    view.forget()
+    facts = await view.observe(wanted)
+    found = facts if isinstance(facts, KafkadeError) else plan(wanted, facts, status).error
+    return found if isinstance(found, ReferenceNotReady | InvalidSchema) else error
 
 
 async def _finalizer(work: SchemaWork, wanted: Desired, context: Context) -> None:

@@ -304,3 +304,14 @@ async def test_three_hundred_subjects_in_one_batch(world: World, subject: str) -
     assert created < 60
     assert probed < 30
     print(f"300 subjects: registered in {created:.1f} s, probed in {probed:.1f} s")  # noqa: T201
+
+
+async def test_a_reference_that_is_gone_is_told_of_though_it_was_read_a_moment_ago(world: World, subject: str) -> None:
+    world.put(resource(subject=subject, schema_=V1))
+    await world.run()
+    for permanent in (False, True):
+        await world.registry.delete_subject(subject, permanent=permanent)
+    references = [{"name": "shop.Order", "subject": subject, "version": 1}]
+    world.put(resource("carts", subject=f"{subject}-c", schema_=CART, references=references))
+    await world.run("carts")
+    assert world.ready("carts")["reason"] == "ReferenceNotReady", world.ready("carts")["message"]

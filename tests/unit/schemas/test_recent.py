@@ -1,16 +1,16 @@
-"""Versions that are kept for a moment."""
+"""Versions that are kept for some minutes."""
 
 from __future__ import annotations
 
 from kafkade.clients.registry import Registered, RegistryClient
-from kafkade.schemas.recent import KEPT, ROOM, Recent, recent_of
+from kafkade.schemas.recent import KEPT, OVERHEAD, ROOM, Recent, recent_of
 
 
 def held(version: int, size: int = 10) -> Registered:
     return Registered(version, 1, "x" * size)
 
 
-def test_a_version_is_kept_for_some_seconds() -> None:
+def test_a_version_is_kept_for_a_while() -> None:
     now = 0.0
     recent = Recent(lambda: now)
     recent.put("a", held(1))
@@ -37,13 +37,13 @@ def test_what_came_again_is_new_again() -> None:
 def test_the_oldest_make_room() -> None:
     recent = Recent()
     for number in range(1, 6):
-        recent.put("a", held(number, ROOM // 4))
+        recent.put("a", held(number, ROOM // 4 - OVERHEAD))
     assert [recent.get("a", n) is not None for n in range(1, 6)] == [False, True, True, True, True]
-    recent.put("a", held(9, ROOM + 1))
+    recent.put("a", held(9, ROOM))
     assert len(recent) == 0, "what does not fit at all is not kept"
     recent.put("a", held(1, ROOM // 4))
     recent.clear()
-    recent.put("a", held(2, ROOM))
+    recent.put("a", held(2, ROOM - OVERHEAD))
     assert len(recent) == 1
 
 

@@ -22,6 +22,7 @@ from kafkade.api.errors import (
 from kafkade.api.objects import Key
 from kafkade.api.policy import Grant
 from kafkade.clients.registry import Reference, SchemaBody, Verdict
+from kafkade.schemas.recent import recent_of
 from support.schemas import CLUSTER, Killed, MemoryRegistry, World, avro, resource
 
 V1, V2, BROKEN = avro("a"), avro("a", "b?"), avro("a", "b")
@@ -196,6 +197,50 @@ async def test_what_is_remembered_of_a_subject_that_was_made_anew_does_no_harm()
     w.put(resource("carts", schema_=USES, references=[{"name": "shop.Order", "subject": "orders-value", "version": 1}]))
     await w.run("carts")
     assert w.ready("carts")["status"] == "True"
+
+
+async def test_what_is_remembered_of_a_subject_that_is_gone_is_no_reason_to_blame_the_schema() -> None:
+    w = world()
+    await w.run("orders")
+    w.registry.subjects.clear()
+    to_orders = [{"name": "shop.Order", "subject": "orders-value", "version": 1}]
+    w.put(resource("carts", schema_=USES, references=to_orders))
+    reports = await w.run("carts")
+    assert w.ready("carts")["reason"] == "ReferenceNotReady"
+    assert "the registry has no subject orders-value with version 1" in w.ready("carts")["message"]
+    assert reports["carts"].retry == "backoff"
+
+
+async def test_layers_of_references_are_not_read_again_while_they_come_in_for_minutes() -> None:
+    """Each batch read again what it references, directly or not, once that was ten seconds old: 2.4 requests a schema."""
+    clock = 0.0
+    w = World(registry=MemoryRegistry())
+    recent_of(w.registry)._clock = lambda: clock
+    below: str | None = None
+    for layer in range(5):
+        name = f"r{layer}"
+        fields = [{"name": "x", "type": f"shop.R{layer - 1}"}] if below else []
+        references = [{"name": f"shop.R{layer - 1}", "schemaRef": {"name": below}}] if below else []
+        w.put(resource(name, schema_=avro(*fields, name=f"R{layer}"), references=references))
+        await w.run(name)
+        assert w.ready(name)["status"] == "True"
+        clock, below = clock + 45, name
+    assert not [call for call in w.registry.calls if call[0] == "version"]
+
+
+@pytest.mark.parametrize("flavour", ["Karapace", "Unknown"])
+async def test_what_the_registry_holds_is_read_anew_where_it_is_compared_with_the_spec(flavour: str) -> None:
+    """A subject is made anew by hand with other references, while the version of that number is remembered."""
+    w = world(MemoryRegistry(flavour))
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    await w.run()
+    w.registry.add("orders-value", SchemaBody(V2))
+    del w.registry.subjects["carts-value"]
+    w.registry.add("carts-value", SchemaBody(USES, references=(Reference("shop.Order", "orders-value", 2),)))
+    w.registry.add("carts-value", SchemaBody(avro(name="Cart")))
+    w.registry._same = lambda held, body: held.schema == body.schema  # type: ignore[method-assign]
+    await w.run("carts")
+    assert [d["field"] for d in w.status("carts")["drift"]] == ["version"]
 
 
 async def test_many_ways_to_the_same_version_are_walked_once() -> None:
