@@ -79,3 +79,19 @@ def test_cluster_of_reads_the_reference() -> None:
     assert cluster_of(topic("a")) == MAIN
     assert cluster_of(topic("a", clusterRef={"name": "x", "namespace": "infra"})) == Key("KafkaCluster", "infra", "x")
     assert cluster_of(topic("a", clusterRef="broken")) is None
+
+
+def test_of_several_claims_each_can_go() -> None:
+    s = store()
+    keys = [topic(name, topicName="x").key for name in ("a", "b", "c")]
+    for key in keys:
+        s.put(topic(key.name, topicName="x"))
+    assert set(s.rivals(keys[1])) == {keys[0], keys[2]}
+    s.put(topic("b", 2, topicName="y"))
+    assert s.rivals(keys[1]) == []
+    assert s.rivals(keys[0]) == [keys[2]]
+    s.remove(keys[0])
+    assert [r.key for r in s.claimants("KafkaTopic", "x")] == [keys[2]]
+    s.remove(keys[2])
+    assert s.claimants("KafkaTopic", "x") == ()
+    assert s.counts().total() == 1
