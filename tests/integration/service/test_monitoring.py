@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from kafkade.service.otel import instrument
 from kafkade.service.streams import Flow
 from support.kafka import KafkaView
-from support.services import QUICK, Mounts, running, until
+from support.services import QUICK, Mounts, committed, running, until
 
 
 async def test_health_and_metrics_of_a_service_at_work(mounts: Mounts, view: KafkaView) -> None:
@@ -82,6 +82,26 @@ async def test_who_starts_again_and_has_nothing_to_do_is_not_behind(mounts: Moun
                 await until(lambda service=service: service.metrics.lags == lag, "nothing is left")
             assert service.metrics.lags == lag
         assert service.metrics.lags == {}, "it has no partitions any more"
+
+
+async def test_a_stream_that_starts_again_and_has_nothing_to_do_is_not_behind(mounts: Mounts, view: KafkaView) -> None:
+    for topic in ("again-raw", "again-done"):
+        view.create(topic, 1)
+    mounts.binding("user-service")
+    lag = {("again-raw", "again-stream"): 0}
+    for published in (10, 0):
+        service = mounts.service("user-service", settings=QUICK)
+
+        @service.stream("again-raw", to="again-done", group="again-stream")
+        def through(events: Flow[dict[str, int]]) -> Flow[dict[str, int]]:
+            return events
+
+        async with running(service):
+            async with service.transaction():  # whose marker is behind the records, and is none
+                for n in range(published):
+                    await service.publish("again-raw", {"n": n})
+            await until(lambda: committed(view, "again-stream", "again-raw") == 10, "all is done")
+            await until(lambda service=service: service.metrics.lags == lag, "nothing is left")
 
 
 async def test_the_lag_of_a_stream_and_of_two_listeners_of_one_group(mounts: Mounts, view: KafkaView) -> None:
