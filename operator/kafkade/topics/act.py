@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kafkade.api import FINALIZER
 from kafkade.api.errors import InvalidConfig, KafkadeError, UnknownTopic
@@ -20,7 +20,7 @@ from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import TopicDescription
 from kafkade.topics.desired import Desired
-from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS
+from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS, recorded_id
 from kafkade.topics.settings import undeclared, unknown_key_message
 from kafkade.topics.steps import (
     AddPartitions,
@@ -196,20 +196,28 @@ def finalizer_targets(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> li
     ]
 
 
-def announcing(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[Resource]:
-    """Resources without a finalizer that are to write down first that the topic is becoming theirs.
+def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[tuple[Resource, dict[str, Any]]]:
+    """Resources that are to write down first that a topic is becoming theirs, and what they write into status.
 
-    Or a crash before the topic's id is in status would leave a topic that nobody knows to be kafkade's own.
+    Or a crash before the topic's id is in status would leave a topic that nobody knows to be kafkade's own: no finalizer says
+    so, or the id that is recorded is that of a former topic, which somebody deleted.
     """
-    return [
-        resource
-        for resource, wanted, plan in works.values()
-        if wanted.deletion is DeletionPolicy.RETAIN
-        and resource.deleted is None
-        and FINALIZER not in resource.finalizers
-        and not resource.status.get(ANNOUNCED)
-        and takes_topic(plan)
-    ]
+    found: list[tuple[Resource, dict[str, Any]]] = []
+    for resource, wanted, plan in works.values():
+        if resource.deleted is not None or not takes_topic(plan) or not is_unmarked(resource, wanted):
+            continue
+        adopted = next((step.topic_id for step in plan.steps if isinstance(step, Adopt)), None)
+        if adopted is not None and recorded_id(resource) is not None:
+            found.append((resource, {"topicId": adopted}))
+        elif not resource.status.get(ANNOUNCED):
+            found.append((resource, {ANNOUNCED: True}))
+    return found
+
+
+def is_unmarked(resource: Resource, wanted: Desired) -> bool:
+    """Whether neither a finalizer nor an id would say whose a topic is that is made or taken over now."""
+    bare = wanted.deletion is DeletionPolicy.RETAIN and FINALIZER not in resource.finalizers
+    return bare or recorded_id(resource) is not None
 
 
 def takes_topic(plan: Plan) -> bool:

@@ -44,7 +44,8 @@ THROTTLED_REPLICAS = ("leader.replication.throttled.replicas", "follower.replica
 
 
 ANNOUNCED = "topicAnnounced"
-"""Field of status: without a finalizer, it says that a topic is being made or taken over."""
+"""Field of status: without a finalizer, or where the id of a former topic is recorded, it says that a topic is being made or
+taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,17 @@ def owns(resource: Resource, facts: TopicFacts) -> bool:
     """Whether the topic that is there is this resource's own: by its recorded id; without a record, by the finalizer.
 
     The finalizer goes on only after the topic was seen absent or its adoption decided, so after a crash between
-    finalizer and status it says who made the topic. With Retain, which has no finalizer, an announcement in status does.
+    finalizer and status it says who made the topic. With Retain, which has no finalizer, and where the record is of a topic
+    that was deleted outside, an announcement in status does.
     """
     if facts.description is None:
         return False
     record = recorded_id(resource)
+    if resource.status.get(ANNOUNCED):
+        return True
     if record is not None:
         return record == facts.description.topic_id
-    return FINALIZER in resource.finalizers or bool(resource.status.get(ANNOUNCED))
+    return FINALIZER in resource.finalizers
 
 
 def _plan_deletion(resource: Resource, desired: Desired, facts: TopicFacts, policy: Policy) -> Plan:
@@ -124,6 +128,10 @@ def _plan_keeping(resource: Resource, desired: Desired, facts: TopicFacts, polic
         steps.append(adoption)
         events += adoption_events
     changes = _plan_changes(resource, desired, facts, policy)
+    if owns(resource, facts) and recorded_id(resource) not in (None, facts.description.topic_id):
+        # a crash came between the creation in place of the one that was deleted and its report
+        gone, event = _deleted_outside(resource, desired)
+        return Plan((*steps, *changes), drift=(gone,), events=(*events, event))
     drift = _drift(resource, desired, facts) if not steps else ()
     if drift and not desired.observe_only:
         what = "; ".join(f"{d.field} was {d.found}, is {d.expected} again" for d in drift)
@@ -179,9 +187,15 @@ def _lowest(facts: TopicFacts) -> int:
 
 def _plan_creation(resource: Resource, desired: Desired, warnings: list[Event]) -> Plan:
     create = Create(NewTopic(desired.name, desired.new_partitions, desired.new_replication_factor, desired.config))
-    record = recorded_id(resource)
-    if record is None:
+    if recorded_id(resource) is None:
         return Plan((create,), events=tuple(warnings))
+    gone, event = _deleted_outside(resource, desired)
+    return Plan((create,), drift=(gone,), events=(*warnings, event))
+
+
+def _deleted_outside(resource: Resource, desired: Desired) -> tuple[DriftFound, Event]:
+    """What is told of a topic whose id is recorded and that is gone."""
+    record = str(recorded_id(resource))
     gone = DriftFound("topicId", record, "no such topic")
     event = Event(
         "Warning",
@@ -189,7 +203,7 @@ def _plan_creation(resource: Resource, desired: Desired, warnings: list[Event]) 
         f"topic {desired.name} ({record}) was deleted outside kafkade with its records; "
         + ("reported only: managementPolicy is Observe" if desired.observe_only else "it is created anew, empty"),
     )
-    return Plan((create,), drift=(gone,), events=(*warnings, event))
+    return gone, event
 
 
 def _plan_adoption(resource: Resource, desired: Desired, facts: TopicFacts) -> tuple[Step, list[Event]]:

@@ -13,7 +13,7 @@ from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
 from kafkade.clients.connection import Connection
-from kafkade.topics.act import Acted, act, announcing, finalizer_targets
+from kafkade.topics.act import Acted, act, announcements, finalizer_targets
 from kafkade.topics.desired import Desired, claim_of, desired
 from kafkade.topics.observe import TopicFacts, observe
 from kafkade.topics.plan import ANNOUNCED, Policy, plan
@@ -34,8 +34,19 @@ async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connectio
         try:
             reports += await _round(group, connection, context)
         except KafkaError as error:
-            reports += [failed(work.resource, error, context.now()) for work, _ in group.values()]
+            reports += [_failed(work.resource, error, context) for work, _ in group.values()]
     return reports
+
+
+def _failed(resource: Resource, error: KafkaError, context: Context) -> Report:
+    """What was announced in this round stays: it may have been done."""
+    current = context.get(resource.key)
+    announced = (
+        {name: current.status.get(name) for name in (ANNOUNCED, "topicId")}
+        if current is not None and current.uid == resource.uid
+        else None
+    )
+    return failed(resource, error, context.now(), announced)
 
 
 async def plans(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> dict[Key, Plan]:
@@ -181,14 +192,16 @@ def _plan(item: Item, found: TopicFacts | KafkadeError, connection: Connection, 
 async def _finalizers(works: Mapping[str, tuple[Resource, Desired, Plan]], context: Context) -> dict[str, KafkadeError]:
     """Put finalizers on first, and write down what will have none; one that changed meanwhile is left for its next turn."""
     names = {resource.key: name for name, (resource, *_) in works.items()}
-    marked, announced = finalizer_targets(works), announcing(works)
-    targets = [*marked, *announced]
-    marking = [context.add_finalizer(r) for r in marked] + [context.announce(r, {ANNOUNCED: True}) for r in announced]
-    answers = await asyncio.gather(*marking, return_exceptions=True)
+    announced, marked = announcements(works), finalizer_targets(works)
     refused: dict[str, KafkadeError] = {}
-    for resource, answer in zip(targets, answers, strict=True):
-        if isinstance(answer, KafkadeError):
-            refused[names[resource.key]] = answer
-        elif isinstance(answer, BaseException):
-            raise answer
+    # one after the other: a resource can need both, and the second write is made over the first one's answer
+    for targets, writing in (
+        ([resource for resource, _ in announced], [context.announce(r, fields) for r, fields in announced]),
+        (marked, [context.add_finalizer(r) for r in marked]),
+    ):
+        for resource, answer in zip(targets, await asyncio.gather(*writing, return_exceptions=True), strict=True):
+            if isinstance(answer, KafkadeError):
+                refused[names[resource.key]] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
     return refused

@@ -12,7 +12,7 @@ from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import ConfigSource, TopicDescription
-from kafkade.topics.act import Acted, takes_topic
+from kafkade.topics.act import Acted, is_unmarked, takes_topic
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.plan import ANNOUNCED, owns
@@ -69,22 +69,19 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
     in_doubt = not held and done.error is not None and done.error.retryable and takes_topic(plan)
     fields: dict[str, Any] = {
         "topicName": desired.name,
-        ANNOUNCED: True if in_doubt and _is_unmarked(desired) else None,
+        ANNOUNCED: True if in_doubt and is_unmarked(resource, desired) else None,
     }
     if description is not None:
         fields["partitions"] = len(description.partitions)
         fields["replicationFactor"] = _factor(description)
     if held:
         fields["topicId"] = description.topic_id if description else done.adopted
+        if fields["topicId"] is None and desired.deletion is DeletionPolicy.RETAIN:
+            fields[ANNOUNCED] = True  # no broker shows yet what was made: nothing else would say whose it is
         fields["config"] = _kept_config(resource, desired, facts, done)
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)
     return fields
-
-
-def _is_unmarked(desired: Desired) -> bool:
-    """Whether no finalizer says whose the topic is."""
-    return desired.deletion is DeletionPolicy.RETAIN
 
 
 def _kept_config(resource: Resource, desired: Desired, facts: TopicFacts, done: Acted) -> dict[str, str] | None:

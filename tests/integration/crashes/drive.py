@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from integration.crashes import end_state
 from integration.crashes.scenarios import Apply, Change, Changes, Scenario
@@ -25,12 +26,18 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A scenario to be played, and where its operator is crashed; None: nowhere."""
+    """A scenario to be played, and where its operator is crashed; None: nowhere.
+
+    ``unseen``: no operator runs between the change and what the user changes meanwhile.
+    """
 
     scenario: Scenario
     crash: Point | None = None
+    unseen: bool = False
 
     def __str__(self) -> str:
+        if self.unseen:
+            return f"{self.scenario.name}: unseen"
         return self.scenario.name if self.crash is None else f"{self.scenario.name}: {self.crash}"
 
 
@@ -65,6 +72,8 @@ def perform(world: World, plays: Sequence[Play], tell: Callable[[str], None] = l
 
 
 def _run(world: World, play: Play, place: str) -> Ran:
+    if play.unseen:
+        return Ran("settled", (), Path())
     namespaces = (place,) if play.scenario.own_cluster else (place, COMMON)
     return world.warm.run(Order(namespaces, play.crash))
 

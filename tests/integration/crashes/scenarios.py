@@ -11,6 +11,7 @@ from integration.crashes.world import Object, World, resource
 from kafkade.devstack.kafka_config import ADMIN
 from support.letters import letter, write
 from support.stack import secret
+from support.waiting import until
 
 LETTERS = 20
 """Dead letters that a redrive puts back."""
@@ -35,7 +36,7 @@ Change = Apply | Delete
 Changes = Callable[[World, str], Sequence[Change]]
 
 
-def _nothing(_: World, __: str) -> Sequence[Change]:
+def nothing(_: World, __: str) -> Sequence[Change]:
     return ()
 
 
@@ -49,9 +50,9 @@ class Scenario:
 
     name: str
     change: Changes
-    before: Changes = _nothing
-    by_hand: Callable[[World, str], object] = _nothing
-    meanwhile: Changes = _nothing
+    before: Changes = nothing
+    by_hand: Callable[[World, str], object] = nothing
+    meanwhile: Changes = nothing
     own_cluster: bool = False
 
 
@@ -66,6 +67,13 @@ def _topic(**spec: Any) -> Changes:
 def _made(partitions: int = 1, **config: str) -> Callable[[World, str], object]:
     """The topic exists already, made by somebody else."""
     return lambda world, place: world.view.create(f"{place}.orders", partitions, **config)
+
+
+def _made_anew(world: World, place: str) -> None:
+    """Somebody deleted the topic and made another one of its name."""
+    world.view.delete(f"{place}.orders")
+    until(lambda: f"{place}.orders" not in world.view.topics(), "the deleted topic is gone")
+    world.view.create(f"{place}.orders", 1, retention_ms="5000")
 
 
 def _delete(kind: str, name: str) -> Changes:
@@ -122,6 +130,18 @@ TOPICS = (
         _topic(partitions=2, config=_SHORT, replicationFactor=1),
         before=_topic(partitions=2, config=_SHORT),
         by_hand=lambda world, place: world.view.delete(f"{place}.orders"),
+    ),
+    Scenario(
+        "topic: deleted by hand, Retain",
+        _topic(partitions=2, config=_SHORT, replicationFactor=1, deletionPolicy="Retain"),
+        before=_topic(partitions=2, config=_SHORT, deletionPolicy="Retain"),
+        by_hand=lambda world, place: world.view.delete(f"{place}.orders"),
+    ),
+    Scenario(
+        "topic: made anew by hand",
+        _topic(partitions=2, config=_LONG, adoptionPolicy="Always"),
+        before=_topic(partitions=2, config=_SHORT, adoptionPolicy="Always"),
+        by_hand=_made_anew,
     ),
 )
 

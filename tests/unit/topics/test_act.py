@@ -11,7 +11,7 @@ from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan, Step
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import NewTopic
-from kafkade.topics.act import announcing, finalizer_targets
+from kafkade.topics.act import announcements, finalizer_targets
 from kafkade.topics.desired import Desired
 from kafkade.topics.steps import Adopt, AlterConfig, Create
 
@@ -49,14 +49,23 @@ def test_what_is_written_first(
 ) -> None:
     works = {"orders": (RESOURCE, _desired(policy), Plan(steps))}
     assert bool(finalizer_targets(works)) is finalizer
-    assert bool(announcing(works)) is announced
+    assert bool(announcements(works)) is announced
 
 
 def test_it_is_written_once() -> None:
     known = replace(RESOURCE, status={"topicAnnounced": True})
-    assert not announcing({"orders": (known, _desired(DeletionPolicy.RETAIN), Plan((CREATE,)))})
+    assert not announcements({"orders": (known, _desired(DeletionPolicy.RETAIN), Plan((CREATE,)))})
     marked = replace(RESOURCE, finalizers=(FINALIZER,))
     assert not finalizer_targets({"orders": (marked, _desired(DeletionPolicy.DELETE), Plan((CREATE,)))})
+
+
+@pytest.mark.parametrize("policy", list(DeletionPolicy))
+def test_a_recorded_id_of_a_topic_that_is_gone_says_nothing_of_the_next_one(policy: DeletionPolicy) -> None:
+    """The finalizer neither: by the record the new topic would be somebody else's after a crash."""
+    known = replace(RESOURCE, status={"topicId": "id-0"}, finalizers=(FINALIZER,))
+    assert announcements({"orders": (known, _desired(policy), Plan((CREATE,)))}) == [(known, {"topicAnnounced": True})]
+    assert announcements({"orders": (known, _desired(policy), Plan((ADOPT, CHANGE)))}) == [(known, {"topicId": "id-1"})]
+    assert not announcements({"orders": (known, _desired(policy), Plan((CHANGE,)))})
 
 
 def _desired(policy: DeletionPolicy) -> Desired:

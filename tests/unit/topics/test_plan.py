@@ -473,6 +473,17 @@ def test_a_topic_that_was_announced_is_its_own_after_a_crash() -> None:
     assert planned(resource(spec, finalizers=()), facts(partitions=3)).error is not None
 
 
+def test_what_was_made_in_place_of_a_deleted_topic_is_its_own_after_a_crash() -> None:
+    """Its id is recorded nowhere; and it is told what happened, since the report was not written."""
+    spec = {"partitions": 5, "adoptionPolicy": "Never"}
+    crashed = resource(spec, {**OWNED, "topicId": "a former one", "topicAnnounced": True})
+    result = planned(crashed, facts(partitions=3))
+    assert result.steps == (AddPartitions("user-events", 3, 5),)
+    assert [e.reason for e in result.events] == ["TopicDeletedOutside"]
+    assert [d.field for d in result.drift] == ["topicId"]
+    assert planned(resource(spec, {**OWNED, "topicId": "a former one"}), facts(partitions=3)).error is not None
+
+
 def test_deleted_outside_is_told() -> None:
     result = planned(resource({}, OWNED), ABSENT)
     assert [e.reason for e in result.events] == ["TopicDeletedOutside"]
