@@ -27,6 +27,9 @@ from integration.crashes.scenarios import SCENARIOS, nothing
 from integration.crashes.world import VERSION_OF_KAFKA, World
 from support.await_points import Place, Point
 
+pytestmark = pytest.mark.timeout(900)
+"""The first test prepares and plays all scenarios."""
+
 ROUND = 400
 """Plays side by side."""
 
