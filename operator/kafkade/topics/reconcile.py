@@ -34,19 +34,16 @@ async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connectio
         try:
             reports += await _round(group, connection, context)
         except KafkaError as error:
-            reports += [_failed(work.resource, error, context) for work, _ in group.values()]
+            looked_at = [work.resource for work, _ in group.values()]
+            reports += [failed_round(r, context.get(r.key), error, context.now()) for r in looked_at]
     return reports
 
 
-def _failed(resource: Resource, error: KafkaError, context: Context) -> Report:
-    """What was announced in this round stays: it may have been done."""
-    current = context.get(resource.key)
-    announced = (
-        {name: current.status.get(name) for name in (ANNOUNCED, "topicId")}
-        if current is not None and current.uid == resource.uid
-        else None
-    )
-    return failed(resource, error, context.now(), announced)
+def failed_round(resource: Resource, current: Resource | None, error: KafkaError, now: str) -> Report:
+    """What was announced in this round stays: it may have been done. ``current``: what there is of the resource by now."""
+    if current is None or current.uid != resource.uid:
+        return failed(resource, error, now)
+    return failed(resource, error, now, {name: current.status.get(name) for name in (ANNOUNCED, "topicId")})
 
 
 async def plans(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> dict[Key, Plan]:

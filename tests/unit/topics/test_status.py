@@ -14,6 +14,7 @@ from kafkade.clients.model import NewTopic
 from kafkade.topics.act import Acted
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
+from kafkade.topics.reconcile import failed_round
 from kafkade.topics.status import report
 from kafkade.topics.steps import Create
 
@@ -55,3 +56,15 @@ def test_a_topic_without_a_mark_stays_announced(
     status = report(known, wanted, TopicFacts(None), PLAN, done, "2026-01-01T00:00:01Z").status
     assert status is not None
     assert status.get("topicAnnounced", False) is announced
+
+
+def test_a_round_that_nobody_answered_keeps_what_it_announced() -> None:
+    """The request may have been carried out; what the round began with knows nothing of the announcement."""
+    now = replace(RESOURCE, status={"topicAnnounced": True})
+    status = failed_round(RESOURCE, now, ClusterUnreachable("no"), "2026-01-01T00:00:01Z").status
+    assert status is not None
+    assert status["topicAnnounced"] is True
+    namesake = replace(now, uid="u2")
+    status = failed_round(RESOURCE, namesake, ClusterUnreachable("no"), "2026-01-01T00:00:01Z").status
+    assert status is not None
+    assert "topicAnnounced" not in status
