@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, TopicCollection
@@ -149,16 +149,13 @@ class KafkaAdmin:
                 self._racks |= await self._python.racks()
                 self._controller = await self._python.controller()
         except NotSupportedByCluster:
-            self._controller = metadata.controller_id if metadata.controller_id >= 0 else None
+            self._controller = metadata.controller if metadata.controller >= 0 else None
         except (KafkadeError, TimeoutError) as error:
             log.debug("racks and the active controller of %s are not known: %s", self._security.bootstrap, error)
-        brokers = tuple(
-            BrokerNode(b.id, b.host, b.port, self._racks.get(b.id))
-            for b in sorted(metadata.brokers.values(), key=lambda b: b.id)
-        )
-        return ClusterDescription(metadata.cluster_id, self._controller, brokers, _health(metadata))
+        brokers = tuple(BrokerNode(b.id, b.host, b.port, self._racks.get(b.id)) for b in metadata.brokers)
+        return ClusterDescription(metadata.cluster_id, self._controller, brokers, metadata.health)
 
-    async def _metadata(self) -> Any:
+    async def _metadata(self) -> _Metadata:
         """Metadata of all topics, from a cluster that has brokers and answered just now.
 
         A KRaft broker that starts or is being shut down names no broker at all, itself included. That is over in a
@@ -172,7 +169,9 @@ class KafkaAdmin:
         nameless = lost = False
         while not nameless or time.monotonic() - started < DOWN_GRACE:
             try:
-                metadata = await self._link.call_blocking(lambda admin: _list_topics(admin, self._timeout))
+                metadata: _Metadata | None = await self._link.call_blocking(
+                    lambda admin: _list_topics(admin, self._timeout)
+                )
             except ClusterUnreachable:
                 if lost and not nameless:
                     raise
@@ -564,10 +563,22 @@ class KafkaAdmin:
         return read(answer) if error is None else error
 
 
-def _list_topics(admin: AdminClient, timeout: float) -> Any:
+class _Metadata(NamedTuple):
+    """What stays of a Metadata answer: topics, some 1.5 KB each, are counted and let go by the thread that asked."""
+
+    cluster_id: Any
+    controller: int
+    brokers: tuple[Any, ...]
+    """By id."""
+    health: Health
+
+
+def _list_topics(admin: AdminClient, timeout: float) -> _Metadata | None:
     """None: a broker answered that it knows of no broker and no topic, which librdkafka takes for half an answer."""
     try:
-        return admin.list_topics(timeout=timeout)
+        found = admin.list_topics(timeout=timeout)
+        brokers = sorted(found.brokers.values(), key=lambda b: b.id)
+        return _Metadata(found.cluster_id, found.controller_id, tuple(brokers), _health(found))
     except KafkaException as error:
         if error.args[0].code() == ForeignError._PARTIAL:
             return None
