@@ -85,8 +85,8 @@ def running(bindings: Path, log: Path, view: KafkaView) -> Iterator[UserService]
     address = f"http://{HOST}:{port}"
     process.start()
     try:
-        process.wait_until(lambda: _answers(address), 60)
-        until(lambda: _stable(view), "its groups have their partitions", timeout=60, pause=0.5)
+        process.wait_until(lambda: _answers(address), 120)
+        until(lambda: _stable(view), "its groups have their partitions", timeout=120, pause=0.5)
         yield UserService(process, bindings, address)
     finally:
         process.stop(30)
