@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
-from kafkade.api.common import ManagementPolicy
+from kafkade.api.common import ManagementPolicy, parse
 from kafkade.api.conditions import condition
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import DeletionProtected, DependencyError, KafkadeError, ReferencedBy, SpecError
@@ -14,7 +15,8 @@ from kafkade.api.objects import Event, Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
-from kafkade.clients.registry import SchemaBody
+from kafkade.clients.registry import RegistryClient, SchemaBody
+from kafkade.clients.registry_model import Reference
 from kafkade.schemas.act import act
 from kafkade.schemas.desired import Desired, deletion_policy, desired, subject_for, text_of
 from kafkade.schemas.observe import SubjectFacts
@@ -91,12 +93,41 @@ async def _owned_subject(work: DeletionWork, connection: Connection, context: Co
     elif connection.registry is None or _was_refused(resource):
         return None
     else:
-        text = await text_of(work, context)
-        subject = subject_for(work, text, context)
-        wanted = desired(work, subject, text, connection.spec, {}, context)
-        if await connection.registry.lookup(subject, wanted.body, wanted.normalize) is None:
+        registered = await _interrupted(work, connection, connection.registry, context, frozenset())
+        if registered is None:
             return None
+        subject = registered.subject
     return None if context.rival(resource, subject) is not None else subject
+
+
+async def _interrupted(
+    work: DeletionWork, connection: Connection, registry: RegistryClient, context: Context, passed: frozenset[Key]
+) -> Reference | None:
+    """Subject and version that a resource registered before it could record them; None where it did not come that far.
+
+    What it references may be in deletion by now, and may have been interrupted in the same batch.
+    """
+    text = await text_of(work, context)
+    subject = subject_for(work, text, context)
+    resolved: dict[Key, Reference] = {}
+    passed = passed | {work.resource.key}
+    for reference in work.spec.references:
+        if reference.schema_ref is None:
+            continue
+        key = Key(SCHEMA, work.resource.key.namespace, reference.schema_ref.name)
+        other = context.get(key)
+        if other is None or key in passed:
+            continue
+        known, version = other.status.get("subject"), other.status.get("version")
+        if isinstance(known, str) and isinstance(version, int):
+            resolved[key] = Reference("", known, version)
+            continue
+        same_namespace = replace(work, resource=other, spec=parse(KafkaSchemaSpec, other.spec))
+        if (held := await _interrupted(same_namespace, connection, registry, context, passed)) is not None:
+            resolved[key] = held
+    wanted = desired(work, subject, text, connection.spec, resolved, context)
+    found = await registry.lookup(subject, wanted.body, wanted.normalize)
+    return None if found is None else Reference("", subject, found.version)
 
 
 def _was_refused(resource: Resource) -> bool:

@@ -1103,6 +1103,20 @@ async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: i
     assert w.registry.subjects == {}
 
 
+@pytest.mark.parametrize("flavour", ["Confluent", "Apicurio", "Unknown"])
+@pytest.mark.parametrize("calls", range(20))
+async def test_killed_while_registering_and_then_deleted_with_what_it_references(calls: int, flavour: str) -> None:
+    """Neither recorded its version, and the one that is referenced is in deletion too."""
+    w = world(MemoryRegistry(flavour), deletionPolicy="HardDelete")
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS, deletionPolicy="HardDelete"))
+    await _killed_at(w, calls)
+    w.delete("carts")
+    w.delete("orders")
+    await w.run()
+    assert w.registry.subjects == {}
+    assert w.resources == {}
+
+
 async def test_killed_while_registering_and_then_its_text_is_gone() -> None:
     w = World(registry=MemoryRegistry("Unknown"))
     w.put(resource(schemaFrom={"configMapKeyRef": {"name": "c", "key": "k"}}, deletionPolicy="HardDelete"))
