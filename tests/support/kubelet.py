@@ -37,7 +37,7 @@ class Kubelet:
         self._on_stop = on_stop
         self._seen: set[str] = set()
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kubelet")
+        self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
         self.failure: BaseException | None = None
         self.in_haste = False
         """At the end of a test nobody needs the brokers to hand over what they lead."""

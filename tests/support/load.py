@@ -25,7 +25,9 @@ class Load:
         self._pause = 1 / per_second
         self._end = threading.Event()
         self._written = threading.Event()
-        self._threads = [threading.Thread(target=work, name=work.__name__) for work in (self._write, self._read)]
+        self._threads = [
+            threading.Thread(target=work, name=work.__name__, daemon=True) for work in (self._write, self._read)
+        ]
 
     def start(self) -> None:
         """Begin to write and to read."""
@@ -90,7 +92,7 @@ class Watch:
         self._least = least
         self._admin = AdminClient({"bootstrap.servers": bootstrap, **_QUIET})
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watch")
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def start(self) -> None:
         """Begin."""
