@@ -53,6 +53,10 @@ _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _PAGE = 500
 """Objects a list page; keeps memory flat with many resources."""
+WATCH_SECONDS = 290
+"""After so long a watch of Secrets or ConfigMaps begins anew with a list, whatever it told or did not."""
+WATCH_SILENCE = 90.0
+"""Seconds of silence, longer than a bookmark's period, that mean a dead connection, not a quiet object."""
 
 
 class KubeClient:
@@ -319,11 +323,10 @@ class KubeClient:
             **selector,
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": "290",
+            "timeoutSeconds": str(WATCH_SECONDS),
             "resourceVersion": listed["metadata"]["resourceVersion"],
         }
-        # silence for longer than a bookmark's period means a dead connection, not a quiet object
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SILENCE)
         async for lines in self.lines(path, params, timeout):
             for line in lines:
                 event = parsed(f"GET {path}", line)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kafkade.cli.main import app
+from kafkade.clients import kube
 from kafkade.engine import engine, leadership, parts
 from kafkade.engine.election import Timing
 from kafkade.handlers import leading, operator
@@ -21,7 +22,7 @@ from kafkade.handlers import leading, operator
 TIMING = Timing(duration=11, deadline=8.5, retry=1.0)
 """Of the Lease: as always two attempts without an answer (``leadership.ATTEMPT``) fit into the deadline."""
 RELIST = 15.0
-"""Seconds between full lists, in place of 300."""
+"""Seconds between full lists, in place of 300, of Secrets and ConfigMaps too, in place of 290."""
 INACTIVITY = 12.0
 """Seconds of silence after which a watch is taken for dead, in place of 70."""
 
@@ -48,6 +49,7 @@ def main() -> None:
     parts.datetime = leadership.datetime = _Wall  # type: ignore[misc]
     engine.RELIST = RELIST
     operator.INACTIVITY = INACTIVITY
+    kube.WATCH_SECONDS, kube.WATCH_SILENCE = int(RELIST), RELIST + 5
     leading.Leadership = partial(leadership.Leadership, timing=TIMING)  # type: ignore[misc, assignment]
     app()
 
