@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -119,6 +119,22 @@ class Context(Protocol):
 
         Raises KubernetesError: it is not written down, and must not be done.
         """
+        ...
+
+    def is_taking(self, cluster: Key, mark: str) -> bool:
+        """Whether a mark was announced by ``announce_takings``, perhaps by an operator before this one, and holds."""
+        ...
+
+    async def announce_takings(self, cluster: Key, marks: Mapping[str, Resource]) -> None:
+        """Write down at a KafkaCluster, in one write for all, that these resources' topics are about to become theirs.
+
+        A mark holds until the resource has another topic id in its status, or the announcement itself. Raises
+        KubernetesError: nothing is written down, and nothing of it must be done.
+        """
+        ...
+
+    async def withdraw_takings(self, cluster: Key, keys: Collection[Key]) -> None:
+        """Marks of these resources hold no more: Kafka refused, and a topic that gets the name from here on is another's."""
         ...
 
     async def add_finalizer(self, resource: Resource) -> None:

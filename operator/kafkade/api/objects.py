@@ -8,7 +8,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Literal, NamedTuple
 
-from kafkade.api import API_VERSION, GROUP
+from kafkade.api import API_VERSION, FINALIZERS, GROUP
 
 CONFLICT_RETRY = 0.2
 """Seconds until a resource that changed under our hands is looked at again: `Report.retry` after an ApiConflict."""
@@ -66,6 +66,11 @@ class Resource:
     status: Mapping[str, Any]
     owner: Owner | None = None
     """The resource of kafkade's that made this one and keeps it."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a finalizer of kafkade's keeps it, whoever put that on."""
+        return any(name in FINALIZERS for name in self.finalizers)
 
     @classmethod
     def from_body(cls, kind: str, body: Mapping[str, Any]) -> Resource:
@@ -131,7 +136,7 @@ class Report:
     ``status``: the whole desired status (None leaves it as it is); written only when it differs.
     ``retry``: None when done until the next event or resync, "backoff" for exponential backoff with jitter,
     or a number of seconds (for example while a reassignment runs).
-    ``release``: take kafkade's finalizer off, which lets Kubernetes finish the deletion.
+    ``release``: take kafkade's finalizers off, which lets Kubernetes finish the deletion.
     """
 
     key: Key

@@ -111,8 +111,8 @@ class KafkaTopicStatus(Model):
     config: dict[str, str] | None = Field(default=None, description="Settings that kafkade keeps on the topic.")
     topic_announced: bool | None = Field(
         default=None,
-        description="true while a topic is being made or taken over for a resource without a finalizer (Retain), or made anew"
-        " because somebody deleted it: after a crash it is known whose it is.",
+        description="true while a topic is being made or taken over for a resource without a finalizer of kafkade's own (as with"
+        " Retain), or made anew because somebody deleted it: after a crash it is known whose it is.",
     )
     drift: list[Drift] | None = Field(default=None, description="Differences last found that no spec change explains.")
     reassignment: ReassignmentProgress | None = Field(

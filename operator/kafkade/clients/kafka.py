@@ -333,10 +333,11 @@ class KafkaAdmin:
         """
         return await self._python.topic_settings(keys) if keys else {}
 
-    async def create_topics(self, topics: Sequence[NewTopic]) -> ByTopic:
-        """One CreateTopics. A topic is made whole, with its settings, or not at all."""
+    async def create_topics(self, topics: Sequence[NewTopic], *, dry: bool = False) -> ByTopic:
+        """One CreateTopics. A topic is made whole, with its settings, or not at all. ``dry``: only told what would come of it."""
         new = [ck.NewTopic(t.name, t.partitions, t.replication_factor, config=dict(t.config)) for t in topics]
-        return await self._change(_CREATE, new, lambda admin: admin.create_topics(new, **self._timeouts))
+        how = {**self._timeouts, "validate_only": dry}
+        return await self._change(_CREATE, new, lambda admin: admin.create_topics(new, **how))
 
     async def create_partitions(self, totals: Mapping[str, int]) -> ByTopic:
         """One CreatePartitions: topic -> how many it shall have in all."""

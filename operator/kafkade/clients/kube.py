@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 import aiohttp
 
-from kafkade.api import API_VERSION, FINALIZER, GROUP, VERSION
+from kafkade.api import API_VERSION, FINALIZER, FINALIZERS, GROUP, VERSION
 from kafkade.api.errors import (
     ApiConflict,
     ApiForbidden,
@@ -135,22 +135,31 @@ class KubeClient:
         return Resource.from_body(resource.key.kind, body)
 
     async def remove_finalizer(self, resource: Resource) -> Resource | None:
-        """Take kafkade's finalizer off and nobody else's; None when the object is gone with it or was before.
+        """Take kafkade's finalizers off and nobody else's; None when the object is gone with them or was before.
 
         Raises ApiConflict when the list of finalizers is not as ``resource`` shows it any more.
         """
-        index = resource.finalizers.index(FINALIZER)
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": resource.uid},
-            {"op": "test", "path": f"/metadata/finalizers/{index}", "value": FINALIZER},
-            {"op": "remove", "path": f"/metadata/finalizers/{index}"},
-        ]
+        patch: list[dict[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": resource.uid}]
+        # from the last one on, so that those before it stay where they are
+        for index, name in reversed([*enumerate(resource.finalizers)]):
+            if name in FINALIZERS:
+                path = f"/metadata/finalizers/{index}"
+                patch += [{"op": "test", "path": path, "value": name}, {"op": "remove", "path": path}]
         try:
             body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
         except ApiNotFound:
             return None
         except ApiInvalid as error:  # a failed test is 422: read again and decide anew
             raise ApiConflict(error.message) from error
+        return Resource.from_body(resource.key.kind, body)
+
+    async def annotate(self, resource: Resource, name: str, value: str | None) -> Resource:
+        """Set an annotation of this very object, or (None) take it away, whatever else it has.
+
+        Raises ApiConflict or ApiInvalid when another one has its name now.
+        """
+        meta = {"uid": resource.uid, "annotations": {name: value}}
+        body = await self._call("PATCH", _object(resource.key), {"metadata": meta}, _MERGE_PATCH)
         return Resource.from_body(resource.key.kind, body)
 
     async def create_resource(

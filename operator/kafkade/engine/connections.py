@@ -226,7 +226,7 @@ class Connections:
         if resource.deleted is None or state.deleting_since is None:
             return None
         age = time.monotonic() - state.deleting_since
-        waiting = [m.key for m in members if m.deleted and FINALIZER in m.finalizers]
+        waiting = [m.key for m in members if m.deleted and m.is_held]
         if not waiting and age >= DELETION_GRACE:
             return Report(resource.key, release=True)
         if not waiting:

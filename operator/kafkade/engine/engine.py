@@ -305,6 +305,7 @@ class Engine:
         if look.members_affected:
             self.wake(self.store.members(key))
         self._keep_resyncing(key)
+        self._parts.takings.tidy(key)
         if self._watches_groups and self.store.get(key) is not None:
             self._watching.follow(key)
 

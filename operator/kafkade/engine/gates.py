@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -34,11 +34,16 @@ class Gates:
     connections: Connections
     namespaces: Namespaces
     now: Callable[[], str]
+    taking: Callable[[Resource], bool] = field(default=lambda _: False)
+    """Whether a topic is perhaps being made or taken over for a resource."""
 
     async def admit(self, resource: Resource) -> Work[Any] | Report | None:
         """Pass one resource through the gates, in order."""
-        if resource.deleted and FINALIZER not in resource.finalizers:
+        if resource.deleted and not resource.is_held:
             return None
+        if resource.deleted and not self._is_begun(resource):
+            # the API server's finalizer on a resource that nothing was ever done for: as if it were not there
+            return Report(resource.key, release=True)
         if resource.spec.get("paused") is True and not KINDS[resource.key.kind].is_run:
             return self._paused(resource)
         try:
@@ -62,6 +67,11 @@ class Gates:
         except KafkadeError as error:
             return self.failed(resource, error)
         return await self._connected(resource, spec, grant, cluster)
+
+    def _is_begun(self, resource: Resource) -> bool:
+        """Whether anything may have been done in Kafka for a resource that is held."""
+        recorded = resource.status.get("topicId") or resource.status.get("topicAnnounced")
+        return FINALIZER in resource.finalizers or bool(recorded) or self.taking(resource)
 
     async def trouble(self, cluster: Key) -> KafkadeError | None:
         """Why there is no working connection, as what belongs to the cluster tells of it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import parse
@@ -17,23 +19,27 @@ from kafkade.engine.store import Store, cluster_of
 class Ownership:
     """The older resource holds. At the same second, who holds it already; then namespace and name decide."""
 
-    def __init__(self, store: Store, connections: Connections, namespaces: Namespaces) -> None:
+    def __init__(
+        self, store: Store, connections: Connections, namespaces: Namespaces, taking: Callable[[Resource], bool]
+    ) -> None:
+        """``taking``: whether a topic is perhaps being made or taken over for a resource."""
         self._store = store
         self._namespaces = namespaces
         self._connections = connections
+        self._taking = taking
 
     def rival(self, resource: Resource, claim: str) -> Key | None:
         """Who holds ``claim`` in place of ``resource``, or None when it is its own."""
-        mine = _rank(resource)
+        claimants = [o for o in self._store.claimants(resource.key.kind, claim) if o.uid != resource.uid]
+        if not claimants:
+            return None
+        mine = self._rank(resource)
         others = [
             other
-            for other in self._store.claimants(resource.key.kind, claim)
-            if other.uid != resource.uid
-            and self._same_kafka(resource, other)
-            and _rank(other) < mine
-            and self._entitled(other)
+            for other in claimants
+            if self._same_kafka(resource, other) and self._rank(other) < mine and self._entitled(other)
         ]
-        return min(others, key=_rank).key if others else None
+        return min(others, key=self._rank).key if others else None
 
     def grant(self, resource: Resource) -> Grant | None:
         """What the namespace of a resource may use of its cluster; None when the cluster does not let it in."""
@@ -72,7 +78,11 @@ class Ownership:
             return False
         return True
 
-
-def _rank(resource: Resource) -> tuple[str, bool, str, str]:
-    holds = FINALIZER in resource.finalizers or "topicId" in resource.status or "id" in resource.status
-    return (resource.created, not holds, resource.key.namespace, resource.key.name)
+    def _rank(self, resource: Resource) -> tuple[str, bool, str, str]:
+        holds = (
+            FINALIZER in resource.finalizers
+            or "topicId" in resource.status
+            or "id" in resource.status
+            or self._taking(resource)
+        )
+        return (resource.created, not holds, resource.key.namespace, resource.key.name)

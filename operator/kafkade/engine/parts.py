@@ -14,6 +14,7 @@ from kafkade.engine.namespaces import Namespaces
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
 from kafkade.engine.store import Store
+from kafkade.engine.takings import Takings
 from kafkade.engine.view import View
 
 
@@ -44,12 +45,15 @@ class Parts:
         self.connections = Connections(self.references, access, dry=dry)
         self.store = Store(indexers(lambda: self.view))
         namespaces = Namespaces(kube)
-        self.gates = Gates(self.store, self.connections, namespaces, now)
-        self.ownership = Ownership(self.store, self.connections, namespaces)
-        self.view = View(kube, self.store, self.ownership, self.references, now, seen, selector)
+        self.takings = Takings(kube, self.store, self.connections.cluster_id, seen)
+        taking = self.takings.may_concern
+        self.gates = Gates(self.store, self.connections, namespaces, now, taking)
+        self.ownership = Ownership(self.store, self.connections, namespaces, taking)
+        self.view = View(kube, self.store, self.ownership, self.references, self.takings, now, seen, selector)
 
     async def close(self) -> None:
         """Close what is open towards clusters and the Kubernetes API."""
+        await self.takings.close()
         await self.references.close()
         await self.connections.close()
         await self.kube.close()

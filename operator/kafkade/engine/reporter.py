@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from kafkade.api import FINALIZER
 from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
@@ -104,7 +103,7 @@ class Reporter:
         self._wake(report.wakes)
         for event in report.events:
             await self._post(resource, event)
-        if report.release and FINALIZER in resource.finalizers:
+        if report.release and resource.is_held:
             left = await self._kube.remove_finalizer(resource)
             if left is not None and left.deleted is None:
                 self._seen(left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from kafkade.clients.kube_api import KubeApi
 from kafkade.engine.ownership import Ownership
 from kafkade.engine.references import References
 from kafkade.engine.store import Store
+from kafkade.engine.takings import Takings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class View:
     store: Store
     ownership: Ownership
     references: References
+    takings: Takings
     clock: Callable[[], str]
     seen: Callable[[Resource], None]
     """Takes what a write answered, ahead of the watch."""
@@ -161,6 +163,15 @@ class View:
         current = self.store.get(resource.key) or resource
         if any(current.status.get(name) != value for name, value in fields.items()):
             self.seen(await self.kube.patch_status(current, {**current.status, **fields}))
+
+    def is_taking(self, cluster: Key, mark: str) -> bool:
+        return self.takings.holds(cluster, mark)
+
+    async def announce_takings(self, cluster: Key, marks: Mapping[str, Resource]) -> None:
+        await self.takings.announce(cluster, marks)
+
+    async def withdraw_takings(self, cluster: Key, keys: Collection[Key]) -> None:
+        await self.takings.withdraw(cluster, keys)
 
     async def add_finalizer(self, resource: Resource) -> None:
         current = self.store.get(resource.key) or resource

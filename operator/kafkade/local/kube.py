@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from kafkade.api import FINALIZER
+from kafkade.api import ANNOTATION_TAKING, FINALIZER, FINALIZERS
 from kafkade.api.errors import ApiConflict, ApiNotFound, NeedsKubernetes
 from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import Event, Key, Owner, Resource
@@ -124,13 +124,16 @@ class LocalKube:
             self._store(manifest.key, self._new(manifest.key, manifest.spec, manifest.labels, manifest.annotations))
             return True
         meta = dict(known["metadata"])
-        same_meta = meta["labels"] == manifest.labels and meta["annotations"] == manifest.annotations
+        # kafkade's own is in no manifest
+        own = {k: v for k, v in meta["annotations"].items() if k == ANNOTATION_TAKING}
+        annotations = {**manifest.annotations, **own}
+        same_meta = meta["labels"] == manifest.labels and meta["annotations"] == annotations
         if known["spec"] == manifest.spec and same_meta and "deletionTimestamp" not in meta:
             return False
         if known["spec"] != manifest.spec or "deletionTimestamp" in meta:
             meta["generation"] += 1
         meta.pop("deletionTimestamp", None)  # declared again before it was gone
-        meta |= {"labels": dict(manifest.labels), "annotations": dict(manifest.annotations)}
+        meta |= {"labels": dict(manifest.labels), "annotations": annotations}
         self._store(manifest.key, {**known, "metadata": meta, "spec": manifest.spec})
         return True
 
@@ -171,12 +174,19 @@ class LocalKube:
             body = self._current(resource)
         except ApiNotFound:
             return None
-        left = [f for f in body["metadata"].get("finalizers") or () if f != FINALIZER]
+        left = [f for f in body["metadata"].get("finalizers") or () if f not in FINALIZERS]
         if "deletionTimestamp" in body["metadata"] and not left:
             self._forget(resource.key)
             await self._committed()
             return None
         return await self._write(resource.key, _with(body, finalizers=left))
+
+    async def annotate(self, resource: Resource, name: str, value: str | None) -> Resource:
+        body = self._current(resource)
+        others = {k: v for k, v in body["metadata"]["annotations"].items() if k != name}
+        return await self._write(
+            resource.key, _with(body, annotations=others if value is None else {**others, name: value})
+        )
 
     async def create_resource(
         self, owner: Resource, key: Key, labels: Mapping[str, str], spec: Mapping[str, Any]

@@ -139,7 +139,7 @@ class Preview:
             return Foreseen(resource, Plan(), ready["reason"], ready["message"])
         events = report.events if report is not None else ()
         told = Foreseen(resource, Plan(events=events))
-        if (report is not None and report.release) or (resource.deleted and FINALIZER not in resource.finalizers):
+        if (report is not None and report.release) or (resource.deleted and not resource.is_held):
             return told
         # the gates say nothing of an outage where the KafkaCluster's own status does
         away = await self._gates.trouble(cluster)

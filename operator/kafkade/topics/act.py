@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from kafkade.api import FINALIZER
+from kafkade.api import ADMISSION_FINALIZER, FINALIZER
 from kafkade.api.errors import InvalidConfig, KafkadeError, UnknownTopic
 from kafkade.api.objects import Resource
 from kafkade.api.plan import Plan
@@ -20,6 +20,7 @@ from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import TopicDescription
 from kafkade.topics.desired import Desired
+from kafkade.topics.marks import mark_of
 from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS, recorded_id
 from kafkade.topics.settings import undeclared, unknown_key_message
 from kafkade.topics.steps import (
@@ -96,6 +97,18 @@ async def _create(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[str, 
         if error is None:
             done[name].created = True
             done[name].set_config.update(creates[name].topic.config)
+
+
+async def refused_again(kafka: KafkaAdmin, plans: Mapping[str, Plan]) -> dict[str, KafkadeError]:
+    """Those of some creations that Kafka would refuse for good, by topic name. Nothing is made.
+
+    Raises:
+        KafkaError: no answer at all.
+    """
+    creates = {n: step for n, plan in plans.items() for step in plan.steps if isinstance(step, Create)}
+    answers = await kafka.create_topics([c.topic for c in creates.values()], dry=True)
+    refused = {n: _explained(error, creates[n].topic.config) for n, error in answers.items()}
+    return {n: error for n, error in refused.items() if error is not None and not error.retryable}
 
 
 def _explained(error: KafkadeError | None, config: Mapping[str, str]) -> KafkadeError | None:
@@ -190,9 +203,7 @@ def finalizer_targets(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> li
     return [
         resource
         for resource, wanted, _ in works.values()
-        if wanted.deletion is DeletionPolicy.DELETE
-        and resource.deleted is None
-        and FINALIZER not in resource.finalizers
+        if wanted.deletion is DeletionPolicy.DELETE and resource.deleted is None and not resource.is_held
     ]
 
 
@@ -215,11 +226,18 @@ def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[t
 
 
 def is_unmarked(resource: Resource, wanted: Desired) -> bool:
-    """Whether neither a finalizer nor an id would say whose a topic is that is made or taken over now."""
-    bare = wanted.deletion is DeletionPolicy.RETAIN and FINALIZER not in resource.finalizers
+    """Whether neither a finalizer of kafkade's own nor an id would say whose a topic is that is made or taken over now."""
+    without_own = wanted.deletion is DeletionPolicy.RETAIN or ADMISSION_FINALIZER in resource.finalizers
+    bare = without_own and FINALIZER not in resource.finalizers
     return bare or recorded_id(resource) is not None
 
 
 def takes_topic(plan: Plan) -> bool:
     """Whether a plan makes a topic the resource's own."""
     return any(isinstance(step, Create | Adopt) for step in plan.steps)
+
+
+def taking_mark(resource: Resource, plan: Plan, cluster_id: str) -> str:
+    """The mark of what a plan makes the resource's own: a topic that is made, or the one that is there."""
+    adopted = next((step.topic_id for step in plan.steps if isinstance(step, Adopt)), None)
+    return mark_of(resource, cluster_id, adopted)

@@ -17,6 +17,8 @@ class TopicFacts:
     description: TopicDescription | None
     configs: Mapping[str, ConfigEntry] = field(default_factory=dict)
     moves: Mapping[int, PartitionMove] = field(default_factory=dict)
+    is_marked: bool = False
+    """Whether kafkade announced that this very topic becomes the resource's own (``marks.py``)."""
 
 
 MANY = 200

@@ -44,8 +44,8 @@ THROTTLED_REPLICAS = ("leader.replication.throttled.replicas", "follower.replica
 
 
 ANNOUNCED = "topicAnnounced"
-"""Field of status: without a finalizer, or where the id of a former topic is recorded, it says that a topic is being made or
-taken over."""
+"""Field of status: without a finalizer of kafkade's own, or where the id of a former topic is recorded, it says that a topic is
+being made or taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def owns(resource: Resource, facts: TopicFacts) -> bool:
 
     The finalizer goes on only after the topic was seen absent or its adoption decided, so after a crash between
     finalizer and status it says who made the topic. With Retain, which has no finalizer, and where the record is of a topic
-    that was deleted outside, an announcement in status does.
+    that was deleted outside, an announcement in status does. The API server's own finalizer says nothing: with that one it is
+    a mark at the KafkaCluster, or such an announcement.
     """
     if facts.description is None:
         return False
@@ -89,7 +90,7 @@ def owns(resource: Resource, facts: TopicFacts) -> bool:
         return True
     if record is not None:
         return record == facts.description.topic_id
-    return FINALIZER in resource.finalizers
+    return facts.is_marked or FINALIZER in resource.finalizers
 
 
 def _plan_deletion(resource: Resource, desired: Desired, facts: TopicFacts, policy: Policy) -> Plan:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 
+from kafkade.api import ADMISSION_FINALIZER
 from kafkade.api.context import Context, Work
 from kafkade.api.errors import ApiConflict, ApiNotFound, KafkadeError, KafkaError, TopicAlreadyExists
 from kafkade.api.objects import CONFLICT_RETRY, Key, Report, Resource
@@ -13,13 +15,18 @@ from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
 from kafkade.clients.connection import Connection
-from kafkade.topics.act import Acted, act, announcements, finalizer_targets
+from kafkade.topics.act import Acted, act, announcements, finalizer_targets, refused_again, takes_topic, taking_mark
 from kafkade.topics.desired import Desired, claim_of, desired
+from kafkade.topics.marks import mark_of
 from kafkade.topics.observe import TopicFacts, observe
-from kafkade.topics.plan import ANNOUNCED, Policy, plan
+from kafkade.topics.plan import ANNOUNCED, Policy, owns, plan, recorded_id
 from kafkade.topics.status import failed, report
 
 log = logging.getLogger("kafkade.topics")
+
+TOGETHER = 3
+"""Topics from which on one mark for all, at the KafkaCluster, takes fewer writes than an announcement in each status: it is
+written, and taken away later."""
 
 METADATA_LAG = 1.0
 """Seconds after which every live broker is taken to know of a topic."""
@@ -81,15 +88,35 @@ async def _look(
     seen = await observe(connection.kafka, keys, [n for n in keys if _may_move(group[n][0])], keys)
     seen |= await _confirm_absent(seen, group, connection)
     facts |= await _with_moves(seen, group, connection)
+    facts = {name: _with_marks(group[name][0].resource, found, connection, context) for name, found in facts.items()}
     return facts, {name: _plan(group[name], found, connection, context) for name, found in facts.items()}
+
+
+def _with_marks(
+    resource: Resource, found: TopicFacts | KafkadeError, connection: Connection, context: Context
+) -> TopicFacts | KafkadeError:
+    """Find out whether a topic that is there was announced as this resource's; not where something else says so already."""
+    if isinstance(found, KafkadeError) or found.description is None or owns(resource, found):
+        return found
+    making, taking = (
+        mark_of(resource, connection.description.cluster_id, id_) for id_ in (None, found.description.topic_id)
+    )
+    marked = context.is_taking(connection.key, making) or context.is_taking(connection.key, taking)
+    return replace(found, is_marked=True) if marked else found
 
 
 async def _round(group: Mapping[str, Item], connection: Connection, context: Context) -> list[Report]:
     facts, planned = await _look(group, connection, context)
     doable = {n: p for n, p in planned.items() if p.error is None and not group[n][1].observe_only}
-    refused = await _finalizers({n: (w.resource, d, doable[n]) for n, (w, d) in group.items() if n in doable}, context)
+    works = {n: (w.resource, d, doable[n]) for n, (w, d) in group.items() if n in doable}
+    still = await _still_refused(works, connection)
+    works = {n: work for n, work in works.items() if n not in still}
+    refused = still | await _write_first(works, connection, context)
     ready = {n: p for n, p in doable.items() if n not in refused}
     done = await act(connection.kafka, ready, [b.id for b in connection.description.brokers])
+    not_made = {*still, *(n for n, acted in done.items() if takes_topic(ready[n]) and _is_refused(acted))}
+    if not_made:
+        await context.withdraw_takings(connection.key, {group[n][0].resource.key for n in not_made})
     reports = []
     for name, (work, wanted) in group.items():
         found = facts[name]
@@ -168,7 +195,7 @@ async def _with_moves(
         found = facts[name]
         if isinstance(found, TopicFacts):
             running = {partition: move for (topic, partition), move in moves.items() if topic == name}
-            result[name] = TopicFacts(found.description, found.configs, running)
+            result[name] = replace(found, moves=running)
     return result
 
 
@@ -186,19 +213,56 @@ def _plan(item: Item, found: TopicFacts | KafkadeError, connection: Connection, 
     return plan(work.resource, wanted, found, policy)
 
 
-async def _finalizers(works: Mapping[str, tuple[Resource, Desired, Plan]], context: Context) -> dict[str, KafkadeError]:
-    """Put finalizers on first, and write down what will have none; one that changed meanwhile is left for its next turn."""
+async def _still_refused(
+    works: Mapping[str, tuple[Resource, Desired, Plan]], connection: Connection
+) -> dict[str, KafkadeError]:
+    """Creations that failed before and would fail again, by topic name: found out without the writes of an announcement.
+
+    They are tried at each resync, and what is as it was writes nothing.
+    """
+    told = {r.key for r, _ in announcements(works) if r.status.get("observedGeneration") == r.generation}
+    plans = {n: plan for n, (r, _, plan) in works.items() if r.key in told}
+    return await refused_again(connection.kafka, plans) if plans else {}
+
+
+def _is_refused(acted: Acted) -> bool:
+    """Whether Kafka answered for good that a topic does not become the resource's own."""
+    return acted.error is not None and not acted.error.retryable and not acted.created and acted.adopted is None
+
+
+def _together(announced: Sequence[Resource]) -> dict[Key, Resource]:
+    """Those that are announced with one write for all: where the API server put the finalizer on, and no topic was before."""
+    found = {r.key: r for r in announced if ADMISSION_FINALIZER in r.finalizers and recorded_id(r) is None}
+    return found if len(found) >= TOGETHER else {}
+
+
+async def _write_first(
+    works: Mapping[str, tuple[Resource, Desired, Plan]], connection: Connection, context: Context
+) -> dict[str, KafkadeError]:
+    """Put finalizers on, and write down whose topics have none of kafkade's own, before anything is done in Kafka.
+
+    Answers errors by topic name; a resource that changed meanwhile is left for its next turn.
+    """
     names = {resource.key: name for name, (resource, *_) in works.items()}
     announced, marked = announcements(works), finalizer_targets(works)
+    together = _together([resource for resource, _ in announced])
+    marks = {
+        taking_mark(resource, works[names[resource.key]][2], connection.description.cluster_id): resource
+        for resource in together.values()
+    }
+    # what holds already needs no write: an earlier try of it is in doubt
+    marks = {mark: r for mark, r in marks.items() if not context.is_taking(connection.key, mark)}
+    singly = [(resource, fields) for resource, fields in announced if resource.key not in together]
+    first = [([resource], context.announce(resource, fields)) for resource, fields in singly]
+    if marks:
+        first.append(([*marks.values()], context.announce_takings(connection.key, marks)))
     refused: dict[str, KafkadeError] = {}
     # one after the other: a resource can need both, and the second write is made over the first one's answer
-    for targets, writing in (
-        ([resource for resource, _ in announced], [context.announce(r, fields) for r, fields in announced]),
-        (marked, [context.add_finalizer(r) for r in marked]),
-    ):
-        for resource, answer in zip(targets, await asyncio.gather(*writing, return_exceptions=True), strict=True):
+    for writes in (first, [([r], context.add_finalizer(r)) for r in marked]):
+        answers = await asyncio.gather(*(write for _, write in writes), return_exceptions=True)
+        for (resources, _), answer in zip(writes, answers, strict=True):
             if isinstance(answer, KafkadeError):
-                refused[names[resource.key]] = answer
+                refused |= {names[resource.key]: answer for resource in resources}
             elif isinstance(answer, BaseException):
                 raise answer
     return refused

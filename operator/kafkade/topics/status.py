@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from kafkade.api import FINALIZER
 from kafkade.api.conditions import Outcome, next_status, transition_events
 from kafkade.api.errors import KafkadeError, TopicConflict
 from kafkade.api.objects import Event, Report, Resource
@@ -53,8 +52,8 @@ def report(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, 
 
 
 def _releases(resource: Resource, desired: Desired) -> bool:
-    """Retain needs no finalizer: let go of one that an earlier deletionPolicy: Delete brought."""
-    return FINALIZER in resource.finalizers and desired.deletion is DeletionPolicy.RETAIN
+    """Retain needs no finalizer: let go of one that an earlier deletionPolicy: Delete brought, or the API server."""
+    return resource.is_held and desired.deletion is DeletionPolicy.RETAIN
 
 
 def _without_doubles(resource: Resource, events: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -66,18 +65,18 @@ def _without_doubles(resource: Resource, events: tuple[Event, ...]) -> tuple[Eve
 def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, done: Acted) -> dict[str, Any]:
     description = done.description or (None if done.created else facts.description)
     held = done.created or done.adopted is not None or owns(resource, facts)
-    in_doubt = not held and done.error is not None and done.error.retryable and takes_topic(plan)
+    topic_id = description.topic_id if description else done.adopted
+    unanswered = done.error is not None and done.error.retryable
+    in_doubt = takes_topic(plan) and (topic_id is None if held else unanswered)
     fields: dict[str, Any] = {
         "topicName": desired.name,
-        ANNOUNCED: True if in_doubt and is_unmarked(resource, desired) else None,
+        ANNOUNCED: True if in_doubt and (is_unmarked(resource, desired) or _releases(resource, desired)) else None,
     }
     if description is not None:
         fields["partitions"] = len(description.partitions)
         fields["replicationFactor"] = _factor(description)
     if held:
-        fields["topicId"] = description.topic_id if description else done.adopted
-        if fields["topicId"] is None and desired.deletion is DeletionPolicy.RETAIN:
-            fields[ANNOUNCED] = True  # no broker shows yet what was made: nothing else would say whose it is
+        fields["topicId"] = topic_id
         fields["config"] = _kept_config(resource, desired, facts, done)
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)

@@ -81,6 +81,7 @@ def test_it_is_open_for_a_time() -> None:
 KUBE: dict[str, Callable[[KubeClient], Awaitable[Any]]] = {
     "patch_status": lambda kube: kube.patch_status(RESOURCE, {}),
     "add_finalizer": lambda kube: kube.add_finalizer(RESOURCE),
+    "annotate": lambda kube: kube.annotate(RESOURCE, "kafkade.io/taking", "a"),
     "remove_finalizer": lambda kube: kube.remove_finalizer(RESOURCE),
     "create_resource": lambda kube: kube.create_resource(RESOURCE, KEY, {}, {}),
     "replace_spec": lambda kube: kube.replace_spec(RESOURCE, {}),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kafkade.api import FINALIZER
+from kafkade.api import ADMISSION_FINALIZER, FINALIZER
 from kafkade.api.conditions import condition
 from kafkade.api.context import Work
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, TLSFailed
@@ -173,6 +173,35 @@ async def test_trouble_of_the_clusters_spec_does_not_stall_its_topics() -> None:
 
 
 REDRIVE = {**SPEC, "source": {"topic": "t.dlq"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "taking", "goes"),
+    [
+        ({}, False, True),
+        (ready("False", reason="AdoptionRefused"), False, True),
+        ({"topicId": "id-1"}, False, False),
+        ({"topicAnnounced": True}, False, False),
+        ({}, True, False),
+    ],
+)
+async def test_the_api_servers_finalizer_keeps_nothing_that_nothing_was_done_for(
+    status: dict[str, Any], taking: bool, goes: bool
+) -> None:
+    """Paused, or with its Kafka away for a day: it would have gone at once without that finalizer."""
+    gone = {**GONE, "finalizers": [ADMISSION_FINALIZER]}
+    tested = gates(CLUSTER, AWAY)
+    tested.taking = lambda _: taking
+    for spec in ({**SPEC, "paused": True}, SPEC):
+        deleted = topic(spec, status, **gone)
+        answer = await tested.admit(deleted)
+        assert isinstance(answer, Report)
+        assert answer.release is goes
+        gone["finalizers"] = [ADMISSION_FINALIZER, FINALIZER]
+        both = await tested.admit(topic(spec, status, **gone))
+        assert isinstance(both, Report)
+        assert both.release is False
+        gone["finalizers"] = [ADMISSION_FINALIZER]
 
 
 async def test_a_paused_redrive_passes_since_it_has_something_to_stop() -> None:

@@ -74,6 +74,16 @@ async def test_deletion_waits_for_the_finalizer_and_can_be_taken_back() -> None:
     assert kube.resources() == []
 
 
+async def test_kafkades_own_annotation_outlives_a_declaration() -> None:
+    kube = local()
+    kube.declare(manifests((TOPIC, {})), prune=False)
+    await kube.annotate(found(kube), "kafkade.io/taking", "a b")
+    assert kube.declare(manifests((TOPIC, {})), prune=False).changed == frozenset()
+    kube.declare(manifests((TOPIC, {"a": 1})), prune=False)
+    assert found(kube).annotations == {"kafkade.io/taking": "a b"}
+    assert (await kube.annotate(found(kube), "kafkade.io/taking", None)).annotations == {}
+
+
 async def test_what_a_resource_made_goes_with_it() -> None:
     kube = local()
     kube.declare(manifests((POLICY, {})), prune=False)

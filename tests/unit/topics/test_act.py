@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from kafkade.api import FINALIZER
+from kafkade.api import ADMISSION_FINALIZER, FINALIZER
 from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan, Step
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import NewTopic
-from kafkade.topics.act import announcements, finalizer_targets
+from kafkade.topics.act import announcements, finalizer_targets, taking_mark
 from kafkade.topics.desired import Desired
+from kafkade.topics.marks import mark_of
 from kafkade.topics.steps import Adopt, AlterConfig, Create
 
 RESOURCE = Resource(
@@ -66,6 +67,29 @@ def test_a_recorded_id_of_a_topic_that_is_gone_says_nothing_of_the_next_one(poli
     assert announcements({"orders": (known, _desired(policy), Plan((CREATE,)))}) == [(known, {"topicAnnounced": True})]
     assert announcements({"orders": (known, _desired(policy), Plan((ADOPT, CHANGE)))}) == [(known, {"topicId": "id-1"})]
     assert not announcements({"orders": (known, _desired(policy), Plan((CHANGE,)))})
+
+
+def test_the_api_servers_finalizer_is_enough_and_says_nothing_of_whose_a_topic_is() -> None:
+    admitted = replace(RESOURCE, finalizers=("other.io/keep", ADMISSION_FINALIZER))
+    for policy in (DeletionPolicy.DELETE, DeletionPolicy.RETAIN):
+        works = {"orders": (admitted, _desired(policy), Plan((CREATE,)))}
+        assert (finalizer_targets(works), announcements(works)) == ([], [(admitted, {"topicAnnounced": True})])
+        assert not announcements({"orders": (admitted, _desired(policy), Plan((CHANGE,)))})
+    both = replace(RESOURCE, finalizers=(ADMISSION_FINALIZER, FINALIZER))
+    assert not announcements({"orders": (both, _desired(DeletionPolicy.DELETE), Plan((CREATE,)))})
+
+
+def test_a_mark_of_a_topic_that_is_taken_over_names_it() -> None:
+    made, taken = (taking_mark(RESOURCE, Plan((step,)), "kafka") for step in (CREATE, ADOPT))
+    assert taken == f"{made}.id-1"
+    recorded = replace(RESOURCE, status={"topicId": "id-1"})
+    others = [
+        mark_of(replace(RESOURCE, uid="u2"), "kafka"),
+        mark_of(replace(RESOURCE, spec={"topicName": "o"}), "kafka"),
+        mark_of(recorded, "kafka"),
+        mark_of(RESOURCE, "another"),
+    ]
+    assert len({made, *others}) == 5
 
 
 def _desired(policy: DeletionPolicy) -> Desired:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kafkade.api import ANNOTATION_DELETION_PROTECTION, FINALIZER
+from kafkade.api import ADMISSION_FINALIZER, ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import parse
 from kafkade.api.objects import Key, Resource
@@ -482,6 +483,16 @@ def test_what_was_made_in_place_of_a_deleted_topic_is_its_own_after_a_crash() ->
     assert [e.reason for e in result.events] == ["TopicDeletedOutside"]
     assert [d.field for d in result.drift] == ["topicId"]
     assert planned(resource(spec, {**OWNED, "topicId": "a former one"}), facts(partitions=3)).error is not None
+
+
+def test_the_api_servers_finalizer_makes_no_topic_ones_own() -> None:
+    spec = {"partitions": 5, "adoptionPolicy": "Never"}
+    admitted = resource(spec, finalizers=(ADMISSION_FINALIZER,))
+    assert planned(admitted, facts(partitions=3)).error is not None
+    assert planned(admitted, facts(partitions=3, is_marked=True)).steps == (AddPartitions("user-events", 3, 5),)
+    deleted = replace(admitted, deleted="2026-01-02T00:00:00Z")
+    assert planned(deleted, facts()).steps == ()
+    assert planned(deleted, facts(is_marked=True)).steps == (Delete("user-events"),)
 
 
 def test_deleted_outside_is_told() -> None:
