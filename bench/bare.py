@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +22,8 @@ import yaml
 
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.devstack import progress
-from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.helm import Helm
+from kafkade.devstack.kubernetes import MUTATING_POLICY, ControlPlane
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 16
@@ -101,6 +103,16 @@ def install(control_plane: ControlPlane, *namespaces: str) -> None:
     control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
     control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
+
+
+def admit(control_plane: ControlPlane) -> None:
+    """The chart's finalizer by admission; in force within a moment."""
+    with tempfile.TemporaryDirectory(prefix="kafkade-helm-") as home:
+        policy = Helm(Path(home)).run(
+            *("template", "kafkade", ROOT / "helm" / "kafkade", "--namespace", "kafkade-system"),
+            *("--api-versions", MUTATING_POLICY, "--show-only", "templates/operator/admission-finalizer.yaml"),
+        )
+    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=policy)
 
 
 async def timed(work: Any) -> float:

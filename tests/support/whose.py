@@ -211,11 +211,23 @@ class Operator:
     """One process: it lists, and then looks at topics whenever it is told to."""
 
     def __init__(
-        self, world: World, crash: tuple[int, bool] | None = None, between: Callable[[int], None] = lambda _: None
+        self,
+        world: World,
+        crash: tuple[int, bool] | None = None,
+        between: Callable[[int], None] = lambda _: None,
+        unseen: Collection[str] = (),
     ) -> None:
+        self.unseen = unseen
+        """Names of topics that are not listed yet."""
         self.requests = Requests(crash, between)
         kube = cast(KubeApi, Asked(world.kube, self.requests))
-        self._parts = parts = Parts(kube, lambda *_: None, wake=lambda _: None, seen=self._seen)  # type: ignore[arg-type, return-value]
+        self._parts = parts = Parts(
+            kube,
+            lambda *_: None,  # type: ignore[arg-type, return-value]
+            wake=lambda _: None,
+            seen=self._seen,
+            is_listed=lambda: not self.unseen,
+        )
         self._reporter = Reporter(
             *(kube, parts.store, lambda *_: None, self._seen, lambda _: None, lambda: NOW, lambda _: None)
         )
@@ -236,7 +248,7 @@ class Operator:
 
     def relist(self) -> None:
         """See what there is."""
-        there = {r.key: r for r in self._world.kube.resources()}
+        there = {r.key: r for r in self._world.kube.resources() if r.key.name not in self.unseen}
         for resource in there.values():
             self._parts.store.put(resource)
         for known in list(self._parts.store):

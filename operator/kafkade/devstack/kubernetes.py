@@ -26,6 +26,15 @@ _KUBECTL_TIMEOUT = 120
 # what the API server does after its start before it is of use: RBAC's own roles, the namespaces
 _FIRST_NAMESPACES = ("default", "kube-system")
 
+MUTATING_POLICIES = (
+    "--feature-gates=MutatingAdmissionPolicy=true",
+    "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+)
+"""Flags of an API server that serves MutatingAdmissionPolicies: before Kubernetes 1.36 it has to be told so."""
+
+MUTATING_POLICY = "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"
+"""What such a one serves, as Helm asks for it."""
+
 
 def prepare() -> None:
     """Bring the programs into the cache; builds them if they aren't there."""

@@ -79,7 +79,14 @@ class Engine:
         self.kube = kube
         self.scope = scope
         self.health = Health()
-        self._parts = parts = Parts(kube, access, wake=self.wake, seen=self.seen, selector=scope.selector)
+        self._parts = parts = Parts(
+            kube,
+            access,
+            wake=self.wake,
+            seen=self.seen,
+            selector=scope.selector,
+            is_listed=lambda: self.health.primed,
+        )
         self.references, self.connections, self.store = parts.references, parts.connections, parts.store
         self.gates, self.ownership, self._view = parts.gates, parts.ownership, parts.view
         policies, self._redrives = Policies(), Redrives()

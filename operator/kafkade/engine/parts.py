@@ -27,7 +27,7 @@ class Parts:
     """The store, and what looks at it.
 
     ``wake``: told which resources a Secret or ConfigMap concerns that changed. ``seen``: takes what a write answered.
-    ``dry``: nothing is changed in Kafka.
+    ``dry``: nothing is changed in Kafka. ``is_listed``: whether all resources that there were at the start are known.
     """
 
     def __init__(
@@ -39,13 +39,14 @@ class Parts:
         seen: Callable[[Resource], None],
         selector: str | None = None,
         dry: bool = False,
+        is_listed: Callable[[], bool] = lambda: True,
     ) -> None:
         self.kube = kube
         self.references = References(kube, wake)
         self.connections = Connections(self.references, access, dry=dry)
         self.store = Store(indexers(lambda: self.view))
         namespaces = Namespaces(kube)
-        self.takings = Takings(kube, self.store, self.connections.cluster_id, seen)
+        self.takings = Takings(kube, self.store, self.connections.cluster_id, seen, is_listed)
         taking = self.takings.may_concern
         self.gates = Gates(self.store, self.connections, namespaces, now, taking)
         self.ownership = Ownership(self.store, self.connections, namespaces, taking)

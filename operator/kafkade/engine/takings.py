@@ -48,7 +48,11 @@ class _Standing:
     """The marks of one KafkaCluster that hold."""
 
     uid: str
-    marks: dict[str, _Of]
+    kafka: str
+    """Kafka's own id of the cluster as it was at first."""
+    left: set[str]
+    """Marks of the operator before this one whose resources were not seen yet."""
+    marks: dict[str, _Of] = field(default_factory=dict)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     announced: float = 0.0
     """When by the event loop's clock there was an announcement last."""
@@ -56,7 +60,8 @@ class _Standing:
 
 
 class Takings:
-    """``cluster_id`` tells Kafka's own id of a cluster that is connected; ``seen`` takes what a write answered.
+    """``cluster_id`` tells Kafka's own id of a cluster that is connected; ``seen`` takes what a write answered; ``is_listed``:
+    whether all resources that there were at the start are known.
 
     What is known of a KafkaCluster begins with its annotation as it was left by the operator before this one.
     """
@@ -67,7 +72,9 @@ class Takings:
         store: Store,
         cluster_id: Callable[[Key], str | None],
         seen: Callable[[Resource], None],
+        is_listed: Callable[[], bool],
     ) -> None:
+        self._is_listed = is_listed
         self._kube = kube
         self._store = store
         self._cluster_id = cluster_id
@@ -77,8 +84,10 @@ class Takings:
     def holds(self, cluster: Key, mark: str) -> bool:
         """Whether a mark was announced and holds."""
         standing = self._standing(cluster)
-        found = standing.marks.get(mark) if standing is not None else None
-        return found is not None and not self._is_void(found)
+        if standing is None:
+            return False
+        found = standing.marks.get(mark)
+        return mark in standing.left if found is None else not self._is_void(found)
 
     def may_concern(self, resource: Resource) -> bool:
         """Whether a topic is perhaps being made or taken over for a resource: as long as nobody knows, it may be."""
@@ -87,6 +96,7 @@ class Takings:
             return False
         standing = self._standing(cluster)
         if standing is not None:
+            self._claim(cluster, standing)
             return any(of.key == resource.key and of.uid == resource.uid for of in standing.marks.values())
         known = self._store.get(cluster)
         return known is not None and bool(known.annotations.get(ANNOTATION_TAKING))
@@ -102,6 +112,7 @@ class Takings:
         if standing is None:
             raise ApiConflict(f"{cluster} is gone, or is not connected any more")
         async with standing.writing:
+            self._claim(cluster, standing)
             new = {m: _Of(r.key, r.uid, recorded_id(r)) for m, r in marks.items() if m not in standing.marks}
             if len(standing.marks) + len(new) > MOST:
                 self._sweep(standing)
@@ -128,7 +139,10 @@ class Takings:
         Written at once, so that this is so after a crash too; where that fails, soon.
         """
         standing = self._standing(cluster)
-        if standing is None or not any(of.key in keys for of in standing.marks.values()):
+        if standing is None:
+            return
+        self._claim(cluster, standing)
+        if not any(of.key in keys for of in standing.marks.values()):
             return
         async with standing.writing:
             for mark in [m for m, of in standing.marks.items() if of.key in keys]:
@@ -175,8 +189,9 @@ class Takings:
         known = self._store.get(cluster)
         if known is None or known.uid != standing.uid:
             raise ApiNotFound(f"{cluster} is gone")
+        self._claim(cluster, standing)
         self._sweep(standing)
-        text = joined(standing.marks)
+        text = joined({*standing.marks, *standing.left})
         if known.annotations.get(ANNOTATION_TAKING) != text:
             self._seen(await self._kube.annotate(known, ANNOTATION_TAKING, text))
 
@@ -198,6 +213,7 @@ class Takings:
         """What holds; None where that cannot be known (any more): no KafkaCluster, or it was never connected."""
         known, standing = self._store.get(cluster), self._clusters.get(cluster)
         if known is None:
+            self._clusters.pop(cluster, None)
             return None
         if standing is not None and standing.uid == known.uid:
             return standing
@@ -205,13 +221,17 @@ class Takings:
         if kafka is None:
             return None
         left = split(known.annotations.get(ANNOTATION_TAKING))
-        self._clusters[cluster] = standing = _Standing(known.uid, self._inherited(cluster, kafka, left))
+        self._clusters[cluster] = standing = _Standing(known.uid, kafka, left)
         return standing
 
-    def _inherited(self, cluster: Key, kafka: str, marks: Collection[str]) -> dict[str, _Of]:
-        """Marks of resources that are there, as they are, and of this Kafka."""
-        if not marks:
-            return {}
+    def _claim(self, cluster: Key, standing: _Standing) -> None:
+        """Find out whose the marks are that were left behind: of resources as they are, and of this Kafka."""
+        if not standing.left:
+            return
         topics = [r for key in self._store.members(cluster, TOPIC) if (r := self._store.get(key)) is not None]
-        owners = {mark_of(r, kafka): _Of(r.key, r.uid, recorded_id(r)) for r in topics}
-        return {mark: owners[making(mark)] for mark in marks if making(mark) in owners}
+        owners = {mark_of(r, standing.kafka): _Of(r.key, r.uid, recorded_id(r)) for r in topics}
+        for mark in [m for m in standing.left if making(m) in owners]:
+            standing.left.discard(mark)
+            standing.marks[mark] = owners[making(mark)]
+        if self._is_listed():
+            standing.left.clear()

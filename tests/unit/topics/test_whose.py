@@ -166,6 +166,26 @@ async def test_a_mark_is_of_one_resource() -> None:
     assert {told(world, name) for name in NAMES} == {("AdoptionRefused", None)}
 
 
+async def test_what_is_not_listed_yet_keeps_its_mark() -> None:
+    """Namespaces are listed one by one, and the first ones are worked on meanwhile."""
+    world = World()
+    for name in NAMES:
+        world.add(name, adoptionPolicy="Never")
+    assert not await ran(world, (3, True))
+    operator = Operator(world, unseen={"d"})
+    await operator.look()
+    await operator.tidy()
+    waiting = world.get("d")
+    assert waiting is not None
+    assert mark_of(waiting, world.kafka.cluster_id) in world.marks().split()
+    operator.unseen = ()
+    await operator.look()
+    assert {told(world, name)[0] for name in NAMES} == {"Reconciled"}
+    await operator.tidy()
+    assert world.marks() == ""
+    await operator.close()
+
+
 async def test_a_topic_that_was_to_be_taken_over_is_no_other_one() -> None:
     world = World()
     for name in NAMES:
