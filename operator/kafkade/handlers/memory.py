@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+from contextlib import suppress
+
+_M_ARENA_MAX = -8
+"""malloc.h of glibc."""
+
+ARENAS = 2
+"""Arenas that malloc divides its memory into at most. By default each thread may get one of its own, up to eight a core, and a
+client of librdkafka begins a thread for each broker and each attempt to reach one: what is freed in one arena is of no use to
+another."""
+
+
+def few_arenas() -> None:
+    """Let threads share malloc's arenas, where the C library is glibc; before any thread is begun."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(ctypes.c_int(_M_ARENA_MAX), ctypes.c_int(ARENAS))
 
 
 def freeze() -> None:

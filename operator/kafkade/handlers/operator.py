@@ -30,7 +30,7 @@ from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.leading import Leading
 from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
 from kafkade.handlers.login import Sessions, login
-from kafkade.handlers.memory import freeze
+from kafkade.handlers.memory import few_arenas, freeze
 from kafkade.handlers.metrics import LeaderMetric, serving
 from kafkade.handlers.sight import interruptions
 from kafkade.handlers.streams import STREAMED, follow
@@ -89,6 +89,7 @@ def run(options: Options) -> None:
         MetricsRefused, LivenessRefused, TracingRefused: one of them cannot be served where it should, or traces not sent;
             nothing was begun.
     """
+    few_arenas()
     freeze()
     with traced(options.tracing):
         _run(_Operator(options), options)

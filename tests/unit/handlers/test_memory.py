@@ -1,9 +1,43 @@
-"""handlers/memory: modules are not searched for garbage."""
+"""handlers/memory: threads share malloc's arenas, and modules are not searched for garbage."""
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
+
+import pytest
+
+PROGRAM = """
+import ctypes, sys, threading
+from kafkade.handlers.memory import few_arenas
+if sys.argv[1] == "few":
+    few_arenas()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+all_are_there = threading.Barrier(8)
+def work():
+    all_are_there.wait()
+    libc.malloc(ctypes.c_size_t(1000))
+    all_are_there.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+file = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has arenas")
+def test_eight_threads_share_two_arenas() -> None:
+    def arenas(how: str) -> int:
+        done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
+        return done.stdout.count("<heap nr=")
+
+    assert arenas("few") == 2
+    assert arenas("as it is") > 2
 
 
 def test_what_is_there_is_not_searched_for_garbage() -> None:
