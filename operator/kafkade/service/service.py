@@ -20,7 +20,7 @@ from kafkade.service.errors import ServiceError
 from kafkade.service.listener import Handler, Listener, listener_of
 from kafkade.service.metrics import Metrics, Status
 from kafkade.service.policy import MountedPolicy
-from kafkade.service.publisher import Delivered, HeaderInput, Publisher
+from kafkade.service.publisher import Delivered, HeaderInput, Publisher, asked
 from kafkade.service.schemas import Schemas
 from kafkade.service.streams.flows import Flow, Stream, stream_of
 from kafkade.service.streams.running import Streaming
@@ -85,6 +85,8 @@ class Service:
         self._running: list[Consuming | Streaming] = []
         self._publisher: Publisher | None = None
         self._pool: TransactionPool | None = None
+        self._lanes: TransactionPool | None = None
+        """The listeners' own: their ids are those that may have left offsets of their groups in an open transaction."""
         self._schemas: Schemas | None = None
         self._depth = 0
         self._stop: asyncio.Event | None = None
@@ -225,10 +227,14 @@ class Service:
         ]
         tasks = [asyncio.create_task(one.run(), name=one.name) for one in self._running]
         stopping = asyncio.create_task(stop.wait())
+        assert self._lanes is not None  # noqa: S101 -- run() entered the service
+        settling = asyncio.create_task(self._lanes.settle())
+        settling.add_done_callback(asked)  # what is wrong shows in the listeners too
         try:
             await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            settling.cancel()
             for one in self._running:
                 one.stop()
             results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -240,7 +246,7 @@ class Service:
     def _consuming(self, listener: Listener) -> Consuming:
         assert self._schemas is not None  # noqa: S101 -- run() entered the service
         assert self._publisher is not None  # noqa: S101
-        assert self._pool is not None  # noqa: S101
+        assert self._lanes is not None  # noqa: S101
         settings = self.consumer_settings(listener.properties) | {
             "group.id": listener.group,
             "enable.auto.commit": not listener.exactly_once,
@@ -251,7 +257,7 @@ class Service:
             settings,
             schemas=self._schemas,
             publisher=self._publisher,
-            transactions=self._pool,
+            transactions=self._lanes,
             policy=self._policy,
             metrics=self.metrics,
             drain=self._drain,
@@ -362,7 +368,8 @@ class Service:
             self._publisher = Publisher(settings, self._schemas, principal, self.metrics)
             lanes = sum(one.concurrency for one in self._listeners if one.exactly_once)
             prefix = f"{self.binding.transaction_prefix}{self._instance}"
-            self._pool = TransactionPool(settings, prefix, principal, lanes + TRANSACTIONS)
+            self._pool = TransactionPool(settings, prefix, principal, TRANSACTIONS)
+            self._lanes = TransactionPool(settings, f"{prefix}-listener", principal, lanes)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -374,7 +381,7 @@ class Service:
                 self._schemas.close()
             if left:
                 log.error("%d records were not acknowledged within %s s and are given up", left, _FLUSH)
-            self._publisher = self._pool = self._schemas = None
+            self._publisher = self._pool = self._lanes = self._schemas = None
 
     def publish(
         self,

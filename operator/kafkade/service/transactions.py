@@ -308,6 +308,23 @@ class TransactionPool:
         finally:
             self._free.put_nowait((number, keep))
 
+    async def settle(self) -> None:
+        """End what a process before left open under all of these ids, as far as brokers do it in time.
+
+        Whoever reads a group's offsets waits for the end of the transactions that have some of them, and without records there
+        would be no producer to end them: brokers do after transaction.timeout.ms, 60 s, and what they wait to look again.
+        """
+
+        async def settle(number: int) -> None:
+            keep: TransactionalProducer | None = None
+            try:
+                keep = await self._decided(f"{self._prefix}-{number}")
+            finally:
+                self._free.put_nowait((number, keep))
+
+        new = [self._free.get_nowait()[0] for _ in range(self._free.qsize())]
+        await asyncio.gather(*[settle(number) for number in new])
+
     async def _decided(self, identity: str) -> TransactionalProducer | None:
         producer = TransactionalProducer(self._settings, identity, self._principal)
         try:

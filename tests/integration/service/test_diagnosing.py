@@ -6,7 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import USER
@@ -97,6 +104,11 @@ async def test_a_service_that_may_only_write_is_diagnosed_by_its_own_statistics(
         view.create("one-way", 2)
         for future in view.admin.create_acls([right(AclOperation.WRITE), right(AclOperation.DESCRIBE)]).values():
             future.result(20)
+        # the controller has them; the broker asks those that it has seen of them
+        everything = AclBindingFilter(
+            ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+        )
+        await until(lambda: len(view.admin.describe_acls(everything).result(20)) == 2, "the broker has its rights")
         mounts = Mounts(tmp_path, secured.sasl_plaintext_bootstrap)
         folder = mounts.binding("writer")
         for key, text in {"security-protocol": "SASL_PLAINTEXT", "username": USER[0], "password": USER[1]}.items():

@@ -140,6 +140,19 @@ async def test_the_next_producer_of_its_id_decides_a_commit_in_doubt(monkeypatch
     assert len(made) == 2, "the second one is kept"
 
 
+async def test_a_pool_ends_what_was_left_open_under_all_of_its_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Requests] = {}
+    monkeypatch.setattr(
+        transactions, "Producer", lambda settings: made.setdefault(settings["transactional.id"], Requests())
+    )
+    pool = TransactionPool({}, "shop", "shop", 2)
+    await pool.settle()
+    assert {identity: requests.asked for identity, requests in made.items()} == {"shop-0": ["init"], "shop-1": ["init"]}
+    async with pool.producer() as one, pool.producer() as other:
+        assert {one.identity, other.identity} == {"shop-0", "shop-1"}, "they are kept"
+    assert all(requests.asked == ["init", "begin"] for requests in made.values())
+
+
 async def test_what_may_not_be_tried_again_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     requests = Requests(KafkaError(KafkaError._FENCED, "another one has the id", fatal=True))
     with pytest.raises(TransactionAborted, match="another one has the id"):

@@ -188,7 +188,6 @@ class _Life:
         self._paused: set[Place] = set()
         self._waiting_since: float | None = None
         self._looked = time.monotonic()
-        self._first = True
         self._done: dict[Place, int] = {}
         """The offset behind what is committed of each partition; of windows, behind what was counted in."""
         self._fetched: dict[Place, int] = {}
@@ -207,6 +206,8 @@ class _Life:
             self._consumer = Consumer(dict(self._settings), logger=Quiet("kafkade.service"))
             try:
                 await asyncio.to_thread(self._check, [*topics, self._stream.output])
+                # before it asks where the group stands, which waits for the end of what a process before left open
+                await self._producer.decide()
                 self._consumer.subscribe(
                     topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
                 )
@@ -347,8 +348,7 @@ class _Life:
         return now - self._waiting_since < _PATIENCE
 
     async def _commit(self, outs: Sequence[_Out], offsets: list[TopicPartition]) -> None:
-        await self._producer.begin(first=self._first)
-        self._first = False
+        await self._producer.begin(first=False)
         try:
             for out in outs:
                 await self._producer.produce(out.topic, out.data, out.key, list(out.headers), timestamp=out.timestamp)
