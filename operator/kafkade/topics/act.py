@@ -225,6 +225,28 @@ def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[t
     return found
 
 
+def first_settings(resource: Resource, plan: Plan) -> dict[str, str]:
+    """Settings that a plan gives the resource's own topic and that are not recorded as kafkade's."""
+    if takes_topic(plan):
+        return {}
+    known = resource.status.get("config") or {}
+    changes = (step.new.items() for step in plan.steps if isinstance(step, AlterConfig))
+    return {key: value for items in changes for key, value in items if value is not None and key not in known}
+
+
+def setting_announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[tuple[Resource, dict[str, Any]]]:
+    """Resources that are to record settings first which their topics get for the first time, and what they write into status.
+
+    Or nobody would know whose a setting is, where the spec drops it between a crash and the next look. A setting that is
+    recorded already costs no write.
+    """
+    return [
+        (resource, {"config": {**(resource.status.get("config") or {}), **first}})
+        for resource, _, plan in works.values()
+        if resource.deleted is None and (first := first_settings(resource, plan))
+    ]
+
+
 def is_unmarked(resource: Resource, wanted: Desired) -> bool:
     """Whether neither a finalizer of kafkade's own nor an id would say whose a topic is that is made or taken over now."""
     without_own = wanted.deletion is DeletionPolicy.RETAIN or ADMISSION_FINALIZER in resource.finalizers

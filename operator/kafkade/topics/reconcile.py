@@ -15,7 +15,16 @@ from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
 from kafkade.clients.connection import Connection
-from kafkade.topics.act import Acted, act, announcements, finalizer_targets, refused_again, takes_topic, taking_mark
+from kafkade.topics.act import (
+    Acted,
+    act,
+    announcements,
+    finalizer_targets,
+    refused_again,
+    setting_announcements,
+    takes_topic,
+    taking_mark,
+)
 from kafkade.topics.desired import Desired, claim_of, desired
 from kafkade.topics.marks import mark_of
 from kafkade.topics.observe import TopicFacts, observe
@@ -50,7 +59,7 @@ def failed_round(resource: Resource, current: Resource | None, error: KafkaError
     """What was announced in this round stays: it may have been done. ``current``: what there is of the resource by now."""
     if current is None or current.uid != resource.uid:
         return failed(resource, error, now)
-    return failed(resource, error, now, {name: current.status.get(name) for name in (ANNOUNCED, "topicId")})
+    return failed(resource, error, now, {name: current.status.get(name) for name in (ANNOUNCED, "topicId", "config")})
 
 
 async def plans(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> dict[Key, Plan]:
@@ -253,6 +262,7 @@ async def _write_first(
     # what holds already needs no write: an earlier try of it is in doubt
     marks = {mark: r for mark, r in marks.items() if not context.is_taking(connection.key, mark)}
     singly = [(resource, fields) for resource, fields in announced if resource.key not in together]
+    singly += setting_announcements(works)
     first = [([resource], context.announce(resource, fields)) for resource, fields in singly]
     if marks:
         first.append(([*marks.values()], context.announce_takings(connection.key, marks)))

@@ -11,7 +11,7 @@ from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import ConfigSource, TopicDescription
-from kafkade.topics.act import Acted, is_unmarked, takes_topic
+from kafkade.topics.act import Acted, first_settings, is_unmarked, takes_topic
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.plan import ANNOUNCED, owns
@@ -77,17 +77,20 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
         fields["replicationFactor"] = _factor(description)
     if held:
         fields["topicId"] = topic_id
-        fields["config"] = _kept_config(resource, desired, facts, done)
+        fields["config"] = _kept_config(resource, desired, facts, plan, done)
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)
     return fields
 
 
-def _kept_config(resource: Resource, desired: Desired, facts: TopicFacts, done: Acted) -> dict[str, str] | None:
+def _kept_config(
+    resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan, done: Acted
+) -> dict[str, str] | None:
     """The settings that kafkade set on the topic: what goes back to its default when a spec drops it.
 
     A crash between Kafka's answer and this status leaves settings that are as declared and recorded nowhere. So while a
-    generation has not been reported yet, a declared setting that the topic itself carries counts as set by kafkade.
+    generation has not been reported yet, a declared setting that the topic itself carries counts as set by kafkade. What was
+    announced stays, also where it was refused: it is tried again at each look, and what is as it was writes nothing.
     """
     fresh = done.created or done.adopted is not None
     before: Mapping[str, str] = {} if fresh else resource.status.get("config") or {}
@@ -105,6 +108,8 @@ def _kept_config(resource: Resource, desired: Desired, facts: TopicFacts, done: 
             value = before[key] if carried else None
         if value is not None:
             kept[key] = value
+    if done.error is not None:
+        kept = {**first_settings(resource, plan), **kept}
     return dict(sorted(kept.items())) or None
 
 

@@ -11,7 +11,7 @@ from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan, Step
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import NewTopic
-from kafkade.topics.act import announcements, finalizer_targets, taking_mark
+from kafkade.topics.act import announcements, finalizer_targets, setting_announcements, taking_mark
 from kafkade.topics.desired import Desired
 from kafkade.topics.marks import mark_of
 from kafkade.topics.steps import Adopt, AlterConfig, Create
@@ -90,6 +90,17 @@ def test_a_mark_of_a_topic_that_is_taken_over_names_it() -> None:
         mark_of(RESOURCE, "another"),
     ]
     assert len({made, *others}) == 5
+
+
+def test_a_setting_is_recorded_before_a_topic_gets_it_for_the_first_time() -> None:
+    """After a crash nobody would know whose it is, where the spec drops it meanwhile. What is recorded costs no write."""
+    wanted = _desired(DeletionPolicy.DELETE)
+    known = replace(RESOURCE, status={"topicId": "id-1", "config": {"segment.ms": "9"}})
+    found = setting_announcements({"orders": (known, wanted, Plan((CHANGE,)))})
+    assert found == [(known, {"config": {"segment.ms": "9", "retention.ms": "1"}})]
+    again = replace(known, status={"topicId": "id-1", "config": {"retention.ms": "9"}})
+    assert not setting_announcements({"orders": (again, wanted, Plan((CHANGE,)))})
+    assert not setting_announcements({"orders": (RESOURCE, wanted, Plan((ADOPT, CHANGE)))})
 
 
 def _desired(policy: DeletionPolicy) -> Desired:

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from kafkade.api.errors import ClusterUnreachable
+from kafkade.api.errors import ClusterUnreachable, InvalidConfig, KafkadeError
 from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
-from kafkade.clients.model import NewTopic
-from kafkade.topics.act import Acted
+from kafkade.clients.model import NewTopic, TopicDescription
+from kafkade.topics.act import Acted, setting_announcements
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.reconcile import failed_round
 from kafkade.topics.status import report
-from kafkade.topics.steps import Create
+from kafkade.topics.steps import AlterConfig, Create
 
 RESOURCE = Resource(
     key=Key("KafkaTopic", "shop", "orders"),
@@ -68,3 +68,16 @@ def test_a_round_that_nobody_answered_keeps_what_it_announced() -> None:
     status = failed_round(RESOURCE, namesake, ClusterUnreachable("no"), "2026-01-01T00:00:01Z").status
     assert status is not None
     assert "topicAnnounced" not in status
+
+
+@pytest.mark.parametrize("error", [ClusterUnreachable("no"), InvalidConfig("no")])
+def test_a_setting_that_was_announced_stays_recorded_until_it_is_set_or_dropped(error: KafkadeError) -> None:
+    """In doubt it may have been set; and what is refused again and again is announced once."""
+    facts = TopicFacts(TopicDescription("orders", "id-1", {}))
+    own = replace(RESOURCE, status={"topicId": "id-1"})
+    plan = Plan((AlterConfig("orders", {"retention.ms": "1"}),))
+    wanted = Desired("orders", None, None, 1, 1, config={"retention.ms": "1"})
+    status = report(own, wanted, facts, plan, Acted(error=error), "2026-01-01T00:00:01Z").status
+    assert status is not None
+    assert status["config"] == {"retention.ms": "1"}
+    assert not setting_announcements({"orders": (replace(own, status=status), wanted, plan)})
