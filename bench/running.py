@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from results import Table
+
 from kafkade.devstack import loopback
 from kafkade.devstack.ports import HOST, free_port
 
@@ -96,6 +98,20 @@ class Spending:
         spent = {name: max(0.0, value - self._before[name]) for name, value in now.items()}
         self._before, self._began = now, self._began + took
         return spent, spent["others"] / took / (os.cpu_count() or 1)
+
+
+def by_whom(one: str, parts: Mapping[str, str], spent: Mapping[str, Mapping[str, float]], count: int) -> Table:
+    """Where the machine's CPU went in each phase, for ``one`` of ``count``.
+
+    ``parts``: the columns, and how the names of the parts begin that each sums up; what else was measured is in "all else".
+    """
+    rows = []
+    for phase, taken in spent.items():
+        known = [sum(s for part, s in taken.items() if part.startswith(name)) for name in parts.values()]
+        rest = sum(taken.values()) - sum(known) - taken["idle"]
+        rows.append((phase, *(f"{1000 * seconds / count:.2f}" for seconds in (*known, rest, taken["idle"]))))
+    head = ("phase", *parts, "all else", "idle")
+    return Table(f"CPU milliseconds a {one}, by who spent them", head, tuple(rows))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import aiohttp
 from bare import Bare, connected, install, timed
 from following import following
 from results import Result, Row, Section, Table, add_option, record
-from running import Spending, running
+from running import Spending, by_whom, running
 
 from kafkade.api import API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -205,19 +205,8 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
         Row("CPU of the machine that others took meanwhile", round(100 * others), "%", at_most=10),
         Row("resident memory", round(resident), "MiB"),
     ]
-    return rows, table(spent, count)
-
-
-def table(spent: dict[str, dict[str, float]], count: int) -> Table:
-    """Where the machine's CPU went, for a schema."""
-    parts = ("registry", "kube-apiserver", "etcd", "operator", "client")
-    rows = []
-    for phase, taken in spent.items():
-        known = [taken.get(part, 0) for part in parts]
-        rest = sum(taken.values()) - sum(known) - taken["idle"]
-        rows.append((phase, *(f"{1000 * seconds / count:.2f}" for seconds in (*known, rest, taken["idle"]))))
-    head = ("phase", "registry", "API server", "etcd", "operator", "client", "all else", "idle")
-    return Table("CPU milliseconds a schema, by who spent them", head, tuple(rows))
+    columns = {"registry": "registry", "API server": "kube-apiserver", "etcd": "etcd"}
+    return rows, by_whom("schema", {**columns, "operator": "operator", "client": "client"}, spent, count)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from bare import MERGE, Bare, admit, connected, floor, install
 from following import Following, following
 from results import Result, Row, Section, Table, add_option, record
-from running import Running, Spending, running
+from running import Running, Spending, by_whom, running
 
 from kafkade.api import ADMISSION_FINALIZER, API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -273,14 +273,9 @@ class Bench:
 
     def spent(self) -> Table:
         """Where the machine's CPU went, for a topic."""
-        rows = []
-        for phase, taken in self.found.spent.items():
-            kafka = sum(seconds for part, seconds in taken.items() if part.startswith("broker "))
-            control = taken["kube-apiserver"], taken["etcd"], kafka, taken.get("operator", 0), taken["client"]
-            rest = sum(taken.values()) - sum(control) - taken["idle"]
-            rows.append((phase, *(f"{1000 * s / self.count:.2f}" for s in (*control, rest, taken["idle"]))))
-        head = ("phase", "API server", "etcd", "Kafka", "operator", "client", "all else", "idle")
-        return Table("CPU milliseconds a topic, by who spent them", head, tuple(rows))
+        own = {"operator": "operator", "client": "client"}
+        parts = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker ", **own}
+        return by_whom("topic", parts, self.found.spent, self.count)
 
 
 _TITLES = {

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from kafkade import __version__
 from kafkade.devstack.helm import Helm
@@ -20,6 +19,7 @@ from kafkade.devstack.images import recipes
 from kafkade.devstack.node.kubelet import ZONE
 from node.conftest import RESTRICTED, Cluster
 from support.kubernetes import Kubectl, manifest
+from support.metrics import series
 from support.places import CHART, DOCUMENT, ROOT
 from support.user_service import manifests
 from support.waiting import until
@@ -220,10 +220,9 @@ def test_a_service_runs_with_nothing_but_its_binding(release: Helm, kafka: Kubec
         found: dict[str, float] = {}
         for pod in pods:
             page = users.run("-n", USERS, "exec", pod, "--", "python", "-c", READ_METRICS).stdout
-            samples = [one for family in text_string_to_metric_families(page) for one in family.samples]
-            for one in samples:
-                if one.name == "kafka_messages_total" and one.labels["status"] == "processed":
-                    found[one.labels["topic"]] = found.get(one.labels["topic"], 0) + one.value
+            for name, labels, value in series(page):
+                if name == "kafka_messages_total" and labels["status"] == "processed":
+                    found[labels["topic"]] = found.get(labels["topic"], 0) + value
         return found
 
     users.run("-n", USERS, "exec", pods[0], "--", "python", "-m", "user_service", "publish")

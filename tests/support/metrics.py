@@ -7,13 +7,21 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+Series = tuple[str, dict[str, str], float]
+"""Name, labels, value."""
 
-def scrape(address: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Each series of the operator whose metrics are at this host and port: name, labels, value."""
+
+def series(page: str) -> Iterator[Series]:
+    """Each series of a page in Prometheus' text format."""
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value
+
+
+def scrape(address: str) -> Iterator[Series]:
+    """Each series of the operator whose metrics are at this host and port."""
     with urlopen(f"http://{address}/metrics", timeout=5) as answer:
-        for family in text_string_to_metric_families(answer.read().decode()):
-            for sample in family.samples:
-                yield sample.name, sample.labels, sample.value
+        yield from series(answer.read().decode())
 
 
 def leads(address: str) -> bool:

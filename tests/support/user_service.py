@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
-from prometheus_client.parser import text_string_to_metric_families
 
 from kafkade.devstack import loopback
 from kafkade.devstack.ports import HOST, free_port
 from kafkade.devstack.process import Process
 from support.kafka import KafkaView
+from support.metrics import series
 from support.places import DEPLOY
 from support.waiting import until
 
@@ -65,8 +65,7 @@ class UserService:
     def metrics(self, name: str, **tags: str) -> float:
         """The sum of a metric's samples with these tags; 0 where there are none."""
         text = loopback.get(f"{self.address}/metrics").decode()
-        samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-        return sum(one.value for one in samples if one.name == name and one.labels.items() >= tags.items())
+        return sum(value for found, labels, value in series(text) if found == name and labels.items() >= tags.items())
 
     def run(self, *words: str) -> str:
         """Run another command of the same image in the pod, as ``kubectl exec`` does; what it prints."""

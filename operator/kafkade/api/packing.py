@@ -48,12 +48,25 @@ class Packed:
         )
 
 
+Kept = Packed | Resource
+"""A resource as it is kept: packed, or as it is where no bytes give it back."""
+
+
+def opened(kept: Kept, key: Key, version: str) -> Resource:
+    """The resource that is kept."""
+    return kept.unpacked(key, version) if isinstance(kept, Packed) else kept
+
+
 class Packer:
     """Packs resources; each kind has an example of its own, which is renewed as they change."""
 
     def __init__(self) -> None:
         self._examples: dict[str, bytes] = {}
         self._packed: Counter[str] = Counter()
+
+    def kept(self, resource: Resource) -> Kept:
+        """Packed, if it can be."""
+        return self.packed(resource) or resource
 
     def packed(self, resource: Resource) -> Packed | None:
         """None for what no bytes give back as it was: values of files are texts and numbers that know their line."""
@@ -88,16 +101,15 @@ class Pile:
 
     def __init__(self, resources: Iterable[Resource] = ()) -> None:
         self._packer = Packer()
-        self._kept: list[tuple[Key, str, Packed | Resource]] = []
+        self._kept: list[tuple[Key, str, Kept]] = []
         self.add(resources)
 
     def add(self, resources: Iterable[Resource]) -> None:
         """Put more on it."""
-        self._kept += ((r.key, r.resource_version, self._packer.packed(r) or r) for r in resources)
+        self._kept += ((r.key, r.resource_version, self._packer.kept(r)) for r in resources)
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def __iter__(self) -> Iterator[Resource]:
-        for key, version, kept in self._kept:
-            yield kept.unpacked(key, version) if isinstance(kept, Packed) else kept
+        return (opened(kept, key, version) for key, version, kept in self._kept)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from kafkade.api.conditions import condition
 from kafkade.api.kinds import CLUSTER, KINDS
 from kafkade.api.objects import Key, Resource
-from kafkade.api.packing import Packed, Packer
+from kafkade.api.packing import Kept, Packer, opened
 
 K = TypeVar("K")
 T = TypeVar("T", bound=Hashable)
@@ -74,7 +74,7 @@ class _Entry:
 
     key: Key
     version: str
-    kept: Packed | Resource
+    kept: Kept
     readiness: Readiness
     cluster: Key | None = None
     references: frozenset[Key] = frozenset()
@@ -82,8 +82,7 @@ class _Entry:
 
     @property
     def resource(self) -> Resource:
-        kept = self.kept
-        return kept.unpacked(self.key, self.version) if isinstance(kept, Packed) else kept
+        return opened(self.kept, self.key, self.version)
 
 
 class Store:
@@ -138,7 +137,7 @@ class Store:
         if self.outdated(resource):
             return before
         self._graves.pop(resource.key, None)
-        kept = (None if resource.key.kind == CLUSTER else self._packer.packed(resource)) or resource
+        kept = resource if resource.key.kind == CLUSTER else self._packer.kept(resource)
         entry, version, ready = self._entries.get(resource.key), resource.resource_version, _one(readiness(resource))
         if entry is None:
             entry = self._entries[resource.key] = _Entry(resource.key, version, kept, ready)

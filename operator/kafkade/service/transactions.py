@@ -119,14 +119,12 @@ class TransactionalProducer:
         """Whether that one never came back: this producer is of no use any more."""
         self.identity = identity
 
-    async def begin(self, first: bool) -> None:
-        """Begin a transaction; the first of a producer ends what its id left open.
+    def begin(self) -> None:
+        """Begin a transaction, ``decide`` before the first of a producer.
 
         Raises:
             TransactionAborted: it cannot be, by this producer.
         """
-        if first:
-            await self.decide()
         self._failed = None
         self._number += 1
         try:
@@ -292,7 +290,9 @@ class TransactionPool:
         keep: TransactionalProducer | None = None
         try:
             producer = found or TransactionalProducer(self._settings, f"{self._prefix}-{number}", self._principal)
-            await producer.begin(first=found is None)
+            if found is None:
+                await producer.decide()
+            producer.begin()
             try:
                 yield producer
                 keep = producer

@@ -217,7 +217,7 @@ def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[t
     for resource, wanted, plan in works.values():
         if resource.deleted is not None or not takes_topic(plan) or not is_unmarked(resource, wanted):
             continue
-        adopted = next((step.topic_id for step in plan.steps if isinstance(step, Adopt)), None)
+        adopted = _adopted_id(plan)
         if adopted is not None and recorded_id(resource) is not None:
             found.append((resource, {"topicId": adopted}))
         elif not resource.status.get(ANNOUNCED):
@@ -261,5 +261,9 @@ def takes_topic(plan: Plan) -> bool:
 
 def taking_mark(resource: Resource, plan: Plan, cluster_id: str) -> str:
     """The mark of what a plan makes the resource's own: a topic that is made, or the one that is there."""
-    adopted = next((step.topic_id for step in plan.steps if isinstance(step, Adopt)), None)
-    return mark_of(resource, cluster_id, adopted)
+    return mark_of(resource, cluster_id, _adopted_id(plan))
+
+
+def _adopted_id(plan: Plan) -> str | None:
+    """The id of the topic that a plan takes over, if it does."""
+    return next((step.topic_id for step in plan.steps if isinstance(step, Adopt)), None)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from kafkade.api import ADMISSION_FINALIZER, FINALIZER
-from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan, Step
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import NewTopic
@@ -15,20 +14,9 @@ from kafkade.topics.act import announcements, finalizer_targets, setting_announc
 from kafkade.topics.desired import Desired
 from kafkade.topics.marks import mark_of
 from kafkade.topics.steps import Adopt, AlterConfig, Create
+from support.schemas import resource
 
-RESOURCE = Resource(
-    key=Key("KafkaTopic", "shop", "orders"),
-    uid="u1",
-    generation=1,
-    resource_version="1",
-    created="2026-01-01T00:00:00Z",
-    deleted=None,
-    finalizers=(),
-    labels={},
-    annotations={},
-    spec={},
-    status={},
-)
+RESOURCE = resource("orders", "KafkaTopic")
 CREATE = Create(NewTopic("orders", 1, 1, {}))
 ADOPT = Adopt("orders", "id-1")
 CHANGE = AlterConfig("orders", {"retention.ms": "1"})

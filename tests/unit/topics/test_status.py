@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from kafkade.api.errors import ClusterUnreachable, InvalidConfig, KafkadeError
-from kafkade.api.objects import Key, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import NewTopic, TopicDescription
@@ -17,20 +16,9 @@ from kafkade.topics.observe import TopicFacts
 from kafkade.topics.reconcile import failed_round
 from kafkade.topics.status import report
 from kafkade.topics.steps import AlterConfig, Create
+from support.schemas import resource
 
-RESOURCE = Resource(
-    key=Key("KafkaTopic", "shop", "orders"),
-    uid="u1",
-    generation=1,
-    resource_version="1",
-    created="2026-01-01T00:00:00Z",
-    deleted=None,
-    finalizers=(),
-    labels={},
-    annotations={},
-    spec={},
-    status={},
-)
+RESOURCE = resource("orders", "KafkaTopic")
 PLAN = Plan((Create(NewTopic("orders", 1, 1, {})),))
 
 

@@ -348,7 +348,7 @@ class _Life:
         return now - self._waiting_since < _PATIENCE
 
     async def _commit(self, outs: Sequence[_Out], offsets: list[TopicPartition]) -> None:
-        await self._producer.begin(first=False)
+        self._producer.begin()
         try:
             for out in outs:
                 await self._producer.produce(out.topic, out.data, out.key, list(out.headers), timestamp=out.timestamp)
