@@ -4,6 +4,7 @@ A comment before a block says what is special about it:
 
 - ``<!-- refused: TEXT -->``: the command fails and says TEXT.
 - ``<!-- shows: TEXT -->``: the command's output has TEXT, sooner or later.
+- ``<!-- finds: TEXT -->``: the same for `kafkade diagnose` where it may find a problem of this machine, such as a full disk.
 - ``<!-- not run: WHY -->``: bash that a test cannot run.
 - ``<!-- install -->``: run once, before everything else.
 
@@ -102,7 +103,8 @@ class Reader:
 
     def bash(self, block: Block) -> None:
         """Run commands."""
-        refused, shows = block.argument("refused"), block.argument("shows")
+        refused, finds = block.argument("refused"), block.argument("finds")
+        shows = block.argument("shows") or finds
         deadline = time.monotonic() + 60
         while True:
             done = self.run("bash", "-euo", "pipefail", "-c", self.localized(block.text))
@@ -111,7 +113,7 @@ class Reader:
                 assert done.returncode != 0, f"{block}: was to be refused\n{block.text}{said}"
                 assert refused in said, f"{block}: was to be refused with {refused!r}\n{block.text}{said}"
                 return
-            assert done.returncode == 0, f"{block}: failed\n{block.text}{said}"
+            assert done.returncode in ((0, 2) if finds else (0,)), f"{block}: failed\n{block.text}{said}"
             if shows is None or shows in said:
                 return
             assert time.monotonic() < deadline, f"{block}: never shows {shows!r}\n{block.text}{said}"

@@ -50,7 +50,7 @@ def test_what_a_page_shows_comes_out_as_it_says(page: Path, shop: Shop) -> None:
 
 @pytest.mark.parametrize("page", TEXTS, ids=label)
 def test_every_block_says_what_language_it_is_and_every_note_is_known(page: Path) -> None:
-    known = ("refused", "shows", "not run", "install", "")
+    known = ("refused", "shows", "finds", "not run", "install", "")
     for block in blocks(page):
         assert block.language in ("bash", "yaml", "text", "mermaid", "python", "kotlin", "") or block.language == "", (
             str(block)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from kafkade.devstack import maven, parallel
-from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.images import recipes
 from kafkade.devstack.java import QUICK_START, find_java
 from kafkade.devstack.kafka_config import broker_flags, write_logging
@@ -20,10 +19,7 @@ from kafkade.devstack.ports import HOST, accepts
 from kafkade.devstack.process import Process
 from support.chart_pods import Addresses, ChartPod, Secrets, pods
 
-_START_TIMEOUT = 150
-_STARTS = 3
-"""How often a broker is started that ends before it is ready, as a kubelet does: 3.5 gives up where the controllers of a busy
-machine take long to elect one of them."""
+_START_TIMEOUT = 90
 _STOP_TIMEOUT = 3
 
 
@@ -59,7 +55,8 @@ class ChartBrokers:
             parallel.gather(*(partial(self._set_up, pod) for pod in self.pods))
             for process in self._processes.values():
                 process.start()
-            parallel.gather(*(partial(self._become_ready, pod) for pod in self.pods))
+            for pod in self.pods:
+                self._processes[pod.name].wait_until(partial(self.ready, pod), _START_TIMEOUT)
         except BaseException:
             self.__exit__()
             raise
@@ -69,18 +66,6 @@ class ChartBrokers:
         # some cannot hand over any more, since all of them go
         parallel.gather(*(partial(process.stop, _STOP_TIMEOUT) for process in self._processes.values()))
         self._processes.clear()
-
-    def _become_ready(self, pod: ChartPod) -> None:
-        process = self._processes[pod.name]
-        for start in range(1, _STARTS + 1):
-            try:
-                process.wait_until(partial(self.ready, pod), _START_TIMEOUT)
-            except DevStackError:
-                if process.running or start == _STARTS:
-                    raise
-                process.start()
-            else:
-                return
 
     def ready(self, pod: ChartPod) -> bool:
         """What the pod's readiness probe says."""

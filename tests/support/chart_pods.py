@@ -6,6 +6,7 @@ Only addresses, ports and folders are other ones than in a cluster.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,16 +25,18 @@ Secrets = Mapping[str, Mapping[str, str]]
 
 
 class Addresses:
-    """A port on loopback for each port of each pod."""
+    """A port on loopback for each port of each pod. Pods are set up side by side, and each names the others' ports."""
 
     def __init__(self) -> None:
         self._ports: dict[tuple[str, int], int] = {}
+        self._lock = threading.Lock()
 
     def port(self, pod: str, port: int) -> int:
         """The same one at every call."""
-        if (pod, port) not in self._ports:
-            self._ports[pod, port] = free_port()
-        return self._ports[pod, port]
+        with self._lock:
+            if (pod, port) not in self._ports:
+                self._ports[pod, port] = free_port()
+            return self._ports[pod, port]
 
     def release(self) -> None:
         """Give them back."""

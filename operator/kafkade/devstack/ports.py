@@ -7,6 +7,7 @@ import functools
 import os
 import random
 import socket
+import threading
 
 from . import cache
 from .errors import DevStackError
@@ -18,14 +19,15 @@ HOST = "127.0.0.1"
 _RANGE = range(20_000, 32_000)
 
 _ours: set[int] = set()
+# a stack's parts start side by side, and the kernel's locks tell processes apart, not threads
+_lock = threading.Lock()
 
 
 def free_port() -> int:
     """A port that nobody listens on and that no other stack on this machine will be given."""
     for _ in range(1000):
         port = random.choice(_RANGE)  # noqa: S311 - spreads load, keeps no secret
-        if port not in _ours and _reserve(port):
-            _ours.add(port)
+        if _take(port):
             return port
     raise DevStackError(
         f"No free port on {HOST} between {_RANGE.start} and {_RANGE.stop} in 1,000 tries. Stop what listens there."
@@ -38,17 +40,17 @@ def claim(port: int) -> int:
     Raises:
         DevStackError: somebody listens on it, or another stack of this machine has it.
     """
-    if port in _ours or not _reserve(port):
+    if not _take(port):
         raise DevStackError(f"Port {port} of {HOST} is taken. Stop what listens there, or give another port.")
-    _ours.add(port)
     return port
 
 
 def release(*ports: int) -> None:
     """Give ports back."""
-    for port in _ours.intersection(ports):
-        _ours.remove(port)
-        fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, port)
+    with _lock:
+        for port in _ours.intersection(ports):
+            _ours.remove(port)
+            fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, port)
 
 
 @functools.cache
@@ -60,6 +62,14 @@ def _reservations() -> int:
     file = cache.root() / "ports.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _take(port: int) -> bool:
+    with _lock:
+        if port in _ours or not _reserve(port):
+            return False
+        _ours.add(port)
+        return True
 
 
 def _reserve(port: int) -> bool:
