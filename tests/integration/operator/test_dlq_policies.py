@@ -366,6 +366,27 @@ def test_a_policy_waits_for_its_source(world: World, policy: Make, topic: Make, 
     assert world.view.exists(f"{source}.dlq")
 
 
+def test_what_was_made_for_a_source_stays_and_is_ready_when_that_is_gone(
+    world: World, topic: Make, policy: Make
+) -> None:
+    """It is the policy's own, whose dead letters still wait there; a policy made after that waits for the source."""
+    source = topic(partitions=2)
+    name = policy(f"{source}-policy", topics=[source])
+    world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    world.kubectl.delete("KafkaTopic", source)
+    until(lambda: not world.view.exists(source), "its source goes")
+    policy(name, topics=[source], deadLetterTopics={"retention": "504h"})  # looked at after that
+    world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    kept = world.kubectl.wait_ready("KafkaTopic", f"{source}.dlq")
+    assert (kept["spec"]["partitions"], kept["spec"]["config"]["retention.ms"]) == (2, str(21 * 24 * 3600 * 1000))
+
+    world.kubectl.delete("KafkaDLQPolicy", name)
+    until(lambda: world.kubectl.get("KafkaTopic", f"{source}.dlq") is None, "Kubernetes takes what it owned away")
+    policy(name, topics=[source])
+    wait_entry(world, name, source, "TopicNotFound")
+    assert world.kubectl.get("KafkaTopic", f"{source}.dlq") is None
+
+
 def test_observe_makes_nothing(world: World, topic: Make, policy: Make) -> None:
     source = topic()
     world.kubectl.wait_ready("KafkaTopic", source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +51,32 @@ class Subject:
 
     versions: set[int] = field(default_factory=set)
     may_go: bool = False
+
+
+def made_by(policy: Spec, topic: Spec | None) -> bool:
+    """Whether a KafkaTopic is this very policy's, not that of one of its name before it, and is there to stay."""
+    if topic is None or topic["metadata"].get("deletionTimestamp"):
+        return False
+    return [owner["uid"] for owner in topic["metadata"].get("ownerReferences", ())] == [policy["metadata"]["uid"]]
+
+
+def policy_differences(policy: Spec, source: str, made: Spec | None, there: Collection[str]) -> Iterator[str]:
+    """Between a KafkaDLQPolicy and what it has for one topic. ``made``: the KafkaTopic of its dead letters; ``there``: topics.
+
+    A policy needs the topic to begin with. What it made for it stays as it is, and ready, when that topic is gone.
+    """
+    letters, told = f"{source}.dlq", f"KafkaDLQPolicy {policy['metadata']['name']}: {condition(policy)}"
+    if not current(policy):
+        yield f"{told}, of an older generation"
+    elif not made_by(policy, made) and source not in there:
+        if condition(policy)["reason"] != "TopicNotFound":
+            yield f"{told}, and topic {source} is not there, nor was anything made for it"
+    elif ready(policy) != "True":
+        yield told
+    elif not made_by(policy, made):
+        yield f"{told}, and it has no KafkaTopic {letters}"
+    elif letters not in there:
+        yield f"{told}, and topic {letters} is not in Kafka"
 
 
 class Shop:
@@ -279,21 +305,14 @@ class Shop:
                 origin = self.topic(spec["source"]["topic"].removesuffix(".dlq"))
                 if origin.id is not None and found.get("status", {}).get("phase") not in FINAL:
                     yield f"{kind} {name}: {condition(found)}"
-            elif kind == "KafkaDLQPolicy" and any(self.topic(each).id is None for each in spec["topics"]):
-                if condition(found)["reason"] != "TopicNotFound" or not current(found):
-                    yield f"{kind} {name}: {condition(found)}, and its topics are not all there"
+            elif kind == "KafkaDLQPolicy":
+                yield from (told for topic in spec["topics"] for told in self._of_policy(topic, found))
             elif ready(found) != "True" or not current(found):
                 yield f"{kind} {name}: {condition(found)}"
             elif kind == "KafkaTopic":
                 yield from self._of_topic(name, spec, found)
             elif kind == "KafkaSchema":
                 yield from self._of_schema(name, spec, found)
-            else:
-                yield from (
-                    f"{kind} {name}: {each}.dlq is not in Kafka"
-                    for each in spec["topics"]
-                    if ("KafkaTopic", each) in self.declared and self.topic(f"{each}.dlq").id is None
-                )
         yield from self._left_over()
 
     def _of_topic(self, name: str, spec: Spec, found: Spec) -> Iterator[str]:
@@ -309,6 +328,12 @@ class Shop:
         if (config := self.view.config(name)) != wanted:
             yield f"topic {name} has {config}, declared {wanted}"
 
+    def _of_policy(self, source: str, policy: Spec) -> Iterator[str]:
+        letters = f"{source}.dlq"
+        made = self.kubectl.get("KafkaTopic", letters)
+        there = {name for name in (source, letters) if self.topic(name).id is not None}
+        return policy_differences(policy, source, made, there)
+
     def _of_schema(self, name: str, spec: Spec, found: Spec) -> Iterator[str]:
         latest = self._registry("GET", f"/subjects/{name}-value/versions/latest")
         if latest is None or json.loads(latest["schema"]) != json.loads(spec["schema"]):
@@ -323,8 +348,7 @@ class Shop:
         kept = {("KafkaCluster", "main"), *self.declared}
         for each in self.kubectl.kept():
             kind, _, name = each.partition("/")
-            made_by_policy = name.endswith(".dlq") and any(k == "KafkaDLQPolicy" for k, _ in self.declared)
-            if (kind, name) not in kept and not made_by_policy:
+            if (kind, name) not in kept and not self._is_kept_by_a_policy(kind, name):
                 yield f"{each} is still there"
         for name, topic in self.topics.items():
             if topic.id is not None and topic.must_go and ("KafkaTopic", name) not in self.declared:
@@ -333,6 +357,15 @@ class Shop:
             declared = ("KafkaSchema", name.removesuffix("-value")) in self.declared
             if subject.may_go and subject.versions and not declared:
                 yield f"subject {name} is still in the registry"
+
+    def _is_kept_by_a_policy(self, kind: str, name: str) -> bool:
+        """Whether it is the KafkaTopic of dead letters that a declared policy is for and made."""
+        source = name.removesuffix(".dlq")
+        for (of, policy), spec in self.declared.items():
+            if kind == "KafkaTopic" and of == "KafkaDLQPolicy" and name != source and source in spec["topics"]:
+                found = self.kubectl.get(of, policy)
+                return found is not None and made_by(found, self.kubectl.get(kind, name))
+        return False
 
     def settle(self, bound: float = BOUND) -> float:
         """Wait until all is as declared and nothing is written any more; the seconds it took."""
