@@ -11,9 +11,17 @@ from dataclasses import dataclass, field
 from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import ManagementPolicy, parse, seconds
-from kafkade.api.conditions import Outcome, next_status
+from kafkade.api.conditions import Outcome, condition, next_status
 from kafkade.api.context import Context
-from kafkade.api.errors import ClusterNotReady, KafkadeError, KubernetesError, SecretNotFound
+from kafkade.api.errors import (
+    AuthenticationFailed,
+    ClusterNotReady,
+    KafkadeError,
+    KubernetesError,
+    RegistryAuthenticationFailed,
+    SecretNotFound,
+    TLSFailed,
+)
 from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.clients.connection import Connection
@@ -22,12 +30,16 @@ from kafkade.clients.model import ClusterDescription
 from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.connect import Access, Secrets, access_of, secrets_of
 from kafkade.clusters.reconcile import failed, reconcile
+from kafkade.engine.backoff import Backoff
 from kafkade.engine.references import References
 
 log = logging.getLogger("kafkade.connections")
 
 AccessOf = Callable[[KafkaClusterSpec, Secrets, Key], Access]
 """From a spec and its Secrets to the way there; raises KafkadeError where there is none (clusters.connect.access_of)."""
+
+REFUSED = frozenset(error.reason for error in (AuthenticationFailed, RegistryAuthenticationFailed, TLSFailed))
+"""Reasons of a KafkaCluster whose Secrets Kafka or the registry did not take."""
 
 DEFAULT_RESYNC = 120.0
 DELETION_GRACE = 3.0
@@ -52,6 +64,8 @@ class State:
     deleting_since: float | None = None
     """When its KafkaCluster was first seen in deletion, by a clock that never jumps."""
     seen_deleted: bool = False
+    doubted_again: float = 0.0
+    """Before this moment of a clock that never jumps its Secrets are not read again."""
 
     @property
     def usable(self) -> tuple[Connection | None, str | None]:
@@ -80,6 +94,7 @@ class Connections:
         self._access = access
         self._dry = dry
         self._states: dict[Key, State] = {}
+        self._doubts = Backoff(base=2.0, cap=300.0)
 
     def get(self, cluster: Key) -> Connection | None:
         """The working connection, or None."""
@@ -129,11 +144,13 @@ class Connections:
         report, planned = await self._reconcile(resource, members, state, context)
         state.tried.set()
         state.seen_deleted = resource.deleted is not None
+        await self._doubt(resource, report, state)
         return Look(report, members_affected=before != state.usable, plan=planned)
 
     async def drop(self, cluster: Key) -> None:
         """Close what is open towards a KafkaCluster that is gone."""
         state = self._states.pop(cluster, None)
+        self._doubts.reset(cluster)
         if state is not None:
             state.error = ClusterNotReady(f"{cluster} is gone")
             state.tried.set()
@@ -204,6 +221,17 @@ class Connections:
             if data is not None:
                 found[name] = data
         return found
+
+    async def _doubt(self, resource: Resource, report: Report, state: State) -> None:
+        """Read the Secrets of a refused login again, less and less often: a watch of them that is dead, or lost an event, is
+        noticed only after minutes, and they may have been put right long since."""
+        if (condition(report.status or {}, "Ready") or {}).get("reason") not in REFUSED:
+            self._doubts.reset(resource.key)
+            state.doubted_again = 0.0
+        elif time.monotonic() >= state.doubted_again:
+            state.doubted_again = time.monotonic() + self._doubts.next(resource.key)
+            for name in sorted(secrets_of(parse(KafkaClusterSpec, resource.spec))):
+                await self._references.read_again("secrets", resource.key.namespace, name)
 
     async def _open(self, state: State, access: Access) -> KafkaAdmin:
         if state.kafka is None or state.fingerprint != access.fingerprint:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from kafkade.api.errors import ApiNotFound, KubernetesError
 from kafkade.api.objects import Key
 from kafkade.clients.kube_api import KubeApi
+from kafkade.engine.store import is_older
 
 log = logging.getLogger("kafkade.references")
 
@@ -47,6 +48,22 @@ class References:
             self._follow(wanted)
         found = self._data[wanted]
         return None if found is None else found[1]
+
+    async def read_again(self, plural: Plural, namespace: str, name: str) -> None:
+        """Take a known object as it is now, where that is newer than what its watch has told; whoever asked is woken.
+
+        Without an answer nothing changes: the watch goes on.
+        """
+        wanted: Name = (plural, namespace, name)
+        if self._data.get(wanted) is None:
+            return
+        try:
+            content = _content(plural, await self._kube.get(plural, namespace, name))
+        except KubernetesError:
+            return
+        known = self._data.get(wanted)
+        if known is not None and is_older(known[0], content[0]):
+            self._store(wanted, content)
 
     def release(self, asker: Key) -> None:
         """Forget a resource that is gone, and the objects that only it asked for."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +31,13 @@ from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.java import QUICK_START, find_java
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, CLIENT_NAME, USER
+from support.faults.http import HttpProxy
+from support.faults.network import Network
+from support.faults.schedule import Fault, Schedule
+from support.faults.world import through
 from support.kafka import KafkaView
 from support.kubernetes import Kubectl, condition, manifest, ready
+from support.operator import OperatorProcess
 from support.stack import Stack, own_stack, secret
 from support.waiting import until
 
@@ -165,6 +173,26 @@ def test_a_password_that_is_put_right_is_taken_without_a_restart(secured: Secure
     assert secured.view.exists(name)
     assert secured.stack.operator.pid == pid
     assert secured.stack.operator.running
+
+
+def test_a_password_that_is_put_right_is_taken_though_no_watch_tells_of_it(secured: Secured, tmp_path: Path) -> None:
+    """An event that got lost is made up for by the next list, up to 290 s later: who was refused reads the Secret again."""
+    name, control_plane, schedule = "unheard", secured.stack.control_plane, Schedule()
+    events = f"event of GET watch /api/v1/namespaces/{NAMESPACE}/secrets"
+    schedule.force("kube", Fault.DROP_EVENT, events.__eq__, times=sys.maxsize)
+    secured.stack.operator.stop()
+    with ExitStack() as stack:
+        stack.callback(secured.stack.operator.start)
+        network = stack.enter_context(Network())
+        proxy = HttpProxy(network, schedule, "kube", control_plane.url, ca_pem=control_plane.ca_pem, watches=True)
+        kubeconfig = through(secured.stack.operator.kubeconfig, stack.enter_context(proxy))
+        stack.enter_context(OperatorProcess(kubeconfig, tmp_path / "operator.log"))
+        secured.secret(name, username=ADMIN[0], password=WRONG)
+        secured.cluster(name, secured.kafka.sasl_plaintext_bootstrap, sasl=sasl("PLAIN", name))
+        secured.kubectl.wait_reason("KafkaCluster", name, "AuthenticationFailed")
+        secured.secret(name, username=ADMIN[0], password=ADMIN[1])
+        secured.kubectl.wait_ready("KafkaCluster", name)
+        assert schedule.tally()["kube", Fault.DROP_EVENT], "the watch would have told of it"
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
