@@ -13,7 +13,7 @@ from integration.crashes.world import world as running
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Known where this folder is named on the command line, as ``make crashes`` does."""
     parser.addoption("--crashes", action="store_true", help="crash at each place once: some five minutes")
-    parser.addoption("--crash-seed", type=int, help="of the sample that is taken otherwise (default: by chance)")
+    parser.addoption("--crash-seed", type=int, help="of the sample that is taken otherwise")
     parser.addoption(
         "--every-crash", action="store_true", help="crash at each place of each scenario, not at each place once"
     )
@@ -23,10 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Kubernetes, Kafka and a registry without an operator."""
-    asked = (pytestconfig.getoption(name, default=None) for name in ("crashes", "every_crash", "crash_seed"))
-    if all(each in (None, False) for each in asked):
-        pytest.skip("crashes are for `make crashes`, --crashes for each place once, or --crash-seed for a sample")
     with running(tmp_path_factory.mktemp("operators")) as found:
         yield found

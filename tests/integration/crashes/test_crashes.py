@@ -5,14 +5,14 @@ again and again in fresh namespaces, and its operator killed at one place; anoth
 in Kubernetes, Kafka and the registry is compared with what the play without a crash came to. Where the user changes something
 before the other operator starts, the first one may have been killed before it did anything: then it is as if it had never run.
 
-By default a sample is taken, by a seed that is printed (``--crash-seed`` takes it again): some places of each scenario, and of
-each function in which a reconcile waits. ``--crashes`` takes each place once, in the first scenario that comes by it, at both
-of its moments. ``make crashes`` takes each place of each scenario, the first and the last time that the operator comes by it.
+By default a sample is taken, always the same one: a place of each function in which a reconcile waits, and some of each
+scenario; ``--crash-seed N`` takes another one. ``--crashes`` takes each place once, in the first scenario that comes by it, at
+both of its moments. ``make crashes`` takes each place of each scenario, the first and the last time that the operator comes by it.
 """
 
 from __future__ import annotations
 
-import random
+import hashlib
 import sys
 import time
 from collections import Counter, defaultdict
@@ -34,7 +34,10 @@ ROUND = 400
 """Plays side by side."""
 
 OF_A_SCENARIO, OF_A_FUNCTION = 2, 1
-"""Crashes of a sample."""
+"""Crashes of a sample, at least."""
+
+SEED = 8
+"""Of the sample that `make test` takes: the same in each run, and another one by ``--crash-seed``."""
 
 RECONCILE = "engine/lane.py"
 """Every reconcile is called from a lane."""
@@ -99,8 +102,8 @@ def test_a_crash_at_each_await_changes_nothing(
     elif once:
         plays = list(_each_once(recorded))
     else:
-        seed = pytestconfig.getoption("crash_seed", default=None)
-        seed = random.randrange(1_000_000) if seed is None else seed
+        asked = pytestconfig.getoption("crash_seed", default=None)
+        seed = SEED if asked is None else asked
         how = f" of a sample by --crash-seed {seed}"
         _tell(how)
         plays = _sample(recorded, seed)
@@ -115,14 +118,17 @@ def test_a_crash_at_each_await_changes_nothing(
             clear(world)
         done = perform(world, plays[start : start + ROUND], _tell)
         ends.update(played.ran.end for played in done)
-        wrong += [text for played in done if (text := _wrong(played, right[played.play.scenario.name]))]
+        found = [text for played in done if (text := _wrong(played, right[played.play.scenario.name]))]
+        for text in [*found, *(f"{played.ran.end}: {played.play}" for played in done if played.ran.end != "crashed")]:
+            _tell(text)
+        wrong += found
     took = time.monotonic() - began
     _tell(f"{len(plays)} crashes in {took:.0f} s: {dict(ends)}")
     if (every or once) and not only and not wrong:
         record_result(_result(plays, ends, took, every=every))
     assert not wrong, f"{len(wrong)} of {len(plays)} crashes{how}:\n" + "\n".join(wrong)
-    # some places are come by only when two things happen to fall together
-    assert ends["crashed"] >= 0.9 * len(plays), ends
+    # some places are come by only when two things happen to fall together, on a busy machine otherwise than on a quiet one
+    assert ends["crashed"] >= 0.8 * len(plays), ends
 
 
 def _wrong(played: Played, right: Sequence[end_state.State]) -> str:
@@ -164,19 +170,28 @@ def _everywhere(recorded: Iterable[Played]) -> Iterable[Play]:
 
 
 def _sample(recorded: Iterable[Played], seed: int) -> list[Play]:
-    """By chance: of each scenario, and of each function in which a reconcile waits."""
-    scenarios: dict[str, list[Play]] = defaultdict(list)
-    functions: dict[str, list[Play]] = defaultdict(list)
-    for play in _everywhere(recorded):
-        assert play.crash is not None
-        if _of_reconcile(play.crash):
-            scenarios[play.scenario.name].append(play)
-            functions[_function(play.crash.place)].append(play)
-    chance = random.Random(seed)
+    """Of each function in which a reconcile waits, and of each scenario.
+
+    Each crash has its rank by the seed alone, so that what was recorded more or less this time changes nothing else.
+    """
+    scenarios: Counter[str] = Counter()
+    functions: Counter[str] = Counter()
+    crashes = {
+        play: _function(play.crash.place)
+        for play in _everywhere(recorded)
+        if play.crash is not None and _of_reconcile(play.crash)
+    }
+    ranked = sorted(crashes, key=lambda play: hashlib.sha256(f"{seed} {play}".encode()).digest())
     taken: dict[Play, None] = {}
-    for groups, count in ((scenarios, OF_A_SCENARIO), (functions, OF_A_FUNCTION)):
-        for plays in groups.values():
-            taken.update(dict.fromkeys(chance.sample(plays, min(count, len(plays)))))
+    for group_of, groups, count in (
+        (crashes.__getitem__, functions, OF_A_FUNCTION),
+        (lambda play: play.scenario.name, scenarios, OF_A_SCENARIO),
+    ):
+        for play in ranked:
+            if play not in taken and groups[group_of(play)] < count:
+                taken[play] = None
+                functions[crashes[play]] += 1
+                scenarios[play.scenario.name] += 1
     return list(taken)
 
 
