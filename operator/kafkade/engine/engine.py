@@ -149,9 +149,14 @@ class Engine:
             self.wake(self._policies(resource))
 
     def gone(self, key: Key, version: str = "") -> None:
-        """A watch showed that a resource is no more, as of a resourceVersion: whoever waited for it gets a look."""
-        waiting = [*self.store.rivals(key), *self.store.dependants(key)]
+        """A watch showed that a resource is no more, as of a resourceVersion: whoever waited for it gets a look.
+
+        An answer or a list may have shown already another one that got the name since; that one stays.
+        """
         known = self.store.get(key)
+        if known is not None and is_older(version, known.resource_version):
+            return
+        waiting = [*self.store.rivals(key), *self.store.dependants(key)]
         if known is not None:
             waiting += [policy for policy in self._policies(known) if policy != key]
         removed = self.store.remove(key, version)

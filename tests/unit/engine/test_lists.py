@@ -82,6 +82,24 @@ async def test_a_list_that_is_behind_undoes_nothing() -> None:
         await engine.stop()
 
 
+async def test_a_deletion_that_is_told_late_is_not_of_who_got_the_name_since() -> None:
+    """A list or the answer of a write was faster than the watch: for as long as the new one is unknown, others could take its
+    topic, and what was announced for it would be taken away.
+    """
+    engine = Engine(cast(KubeApi, Behind()), Scope())
+    await engine.start()
+    try:
+        engine.seen(replace(topic("again", 13), uid="the new one"))
+        engine.gone(topic("again", 6).key, "12")
+        found = engine.store.get(topic("again", 6).key)
+        assert found is not None
+        assert found.uid == "the new one"
+        engine.gone(topic("again", 6).key, "14")
+        assert engine.store.get(topic("again", 6).key) is None
+    finally:
+        await engine.stop()
+
+
 class Losing:
     """An API server with a topic that goes without a word."""
 
