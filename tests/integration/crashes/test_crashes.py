@@ -119,6 +119,7 @@ def test_a_crash_at_each_await_changes_nothing(
         done = perform(world, plays[start : start + ROUND], _tell)
         ends.update(played.ran.end for played in done)
         found = [text for played in done if (text := _wrong(played, right[played.play.scenario.name]))]
+        _tell(f"{start + len(done)} of {len(plays)} crashes, {len(wrong) + len(found)} wrong")
         for text in [*found, *(f"{played.ran.end}: {played.play}" for played in done if played.ran.end != "crashed")]:
             _tell(text)
         wrong += found
