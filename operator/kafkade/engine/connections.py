@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kafkade.api import FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
@@ -26,7 +26,7 @@ from kafkade.api.objects import Key, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.clients.connection import Connection
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.model import ClusterDescription
+from kafkade.clients.model import ClusterDescription, Health
 from kafkade.clients.registry import RegistryClient
 from kafkade.clusters.connect import Access, Secrets, access_of, secrets_of
 from kafkade.clusters.reconcile import failed, reconcile
@@ -69,8 +69,14 @@ class State:
 
     @property
     def usable(self) -> tuple[Connection | None, str | None]:
-        """What its resources have to do with: the connection, or the reason why there is none."""
-        return self.connection, None if self.error is None else self.error.reason
+        """What its resources have to do with: the connection, or the reason why there is none.
+
+        Without what changes whenever somebody makes a topic, and says nothing to the others: counts, and the controller.
+        """
+        if self.connection is None:
+            return None, None if self.error is None else self.error.reason
+        description = replace(self.connection.description, controller=None, health=Health(0, 0, 0, 0))
+        return replace(self.connection, description=description), None
 
 
 @dataclass(frozen=True, slots=True)

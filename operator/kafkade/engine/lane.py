@@ -32,7 +32,7 @@ class Batch:
 
     keys: list[Key]
     aside: bool = False
-    """Whether it goes beside a larger one, so that a namespace with little to do does not wait for another's thousands."""
+    """Whether it goes beside a larger one, so that who has little to do does not wait for another's thousands."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """To be set when nothing is left but to write down what came of it: the next batch may begin."""
 
@@ -40,10 +40,10 @@ class Batch:
 class Lane:
     """Keys wait here at most once each. A key that is being worked on waits until that work is done (exclusion).
 
-    What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch. What
-    namespaces want that have no part in the batch at work goes aside, a few keys at a time: a new topic
-    does not wait for ten thousand others, be they a neighbour's new ones or a resync, and those still go in batches that are
-    large enough to cost Kafka little.
+    What changed goes before what is only to be looked at again (routine), and namespaces take turns within a batch. A few
+    keys at a time go aside of the batch at work: of what changed, those of namespaces that have no part in it, and all of
+    them beside a routine one. So a new topic does not wait for ten thousand others, be they a neighbour's new ones or a
+    resync, and those still go in batches that are large enough to cost Kafka little.
 
     ``independent``: whether no key depends on another one's work; without it one batch is worked on to its end before the next.
 
@@ -69,8 +69,8 @@ class Lane:
         self._routine = Turns()
         self._ahead = 0
         self._active: set[Key] = set()
-        self._at_work: frozenset[str] = frozenset()
-        """Namespaces that have a part in the batch at work."""
+        self._kept: frozenset[str] | None = None
+        """Namespaces of which nothing goes aside of the batch at work; None when none is at work."""
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
         self._independent = independent
@@ -138,11 +138,11 @@ class Lane:
                 self._wake.clear()  # what waits is being worked on: its end wakes
                 continue
             began, batch = time.monotonic(), self._begun(keys)
-            self._at_work = frozenset(key.namespace for key in keys)
+            self._kept = frozenset(key.namespace for key in keys) if changed else frozenset()
             task = tasks.create_task(self._work(batch))
             under_way.add(task)
             await (batch.settled.wait() if self._independent else asyncio.wait([task]))
-            self._at_work = frozenset()
+            self._kept = None
             if changed and len(keys) == self._size:
                 self._size = paced(self._size, time.monotonic() - began, self._limit)
 
@@ -151,7 +151,7 @@ class Lane:
             await self._aside.wait()
             self._aside.clear()
             await asyncio.sleep(self._linger)
-            while self._at_work and (keys := self._waiting.take(FEWEST, self._active, self._at_work)):
+            while self._kept is not None and (keys := self._waiting.take(FEWEST, self._active, self._kept)):
                 await self._work(self._begun(keys, aside=True))
 
     def _begun(self, keys: list[Key], *, aside: bool = False) -> Batch:

@@ -251,6 +251,27 @@ async def test_what_another_namespace_wants_goes_beside_a_large_batch() -> None:
     assert single.is_set()
 
 
+async def test_what_changed_goes_beside_a_routine_batch_of_its_own_namespace() -> None:
+    """A new topic waited for the resync of all others of its namespace."""
+    order: list[list[Key]] = []
+    single, done = asyncio.Event(), asyncio.Event()
+
+    async def process(batch: Batch) -> None:
+        order.append(batch.keys)
+        if batch.aside:
+            single.set()
+        elif len(order) == 1:
+            lane.add([key(1), key(300)])  # the first is worked on already, and waits for the end of that
+            await single.wait()
+        else:
+            done.set()
+
+    lane = Lane(process, limit=200, routine=200, independent=True)
+    lane.add((key(n) for n in range(200)), routine=True)
+    await running(lane, done)
+    assert order == [[key(n) for n in range(200)], [key(300)], [key(1)]]
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at_once(seed: int) -> None:
     chance = random.Random(seed)
