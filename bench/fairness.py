@@ -6,7 +6,8 @@ are made one by one, and each is timed from its POST to Ready. Nothing is told u
 Clusters that are down: topics of a healthy cluster are made at a fixed rate, once with nothing else there and once beside two
 other KafkaClusters with topics of their own, whose settings are changed all the time: one whose address refuses connections,
 and one whose broker was stopped (SIGSTOP) after its topics were Ready: it accepts connections, keeps those that there are,
-and never answers. Told is the ratio of the 99th percentiles. Usage: ``make bench-fairness`` or
+and never answers. Each part begins with the same topics there, so that resyncs cost the same. Told is the ratio of the 99th
+percentiles. Usage: ``make bench-fairness`` or
 ``python bench/fairness.py --topics 10000``; TMPDIR=/dev/shm on a slow disk.
 """
 
@@ -98,6 +99,12 @@ async def latencies(bare: Bare, seen: Following, names: Sequence[str], rate: flo
     return sorted(seen.ready[FIRST][name] - begun[name] for name in names)
 
 
+async def cleared(bare: Bare, seen: Following, names: Sequence[str]) -> None:
+    """Delete topics, and wait until they are gone."""
+    await bare.each("deleted again", names, "DELETE", f"/{PLURAL}/{{}}")
+    await seen.until("gone", lambda: len(seen.gone.intersection(names)), len(names))
+
+
 def percentile(values: Sequence[float], of_hundred: int) -> float:
     """The value that so many of a hundred do not pass; ``values`` are sorted."""
     return values[max(0, -(-len(values) * of_hundred // 100) - 1)]
@@ -173,7 +180,9 @@ async def down(control_plane: ControlPlane, healthy: Kafka, frozen: Kafka, count
         stack.enter_context(running(kubeconfig))
         await reason(bare, "bench", "Reconciled")
         await latencies(bare, seen, [f"warm-{number}" for number in range(50)], 4 * RATE)
-        alone = await latencies(bare, seen, [f"alone-{number}" for number in range(count)], RATE)
+        made = {part: [f"{part}-{number}" for number in range(count)] for part in ("alone", "early", "late")}
+        alone = await latencies(bare, seen, made["alone"], RATE)
+        await cleared(bare, seen, made["alone"])
         names = {name: [f"{name}-{n}" for n in range(NEIGHBOURS)] for name in ("frozen", "refused")}
         await declare(beside, "frozen", frozen.bootstrap)
         await declare(beside, "refused", f"{HOST}:{free_port()}")
@@ -184,10 +193,11 @@ async def down(control_plane: ControlPlane, healthy: Kafka, frozen: Kafka, count
         await neighbours.until("frozen: Ready", lambda: len(neighbours.ready[FIRST]), NEIGHBOURS)
         stack.enter_context(stopped(frozen))
         await stack.enter_async_context(changing(beside, [*names["frozen"], *names["refused"]]))
-        early = await latencies(bare, seen, [f"early-{number}" for number in range(count)], RATE)
+        early = await latencies(bare, seen, made["early"], RATE)
+        await cleared(bare, seen, made["early"])
         await reason(beside, "frozen", "ClusterUnreachable")
         await reason(beside, "refused", "ClusterUnreachable")
-        late = await latencies(bare, seen, [f"late-{number}" for number in range(count)], RATE)
+        late = await latencies(bare, seen, made["late"], RATE)
     told = f"alone: {_told(alone)}"
     rows = []
     for title, values in (("from the moment that they are down", early), ("once they are known to be down", late)):

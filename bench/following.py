@@ -23,6 +23,8 @@ class Following:
         """By generation and name: when it was first seen Ready at it, on time.monotonic's clock."""
         self.gone: set[str] = set()
         self.failed: BaseException | None = None
+        self.version = ""
+        """resourceVersion of the last event."""
         self._changed = asyncio.Event()
 
     async def until(self, title: str, count: Callable[[], int], total: int) -> None:
@@ -41,6 +43,7 @@ class Following:
         found = event["object"]
         if event["type"] == "ERROR":
             raise RuntimeError(f"the watch ended: {found}")
+        self.version = found["metadata"]["resourceVersion"]
         if event["type"] == "BOOKMARK":
             return
         name, generation = found["metadata"]["name"], found["metadata"]["generation"]
@@ -69,20 +72,23 @@ async def following(bare: Bare, plural: str) -> AsyncIterator[Following]:
     """Watch all resources of a kind in the client's namespace."""
     listed = await bare.call("GET", f"/{plural}?limit=1")
     seen = Following()
-    params = {"watch": "true", "timeoutSeconds": "7200", "resourceVersion": listed["metadata"]["resourceVersion"]}
-    async with bare.session.get(f"{bare.base}/{plural}", params=params) as response:
-        assert response.status == 200, await response.text()
+    seen.version = listed["metadata"]["resourceVersion"]
 
-        async def read() -> None:
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    seen.event(line)
+    async def read() -> None:
+        # an API server ends the watch of who does not keep up for a moment; it goes on where it ended
+        while True:
+            params = {"watch": "true", "timeoutSeconds": "7200", "resourceVersion": seen.version}
+            async with bare.session.get(f"{bare.base}/{plural}", params=params) as response:
+                assert response.status == 200, await response.text()
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        seen.event(line)
 
-        task = asyncio.create_task(read())
-        task.add_done_callback(seen.end)
-        try:
-            yield seen
-        finally:
-            task.cancel()
+    task = asyncio.create_task(read())
+    task.add_done_callback(seen.end)
+    try:
+        yield seen
+    finally:
+        task.cancel()
