@@ -189,7 +189,7 @@ class MemoryRegistry:
 
     def __init__(self, flavour: str = "Confluent", level: str = "BACKWARD", **switches: Any) -> None:
         self.kind, self.level = flavour, level
-        self.subjects: dict[str, list[_Version]] = {}
+        self.held: dict[str, list[_Version]] = {}
         self.levels: dict[str, str] = {}
         self.other_settings: dict[str, tuple[str, ...]] = {}
         self.modes: dict[str, str] = {}
@@ -215,7 +215,7 @@ class MemoryRegistry:
         self.calls.append((name, subject))
 
     def live(self, subject: str) -> list[Registered]:
-        return [v.registered for v in self.subjects.get(subject, []) if not v.deleted]
+        return [v.registered for v in self.held.get(subject, []) if not v.deleted]
 
     async def flavour(self) -> str:
         if self.down is not None:
@@ -246,7 +246,7 @@ class MemoryRegistry:
 
     async def version(self, subject: str, version: int) -> Registered:
         self._call("version", subject)
-        for v in self.subjects.get(subject, []):
+        for v in self.held.get(subject, []):
             if v.registered.version == version:
                 return v.registered
         raise RegistryNotFound(f"get subject {subject} version {version}: Version {version} not found.", 40402)
@@ -261,7 +261,7 @@ class MemoryRegistry:
     def _source(self, schema: str, schema_type: str, references: tuple[Reference, ...]) -> Source:
         held = []
         for ref in references:
-            r = next(v.registered for v in self.subjects[ref.subject] if v.registered.version == ref.version)
+            r = next(v.registered for v in self.held[ref.subject] if v.registered.version == ref.version)
             held.append((ref.name, self._source(r.schema, r.schema_type, r.references or ())))
         return Source(schema, schema_type, tuple(held))
 
@@ -287,7 +287,7 @@ class MemoryRegistry:
         if found is not None:
             return self._receipt(found)
         for ref in body.references:
-            if all(v.registered.version != ref.version for v in self.subjects.get(ref.subject, [])):
+            if all(v.registered.version != ref.version for v in self.held.get(ref.subject, [])):
                 raise InvalidSchema(f"register subject {subject}: no schema {ref} (HTTP 422, error_code 42201)")
         if not self._compatible(subject, body).compatible:
             raise IncompatibleSchema(f"register subject {subject}: incompatible (HTTP 409)")
@@ -299,7 +299,7 @@ class MemoryRegistry:
 
     def add(self, subject: str, body: SchemaBody) -> None:
         """Register by hand, unchecked."""
-        versions = self.subjects.setdefault(subject, [])
+        versions = self.held.setdefault(subject, [])
         key = json.dumps(body.json(), sort_keys=True)
         contract = (None, None) if self.drops_contract else (body.metadata, body.rule_set)
         versions.append(
@@ -320,13 +320,13 @@ class MemoryRegistry:
         self._call("delete_subject", f"{subject}{' permanent' if permanent else ''}")
         if any(
             ref.subject == subject
-            for name, versions in self.subjects.items()
+            for name, versions in self.held.items()
             for v in versions
             if name != subject and not v.deleted
             for ref in v.registered.references or ()
         ):
             raise ReferencedBy(f"delete subject {subject}: One or more references exist (HTTP 422, error_code 42206)")
-        versions = self.subjects.get(subject, [])
+        versions = self.held.get(subject, [])
         if not versions:
             raise RegistryNotFound(f"delete subject {subject}: Subject not found", 40401)
         live = [v for v in versions if not v.deleted]
@@ -335,16 +335,20 @@ class MemoryRegistry:
         if not permanent and not live:
             raise RegistryNotFound(f"delete subject {subject}: was soft deleted", 40404)
         if permanent:
-            del self.subjects[subject]
+            del self.held[subject]
             self.levels.pop(subject, None)
         for v in live:
             v.deleted = True
+
+    async def subjects(self, *, deleted: bool = False) -> tuple[str, ...]:
+        self._call("subjects", "")
+        return tuple(sorted(name for name in self.held if self.live(name) or deleted))
 
     async def subject_config(self, subject: str) -> SubjectConfig | None:
         self._call("subject_config", subject)
         if self.kind == "Apicurio" and self.live(subject):
             return SubjectConfig(self._level(subject))
-        if self.kind == "Apicurio" and subject not in self.subjects and subject not in self.levels:
+        if self.kind == "Apicurio" and subject not in self.held and subject not in self.levels:
             return SubjectConfig(None, absent=True)
         if subject not in self.levels and subject not in self.other_settings:
             return None

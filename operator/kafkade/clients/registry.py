@@ -145,8 +145,8 @@ class RegistryClient:
             read=Registered.from_json,
         )
 
-    async def subjects(self) -> tuple[str, ...]:
-        """Subjects with a version that is not deleted, sorted.
+    async def subjects(self, *, deleted: bool = False) -> tuple[str, ...]:
+        """Subjects with a version that is not deleted, sorted. ``deleted``: also those whose versions are deleted softly.
 
         Without a context Confluent names those of all contexts, the others with theirs before: ``:.context:subject``.
 
@@ -159,6 +159,8 @@ class RegistryClient:
             params = {"offset": str(len(found)), "limit": str(_ALL)}
             if self._prefix:
                 params["subjectPrefix"] = self._prefix
+            if deleted:
+                params["deleted"] = "true"
             page = await self._http.call("GET", "/subjects", "list the subjects", params, read=_texts)
             before = len(found)
             found.update(page)

@@ -31,6 +31,8 @@ class Recent:
         self._kept: dict[tuple[str, int], tuple[float, Registered]] = {}
         """In the order of their time."""
         self._size = 0
+        self.names = 0
+        """How many subjects there were when they were last listed."""
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -99,8 +99,9 @@ async def _keep(batch: _Batch) -> list[Report]:
     if client is None:
         missing = InvalidSpec(f"{batch.connection.key} has no spec.schemaRegistry: give it one, or another clusterRef")
         return [batch.refuse(work, missing) for work in works.values()]
+    new = sum(not _registered_before(work) for work in works.values())
     try:
-        view = await RegistryView.open(client, dry=batch.plans is not None)
+        view = await RegistryView.open(client, dry=batch.plans is not None, new=new)
     except KafkadeError as error:
         return [batch.refuse(work, error) for work in works.values()]
     reports: list[Report] = []

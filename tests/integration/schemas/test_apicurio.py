@@ -38,12 +38,16 @@ async def test_the_config_of_a_subject_that_is_not_there_says_so(registry: Any, 
     await registry.set_mode(subject, "READONLY")
     assert await registry.subject_config(subject) == absent
     assert await registry.mode(subject) == "READONLY"  # so this one is to be asked for
+    assert subject not in await registry.subjects(deleted=True)  # and a list of all says it for many at once
     assert await registry.register(subject, V1, False) == Receipt(ANY, None)
     assert await registry.subject_config(subject) == SubjectConfig("NONE")
     await registry.delete_subject(subject, permanent=False)
     assert await registry.subject_config(subject) == SubjectConfig("NONE")
+    assert subject in await registry.subjects(deleted=True)
+    assert subject not in await registry.subjects()
     await registry.delete_subject(subject, permanent=True)
     assert await registry.subject_config(subject) == absent
+    assert subject not in await registry.subjects(deleted=True)
 
 
 async def test_a_limit_is_kept_and_the_rest_comes_in_pages(registry: Any, subject: str) -> None:

@@ -296,6 +296,7 @@ async def test_three_hundred_subjects_in_one_batch(world: World, subject: str) -
     await world.run()
     created = asyncio.get_running_loop().time() - began
     assert all(world.ready(f"s{i}")["status"] == "True" for i in range(300))
+    assert len(world.registry.calls) == 3 * 300 + 3  # flavour, level and the list of subjects once
     world.registry.calls.clear()
     await world.run()
     probed = asyncio.get_running_loop().time() - began - created

@@ -22,6 +22,7 @@ from kafkade.api.errors import (
 from kafkade.api.objects import Key
 from kafkade.api.policy import Grant
 from kafkade.clients.registry import Reference, SchemaBody, Verdict
+from kafkade.schemas.observe import MANY, NAMES
 from kafkade.schemas.recent import recent_of
 from support.schemas import CLUSTER, Killed, MemoryRegistry, World, avro, resource
 
@@ -108,7 +109,7 @@ BEGUN = [
 
 def _softly_deleted(registry: MemoryRegistry) -> None:
     registry.add("orders-value", SchemaBody(V1))
-    for version in registry.subjects["orders-value"]:
+    for version in registry.held["orders-value"]:
         version.deleted = True
 
 
@@ -120,6 +121,70 @@ async def test_what_others_began_in_an_apicurio_is_seen(begin: Any, version: int
     await w.run()
     assert [name for name, _ in w.registry.calls if name == "latest"] == ["latest"]
     assert (w.status("orders")["version"], w.status("orders")["compatibility"]) == (version, level)
+
+
+def many(count: int = MANY, **spec: Any) -> World:
+    """So many new subjects in an Apicurio."""
+    w = World(registry=MemoryRegistry("Apicurio", level="NONE"))
+    for n in range(count):
+        w.put(resource(f"s{n}", subject=f"s{n}", schema_=avro("a", name=f"R{n}"), **spec))
+    return w
+
+
+async def test_many_new_subjects_cost_one_list_in_place_of_a_question_about_each() -> None:
+    w = many()
+    await w.run()
+    asked = Counter(name for name, _ in w.registry.calls)
+    assert asked == {"subjects": 1, "mode": MANY, "register": MANY, "lookup": MANY}
+    assert {w.status(f"s{n}")["version"] for n in range(MANY)} == {1}
+
+
+async def test_of_many_those_that_the_list_has_are_asked_for() -> None:
+    """Registered before a crash, by somebody else, and deleted softly: none of them counts as new."""
+    w = many()
+    w.registry.add("s0", SchemaBody(avro("a", name="R0")))
+    w.registry.add("s1", SchemaBody(avro("b", name="R1")))
+    w.registry.add("s2", SchemaBody(avro("b", name="R2")))
+    w.registry.held["s2"][0].deleted = True
+    await w.run()
+    assert [w.status(f"s{n}")["version"] for n in range(4)] == [1, 2, 2, 1]
+    assert sorted(s for name, s in w.registry.calls if name == "subject_config") == ["s0", "s1", "s2"]
+    assert ("register", "s0") not in w.registry.writes
+
+
+async def test_where_a_level_is_declared_the_one_in_force_is_asked_for_each() -> None:
+    w = many(compatibility="FULL")
+    w.registry.levels["s0"] = "FULL"
+    await w.run()
+    asked = Counter(name for name, _ in w.registry.calls)
+    assert (asked["subjects"], asked["subject_config"], asked["set_level"]) == (0, MANY, MANY - 1)
+
+
+async def test_a_few_subjects_and_a_registry_with_too_many_are_not_listed() -> None:
+    few = many(MANY - 1)
+    await few.run()
+    assert ("subjects", "") not in few.registry.calls
+    full = many()
+    for n in range(NAMES * MANY + 1):
+        full.registry.add(f"other{n}", SchemaBody(V1))
+    await full.run()  # how many there are is known afterwards
+    for n in range(MANY):
+        full.put(resource(f"more{n}", subject=f"more{n}", schema_=avro("a", name=f"M{n}")))
+    await full.run()
+    assert [name for name, _ in full.registry.calls].count("subjects") == 1
+    assert full.status("more0")["version"] == 1
+
+
+async def test_without_the_right_to_list_subjects_each_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = many()
+
+    async def refused(**_: Any) -> tuple[str, ...]:
+        raise RegistryAuthenticationFailed("list the subjects: 403")
+
+    monkeypatch.setattr(w.registry, "subjects", refused)
+    await w.run()
+    assert Counter(name for name, _ in w.registry.calls)["subject_config"] == MANY
+    assert w.ready("s0")["status"] == "True"
 
 
 async def test_what_was_registered_before_a_crash_is_not_registered_again_in_an_apicurio() -> None:
@@ -134,7 +199,7 @@ async def test_a_subject_that_is_gone_costs_a_look_at_all_that_was_known_of_it()
     """Who has registered it before asks side by side: the answer that ends the questions seldom comes."""
     w = world(MemoryRegistry("Apicurio"))
     await w.run()
-    w.registry.subjects.clear()
+    w.registry.held.clear()
     w.registry.calls.clear()
     await w.run()
     assert [name for name, _ in w.registry.calls if name == "latest"] == ["latest"]
@@ -192,7 +257,7 @@ async def test_what_is_remembered_of_a_subject_that_was_made_anew_does_no_harm()
     other = json.dumps({"type": "record", "name": "Order", "namespace": "store", "fields": []})
     w = world(schema_=other)
     await w.run("orders")  # remembered: its record is store.Order
-    w.registry.subjects.clear()
+    w.registry.held.clear()
     w.registry.add("orders-value", SchemaBody(V1))  # by hand, as version 1 again
     w.put(resource("carts", schema_=USES, references=[{"name": "shop.Order", "subject": "orders-value", "version": 1}]))
     await w.run("carts")
@@ -202,7 +267,7 @@ async def test_what_is_remembered_of_a_subject_that_was_made_anew_does_no_harm()
 async def test_what_is_remembered_of_a_subject_that_is_gone_is_no_reason_to_blame_the_schema() -> None:
     w = world()
     await w.run("orders")
-    w.registry.subjects.clear()
+    w.registry.held.clear()
     to_orders = [{"name": "shop.Order", "subject": "orders-value", "version": 1}]
     w.put(resource("carts", schema_=USES, references=to_orders))
     reports = await w.run("carts")
@@ -235,7 +300,7 @@ async def test_what_the_registry_holds_is_read_anew_where_it_is_compared_with_th
     w.put(resource("carts", schema_=USES, references=TO_ORDERS))
     await w.run()
     w.registry.add("orders-value", SchemaBody(V2))
-    del w.registry.subjects["carts-value"]
+    del w.registry.held["carts-value"]
     w.registry.add("carts-value", SchemaBody(USES, references=(Reference("shop.Order", "orders-value", 2),)))
     w.registry.add("carts-value", SchemaBody(avro(name="Cart")))
     w.registry._same = lambda held, body: held.schema == body.schema  # type: ignore[method-assign]
@@ -925,7 +990,7 @@ async def test_deleting_what_is_gone_already(gone: str) -> None:
     w.delete("orders")
     reports = await w.run()
     assert reports["orders"].release
-    assert w.registry.subjects == {}
+    assert w.registry.held == {}
 
 
 async def test_deletion_protection() -> None:
@@ -1100,7 +1165,7 @@ async def test_killed_while_registering_and_then_deleted_leaves_nothing(calls: i
     await _killed_at(w, calls)
     w.delete("orders")
     await w.run()
-    assert w.registry.subjects == {}
+    assert w.registry.held == {}
 
 
 @pytest.mark.parametrize("flavour", ["Confluent", "Apicurio", "Unknown"])
@@ -1113,7 +1178,7 @@ async def test_killed_while_registering_and_then_deleted_with_what_it_references
     w.delete("carts")
     w.delete("orders")
     await w.run()
-    assert w.registry.subjects == {}
+    assert w.registry.held == {}
     assert w.resources == {}
 
 
@@ -1140,7 +1205,7 @@ async def test_killed_while_deleting_it_converges(calls: int) -> None:
     if w.resources:
         reports = await w.run()
         assert reports["orders"].release
-    assert w.registry.subjects == {}
+    assert w.registry.held == {}
 
 
 async def test_the_same_text_as_another_type_is_not_as_declared() -> None:
