@@ -211,39 +211,56 @@ def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[t
     """Resources that are to write down first that a topic is becoming theirs, and what they write into status.
 
     Or a crash before the topic's id is in status would leave a topic that nobody knows to be kafkade's own: no finalizer says
-    so, or the id that is recorded is that of a former topic, which somebody deleted.
+    so, or the id that is recorded is that of a former topic, which somebody deleted. The settings that it is given are recorded
+    in the same write, as ``setting_announcements`` does.
     """
     found: list[tuple[Resource, dict[str, Any]]] = []
     for resource, wanted, plan in works.values():
         if resource.deleted is not None or not takes_topic(plan) or not is_unmarked(resource, wanted):
             continue
         adopted = _adopted_id(plan)
-        if adopted is not None and recorded_id(resource) is not None:
-            found.append((resource, {"topicId": adopted}))
-        elif not resource.status.get(ANNOUNCED):
-            found.append((resource, {ANNOUNCED: True}))
+        replaced = adopted is not None and recorded_id(resource) is not None
+        fields: dict[str, Any] = {"topicId": adopted} if replaced else {ANNOUNCED: True}
+        fields |= _with_first_settings(resource, plan)
+        if any(resource.status.get(name) != value for name, value in fields.items()):
+            found.append((resource, fields))
     return found
 
 
 def first_settings(resource: Resource, plan: Plan) -> dict[str, str]:
-    """Settings that a plan gives the resource's own topic and that are not recorded as kafkade's."""
-    if takes_topic(plan):
+    """Settings that a plan gives the resource's topic and that are not recorded as kafkade's.
+
+    None of a topic that it takes over: that one may carry them already as somebody else gave them, until they are set.
+    """
+    if any(isinstance(step, Adopt) for step in plan.steps):
         return {}
     known = resource.status.get("config") or {}
-    changes = (step.new.items() for step in plan.steps if isinstance(step, AlterConfig))
-    return {key: value for items in changes for key, value in items if value is not None and key not in known}
+    given: dict[str, str | None] = {}
+    for step in plan.steps:
+        if isinstance(step, Create):
+            given |= step.topic.config
+        elif isinstance(step, AlterConfig):
+            given |= step.new
+    return {key: value for key, value in given.items() if value is not None and key not in known}
+
+
+def _with_first_settings(resource: Resource, plan: Plan) -> dict[str, Any]:
+    """The field of status with them too; nothing where there are none."""
+    first = first_settings(resource, plan)
+    return {"config": {**(resource.status.get("config") or {}), **first}} if first else {}
 
 
 def setting_announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[tuple[Resource, dict[str, Any]]]:
-    """Resources that are to record settings first which their topics get for the first time, and what they write into status.
+    """Resources that are to record settings first which their own topics get for the first time, and what they write into status.
 
     Or nobody would know whose a setting is, where the spec drops it between a crash and the next look. A setting that is
-    recorded already costs no write.
+    recorded already costs no write. A topic that is made has no such write, which each creation would pay for: its settings
+    are recorded where it is announced in status anyway.
     """
     return [
-        (resource, {"config": {**(resource.status.get("config") or {}), **first}})
+        (resource, fields)
         for resource, _, plan in works.values()
-        if resource.deleted is None and (first := first_settings(resource, plan))
+        if resource.deleted is None and not takes_topic(plan) and (fields := _with_first_settings(resource, plan))
     ]
 
 

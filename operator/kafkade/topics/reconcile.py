@@ -134,7 +134,9 @@ async def _round(group: Mapping[str, Item], connection: Connection, context: Con
         if isinstance(acted.error, ApiNotFound):
             continue  # deleted meanwhile: the watch says so
         if isinstance(acted.error, TopicAlreadyExists):
-            # seen absent and yet there: made by somebody this moment, or the broker asked was behind; look again
+            # seen absent and yet there: made by somebody this moment, or the broker asked was behind; look again. Its mark stays,
+            # and so it counts as kafkade's own: a broker sends a request once more when it lost the controller it had sent it to,
+            # so this may be the answer to the creation that the first one brought about
             log.info("%s: %s; looking again", work.resource.key, acted.error.message)
             reports.append(Report(work.resource.key, retry="backoff"))
             continue

@@ -14,7 +14,7 @@ from kafkade.clients.model import ConfigSource, TopicDescription
 from kafkade.topics.act import Acted, first_settings, is_unmarked, takes_topic
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
-from kafkade.topics.plan import ANNOUNCED, owns
+from kafkade.topics.plan import ANNOUNCED, owns, recorded_id
 from kafkade.topics.settings import same
 
 REASSIGNMENT_POLL = 1.0
@@ -78,6 +78,10 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
     if held:
         fields["topicId"] = topic_id
         fields["config"] = _kept_config(resource, desired, facts, plan, done)
+    elif fields[ANNOUNCED]:
+        fields["config"] = {**(resource.status.get("config") or {}), **first_settings(resource, plan)} or None
+    elif takes_topic(plan) and recorded_id(resource) is None:
+        fields["config"] = None
     fields["drift"] = _drift(resource, desired, plan, done)
     fields["reassignment"] = _reassignment(resource, facts, done)
     return fields

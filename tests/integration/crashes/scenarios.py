@@ -90,6 +90,11 @@ TOPICS = (
         _topic(partitions=2, config=_SHORT, deletionPolicy="Retain"),
         meanwhile=_topic(partitions=3, config=_LONG, deletionPolicy="Retain"),
     ),
+    Scenario(
+        "topic: create, Retain, settings dropped while down",
+        _topic(partitions=2, config=_LONG, deletionPolicy="Retain"),
+        meanwhile=_topic(partitions=2, deletionPolicy="Retain"),
+    ),
     Scenario("topic: create, deleted while down", _topic(config=_SHORT), meanwhile=_delete("KafkaTopic", "orders")),
     Scenario(
         "topic: settings and partitions",

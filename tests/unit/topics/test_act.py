@@ -48,6 +48,23 @@ def test_it_is_written_once() -> None:
     assert not finalizer_targets({"orders": (marked, _desired(DeletionPolicy.DELETE), Plan((CREATE,)))})
 
 
+def test_the_settings_of_a_new_topic_are_recorded_in_the_same_write() -> None:
+    """After a crash nobody would know whose they are, where the spec drops one meanwhile. None of a topic that is taken over."""
+    wanted = _desired(DeletionPolicy.RETAIN)
+    create = Plan((Create(NewTopic("orders", 1, 1, {"retention.ms": "1"})),))
+    fields = {"topicAnnounced": True, "config": {"retention.ms": "1"}}
+    assert announcements({"orders": (RESOURCE, wanted, create)}) == [(RESOURCE, fields)]
+    known = replace(RESOURCE, status=fields)
+    assert not announcements({"orders": (known, wanted, create)})
+    other = Plan((Create(NewTopic("orders", 1, 1, {"segment.ms": "2"})),))
+    both = {"topicAnnounced": True, "config": {"retention.ms": "1", "segment.ms": "2"}}
+    assert announcements({"orders": (known, wanted, other)}) == [(known, both)], "the earlier try is in doubt"
+    assert announcements({"orders": (RESOURCE, wanted, Plan((ADOPT, CHANGE)))}) == [
+        (RESOURCE, {"topicAnnounced": True})
+    ]
+    assert not setting_announcements({"orders": (RESOURCE, wanted, create)})
+
+
 @pytest.mark.parametrize("policy", list(DeletionPolicy))
 def test_a_recorded_id_of_a_topic_that_is_gone_says_nothing_of_the_next_one(policy: DeletionPolicy) -> None:
     """The finalizer neither: by the record the new topic would be somebody else's after a crash."""

@@ -58,6 +58,22 @@ def test_a_round_that_nobody_answered_keeps_what_it_announced() -> None:
     assert "topicAnnounced" not in status
 
 
+@pytest.mark.parametrize(
+    ("error", "recorded"),
+    [(ClusterUnreachable("no"), {"retention.ms": "1", "segment.ms": "2"}), (InvalidConfig("no"), None)],
+)
+def test_the_settings_of_a_topic_that_was_perhaps_made_stay_recorded(
+    error: KafkadeError, recorded: dict[str, str] | None
+) -> None:
+    """Those of an earlier try in doubt too; of one that was refused for good there is nothing."""
+    known = replace(RESOURCE, status={"topicAnnounced": True, "config": {"segment.ms": "2"}})
+    wanted = Desired("orders", None, None, 1, 1, deletion=DeletionPolicy.RETAIN)
+    plan = Plan((Create(NewTopic("orders", 1, 1, {"retention.ms": "1"})),))
+    status = report(known, wanted, TopicFacts(None), plan, Acted(error=error), "2026-01-01T00:00:01Z").status
+    assert status is not None
+    assert status.get("config") == recorded
+
+
 @pytest.mark.parametrize("error", [ClusterUnreachable("no"), InvalidConfig("no")])
 def test_a_setting_that_was_announced_stays_recorded_until_it_is_set_or_dropped(error: KafkadeError) -> None:
     """In doubt it may have been set; and what is refused again and again is announced once."""
