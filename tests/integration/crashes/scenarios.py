@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integration.crashes.world import Object, World, resource
+from kafkade.api import ADMISSION_FINALIZER
 from kafkade.devstack.kafka_config import ADMIN
 from support.letters import letter, write
 from support.stack import secret
@@ -147,6 +148,57 @@ TOPICS = (
         _topic(partitions=2, config=_LONG, adoptionPolicy="Always"),
         before=_topic(partitions=2, config=_SHORT, adoptionPolicy="Always"),
         by_hand=_made_anew,
+    ),
+)
+
+_HELD = ("bills", "orders", "users")
+"""As many as one mark at the KafkaCluster is written for (``topics.reconcile.TOGETHER``)."""
+
+
+def _held(**spec: Any) -> Changes:
+    """KafkaTopics with the finalizer that the API server puts on where it has the chart's policy, of a cluster of their own."""
+
+    def made(_: World, place: str) -> Sequence[Change]:
+        topics = [
+            resource("KafkaTopic", name, place, {"clusterRef": {"name": "own"}, "topicName": f"{place}.{name}", **spec})
+            for name in _HELD
+        ]
+        return [Apply({**t, "metadata": {**t["metadata"], "finalizers": [ADMISSION_FINALIZER]}}) for t in topics]
+
+    return made
+
+
+def _own_cluster(world: World, place: str) -> Sequence[Change]:
+    return [Apply(resource("KafkaCluster", "own", place, world.cluster_spec()))]
+
+
+def _all_made(world: World, place: str) -> None:
+    for name in _HELD:
+        world.view.create(f"{place}.{name}", 1, retention_ms="5000", cleanup_policy="compact")
+
+
+HELD_TOPICS = (
+    Scenario("topics held: create", _held(config=_SHORT), before=_own_cluster, own_cluster=True),
+    Scenario(
+        "topics held: create, changed while down",
+        _held(config=_SHORT),
+        before=_own_cluster,
+        meanwhile=_held(partitions=2, config=_LONG),
+        own_cluster=True,
+    ),
+    Scenario(
+        "topics held: create, deleted while down",
+        _held(config=_SHORT),
+        before=_own_cluster,
+        meanwhile=lambda _, __: [Delete("KafkaTopic", name) for name in _HELD],
+        own_cluster=True,
+    ),
+    Scenario(
+        "topics held: adopt",
+        _held(partitions=2, config=_LONG, adoptionPolicy="Always"),
+        before=_own_cluster,
+        by_hand=_all_made,
+        own_cluster=True,
     ),
 )
 
@@ -378,4 +430,4 @@ BINDINGS = (
     Scenario("binding: delete", _delete("KafkaServiceBinding", "shop"), before=_FIRST, own_cluster=True),
 )
 
-SCENARIOS = (*TOPICS, *SCHEMAS, *POLICIES, *REDRIVES, *CLUSTERS, *BINDINGS)
+SCENARIOS = (*TOPICS, *HELD_TOPICS, *SCHEMAS, *POLICIES, *REDRIVES, *CLUSTERS, *BINDINGS)
