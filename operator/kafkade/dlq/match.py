@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from kafkade.api.common import parse
 from kafkade.api.dlq import KafkaDLQPolicySpec
@@ -51,11 +52,15 @@ def rules_of(policies: Iterable[tuple[Resource, Grant | None]]) -> list[Rule]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World:
-    """What there is to match: topics of Kafka, KafkaTopics by topic name, and all policies of the cluster."""
+    """What there is to match: topics of Kafka, KafkaTopics by topic name, and all policies of the cluster.
+
+    What holds for all policies is found out once: with hundreds of them among thousands of topics, each asks for each.
+    """
 
     topics: Collection[str]
+    """With a quick ``in``, as the keys of a dict have it."""
     resources: Mapping[str, tuple[Resource, ...]]
     rules: tuple[Rule, ...]
 
@@ -65,7 +70,23 @@ class World:
             return False
         if any(r.owner is not None and r.owner.key.kind == DLQ_POLICY for r in self.resources.get(name, ())):
             return False
-        return not any(is_own(name, rule.spec) or _of_group(name, rule) for rule in self.rules)
+        return name not in self._of_groups and not any(is_own(name, spec) for spec in self._suffixes)
+
+    @cached_property
+    def _suffixes(self) -> tuple[KafkaDLQPolicySpec, ...]:
+        """One spec of each pair of suffixes that policies have: most have the same."""
+        return tuple({(rule.spec.suffix, rule.spec.retry.suffix): rule.spec for rule in self.rules}.values())
+
+    @cached_property
+    def _of_groups(self) -> frozenset[str]:
+        """Where share groups of policies have their dead letters."""
+        names = ((rule, dead_letter_topic(group)) for rule in self.rules for group in rule.spec.share_groups)
+        return frozenset(name for rule, name in names if _allowed(name, rule.grant))
+
+    def narrowed(self, topic: str) -> World:
+        """The same with one topic alone, and all policies."""
+        topics = (topic,) if topic in self.topics else ()
+        return World(topics, {topic: self.resources.get(topic, ())}, self.rules)
 
 
 def matched(rule: Rule, world: World) -> list[str]:
@@ -95,18 +116,14 @@ def matched(rule: Rule, world: World) -> list[str]:
 
 def holder(topic: str, rule: Rule, world: World) -> Rule | None:
     """The older policy that is for this topic too, or None."""
-    older = [
-        other for other in world.rules if other.rank < rule.rank and topic in _claims(other, world, frozenset({topic}))
-    ]
+    narrowed = world.narrowed(topic)
+    older = [other for other in world.rules if other.rank < rule.rank and topic in _claims(other, narrowed)]
     return min(older, key=lambda other: other.rank, default=None)
 
 
-def _claims(rule: Rule, world: World, topics: frozenset[str]) -> list[str]:
-    narrowed = World(
-        [t for t in world.topics if t in topics], {t: world.resources.get(t, ()) for t in topics}, world.rules
-    )
+def _claims(rule: Rule, world: World) -> list[str]:
     try:
-        return matched(rule, narrowed)
+        return matched(rule, world)
     except (DeadLetterLoop, NotAllowed):
         return []
 
@@ -123,11 +140,6 @@ def _check(name: str, rule: Rule, world: World) -> None:
 
 def _allowed(name: str, grant: Grant) -> bool:
     return grant.topic_prefixes is None or name.startswith(grant.topic_prefixes)
-
-
-def _of_group(name: str, rule: Rule) -> bool:
-    """Whether a share group of the policy has its dead letters there."""
-    return _allowed(name, rule.grant) and any(name == dead_letter_topic(group) for group in rule.spec.share_groups)
 
 
 def cluster_of(rule: Rule) -> Key:

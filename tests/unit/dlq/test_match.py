@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kafkade.api.errors import DeadLetterLoop, NotAllowed
 from kafkade.api.policy import Grant
+from kafkade.dlq import match
 from kafkade.dlq.match import holder, matched, rules_of
 from unit.dlq.resources import kafka_topic, policy, rule, world
 
@@ -85,3 +88,24 @@ def test_who_is_not_let_in_or_goes_or_does_not_parse_holds_nothing() -> None:
     stranger = policy("stranger", topics=["a"])
     found = rules_of([(good, Grant()), (going, Grant()), (broken, Grant()), (stranger, None)])
     assert [r.key.name for r in found] == ["good"]
+
+
+def test_each_of_many_policies_looks_at_its_own_topic_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of policies among thousands of topics: what they have in common is found out once, not by each for each."""
+
+    class Topics(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError("of all topics, nobody wants to know who holds one")
+
+    asked: list[str] = []
+    own = match.is_own
+    monkeypatch.setattr(match, "is_own", lambda name, spec: asked.append(name) or own(name, spec))
+    policies = [policy(f"p{n:03}", topics=[f"orders-{n:03}"]) for n in range(100)]
+    youngest = rule(policies[-1])
+    found = world([], policies=[*policies, policy("z", topics=["orders-099"], created="2026-01-01T00:00:01Z")])
+    assert holder("orders-099", youngest, replace(found, topics=Topics(["orders-099"]))) is None
+    assert len(asked) <= 100
+    late = rule(policy("z", topics=["orders-099"], created="2026-01-01T00:00:01Z"))
+    other = holder("orders-099", late, found)
+    assert other is not None
+    assert other.key.name == "p099"
