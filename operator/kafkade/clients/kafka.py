@@ -186,14 +186,17 @@ class KafkaAdmin:
             " look into the brokers' logs if this lasts"
         )
 
-    async def features(self) -> Mapping[str, int | str]:
-        """Finalized feature levels; metadata.version by its name (``4.1-IV1``). Empty where they cannot be had."""
+    async def features(self) -> Mapping[str, int | str] | None:
+        """Finalized feature levels; metadata.version by its name (``4.1-IV1``).
+
+        Empty where they cannot be had, None where there was no answer in time.
+        """
         try:
             async with asyncio.timeout(_AUXILIARY_TIMEOUT):
                 levels = await self._python.features()
         except (KafkadeError, TimeoutError) as error:
             log.debug("the feature levels of %s are not known: %s", self._security.bootstrap, error)
-            return {}
+            return None if isinstance(error, TimeoutError) or error.retryable else {}
         named: dict[str, int | str] = dict(levels)
         if METADATA_VERSION in levels:
             named[METADATA_VERSION] = metadata_version_name(levels[METADATA_VERSION])

@@ -25,8 +25,8 @@ class ClusterFacts:
     """What Kafka and the registry say."""
 
     description: ClusterDescription
-    features: Mapping[str, int | str] = field(default_factory=dict)
-    """Finalized feature levels; empty when they are not known."""
+    features: Mapping[str, int | str] | None = field(default_factory=dict)
+    """Finalized feature levels; empty when they cannot be had, None when there was no answer."""
     settings: BrokerSettings | KafkadeError | None = None
     """None when nobody asked; the error that only the settings met, a missing right for example."""
     registry: RegistryProbe | None = None

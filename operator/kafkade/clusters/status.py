@@ -63,7 +63,10 @@ def report(
         outcome = _observed(facts, plan, rolled) if observe_only else _outcome(facts, rolled)
         status = next_status(resource.status, resource.generation, outcome, now, fields)
         made = Report(resource.key, status, transition_events(resource.status, status))
-    return replace(made, events=(*rolled.events, *made.events), retry=rolled.retry or made.retry)
+    # what is not known of a cluster yet shall not wait for the next resync
+    unknown = facts.features is None and "metadataVersion" not in resource.status
+    retry = rolled.retry or made.retry or ("backoff" if unknown else None)
+    return replace(made, events=(*rolled.events, *made.events), retry=retry)
 
 
 def _outcome(facts: ClusterFacts, rolled: Rolled) -> Outcome:

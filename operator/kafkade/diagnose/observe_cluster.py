@@ -42,7 +42,7 @@ async def observe(kafka: KafkaAdmin) -> ClusterFacts:
         configs,
         None if disks is None else tuple(disks),
         versions or {},
-        await kafka.features(),
+        await kafka.features() or {},
         unread,
     )
 

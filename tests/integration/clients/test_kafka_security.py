@@ -71,7 +71,7 @@ async def test_both_clients_get_in(way: Way, secured: Kafka) -> None:
     admin = KafkaAdmin(way.security(secured))
     description = await admin.describe_cluster()
     assert description.controller == 1, "from kafka-python"
-    assert (await admin.features())["metadata.version"] == "4.1-IV1"
+    assert (await admin.features() or {})["metadata.version"] == "4.1-IV1"
     assert await admin.default_broker_configs() is not None
     await admin.close()
 

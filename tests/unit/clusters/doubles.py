@@ -57,7 +57,7 @@ class FakeKafka:
         self.defaults = dict(defaults or {})
         self.errors = errors
         self.health_now = Health(topics=12, partitions=40, under_replicated=0, offline=0)
-        self.features_now = dict(FEATURES)
+        self.features_now: Mapping[str, int | str] | None = dict(FEATURES)
         self.calls: list[str] = []
         self.down: frozenset[int] = frozenset()
 
@@ -70,7 +70,7 @@ class FakeKafka:
         self._called("describe_cluster")
         return ClusterDescription("kraft-id", 2, BROKERS, self.health_now)
 
-    async def features(self) -> Mapping[str, int | str]:
+    async def features(self) -> Mapping[str, int | str] | None:
         self._called("features")
         return self.features_now
 

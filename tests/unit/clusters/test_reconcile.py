@@ -325,6 +325,23 @@ async def test_unknown_features_keep_what_was_known() -> None:
     assert (await again(res, first, kafka)).report.status == first.report.status
 
 
+async def test_features_that_are_not_known_yet_wait_for_no_resync() -> None:
+    """On a busy machine there may be no answer in time; a cluster that has none to give is not asked for them again."""
+    kafka, res = FakeKafka(), resource()
+    kafka.features_now = None
+    first = await look(res, kafka)
+    assert ready(first) == ("True", "Reconciled")
+    assert first.report.retry == "backoff"
+    assert (await again(res, first, kafka)).report.retry == "backoff"
+    kafka.features_now = {}
+    assert (await again(res, first, kafka)).report.retry is None
+    kafka.features_now = FakeKafka().features_now
+    known = await again(res, first, kafka)
+    assert known.report.retry is None
+    kafka.features_now = None
+    assert (await again(res, known, kafka)).report.retry is None
+
+
 @pytest.mark.parametrize(
     ("features", "kips"),
     [

@@ -34,7 +34,7 @@ async def observe(connection: Connection, groups: Collection[str]) -> ShareFacts
     """
     if not groups:
         return ShareFacts()
-    features = await connection.kafka.features()
+    features = await connection.kafka.features() or {}
     level = features.get(SHARE_VERSION, 0)
     if features and (not isinstance(level, int) or level < NEEDED_LEVEL):
         return ShareFacts(error=_unsupported(f"this cluster has {SHARE_VERSION} {level}"))

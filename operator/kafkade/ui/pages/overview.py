@@ -13,7 +13,7 @@ async def overview(cluster: Cluster, _: Query) -> Page:
     kafka = kafka_of(cluster)
     seen = await kafka.describe_cluster()
     health = seen.health
-    features = await kafka.features()
+    features = await kafka.features() or {}
     bad = "bad" if health.offline else "warn" if health.under_replicated else None
     return Page(
         "Overview",
