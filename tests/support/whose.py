@@ -32,13 +32,14 @@ from kafkade.clients.model import (
     Partition,
     PartitionMove,
     TopicDescription,
+    TopicState,
 )
 from kafkade.engine.connections import State
 from kafkade.engine.parts import Parts
 from kafkade.engine.reporter import Reporter
 from kafkade.local.kube import LocalKube, Memory
 from kafkade.local.manifests import Manifest, Manifests
-from kafkade.topics.reconcile import reconcile
+from kafkade.topics.reconcile import Topics
 
 MAIN = Key(CLUSTER, "shop", "main")
 NOW = "2026-01-01T00:00:00Z"
@@ -112,8 +113,9 @@ class Admin:
     async def topic_configs(self, names: Collection[str]) -> dict[str, dict[str, ConfigEntry]]:
         return {name: {} for name in names}
 
-    async def topic_settings(self, keys: Mapping[str, Set[str]]) -> dict[str, dict[str, ConfigEntry]]:
-        return {name: {} for name in keys}
+    async def survey(self, keys: Mapping[str, Set[str]]) -> dict[str, TopicState | KafkadeError]:
+        found = await self.describe_topics(keys)
+        return {n: TopicState(t, {}) if isinstance(t, TopicDescription) else t for n, t in found.items()}
 
     async def reassignments(self, names: Collection[str]) -> dict[tuple[str, int], PartitionMove]:
         return {}
@@ -220,6 +222,7 @@ class Operator:
         self.unseen = unseen
         """Names of topics that are not listed yet."""
         self.requests = Requests(crash, between)
+        self._topics = Topics()
         kube = cast(KubeApi, Asked(world.kube, self.requests))
         self._parts = parts = Parts(
             kube,
@@ -255,15 +258,16 @@ class Operator:
             if known.key not in there:
                 self._parts.store.remove(known.key)
 
-    async def look(self) -> None:
-        """One batch of all topics, from gates to reports. Raises Crash."""
+    async def look(self, *, routine: bool = False) -> None:
+        """One batch of all topics, from gates to reports. ``routine``: as a resync looks at them. Raises Crash."""
         self.relist()
         resources = [r for r in list(self._parts.store) if r.key.kind == TOPIC]
         admitted = [await self._parts.gates.admit(r) for r in resources]
         await self._reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
         works = [a for a in admitted if isinstance(a, Work)]
         if works:
-            await self._reporter.write(resources, await reconcile(works, self._connection, self._parts.view))
+            way = self._topics.look_again if routine else self._topics.reconcile
+            await self._reporter.write(resources, await way(works, self._connection, self._parts.view))
 
     async def tidy(self) -> None:
         """What is done when there was no announcement for a while. Raises Crash."""

@@ -12,7 +12,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, TopicCollection
@@ -55,6 +56,7 @@ from kafkade.clients.model import (
     PartitionOffsets,
     Replication,
     TopicDescription,
+    TopicState,
 )
 from kafkade.clients.tracing import traced
 
@@ -136,27 +138,30 @@ class KafkaAdmin:
     async def describe_cluster(self) -> ClusterDescription:
         """Brokers and counts from one Metadata request over all topics that the principal may describe.
 
-        librdkafka's own DescribeCluster would end the process where a broker that just started knows of no broker yet
+        Its answer is read by kafka-python, topic by topic: librdkafka has all of them in memory at once. librdkafka's own
+        DescribeCluster would end the process where a broker that just started knows of no broker yet
         (rdkafka_admin.c, rd_kafka_DescribeClusterResponse_parse: an answer without brokers leaves no result, which is
         asserted). KRaft brokers name a random broker as the controller (KIP-500: requests for the controller go
         through any broker), so their answer counts only where there is no quorum to ask. When the quorum or the racks
         cannot be asked this time, what was last seen is kept; None when nothing was ever seen.
         """
         await self._reach()
-        metadata = await self._metadata()
+        found: ClusterDescription | None = None
         try:
             async with asyncio.timeout(_AUXILIARY_TIMEOUT):
-                self._racks |= await self._python.racks()
+                found = await self._python.overview()
+                self._racks |= {broker.id: broker.rack for broker in found.brokers}
                 self._controller = await self._python.controller()
         except NotSupportedByCluster:
-            self._controller = metadata.controller if metadata.controller >= 0 else None
+            self._controller = found.controller if found is not None else None
         except (KafkadeError, TimeoutError) as error:
-            log.debug("racks and the active controller of %s are not known: %s", self._security.bootstrap, error)
-        brokers = tuple(BrokerNode(b.id, b.host, b.port, self._racks.get(b.id)) for b in metadata.brokers)
-        return ClusterDescription(metadata.cluster_id, self._controller, brokers, metadata.health)
+            log.debug("not all is known of %s this time: %s", self._security.bootstrap, error)
+        if found is None or not found.brokers:
+            found = await self._metadata()
+        return replace(found, controller=self._controller)
 
-    async def _metadata(self) -> _Metadata:
-        """Metadata of all topics, from a cluster that has brokers and answered just now.
+    async def _metadata(self) -> ClusterDescription:
+        """The same by librdkafka, of a cluster that has brokers and answered just now; racks as they were last seen.
 
         A KRaft broker that starts or is being shut down names no broker at all, itself included. That is over in a
         moment, with an answer or without one, so it is asked again for a while. librdkafka closes its connections to
@@ -169,7 +174,7 @@ class KafkaAdmin:
         nameless = lost = False
         while not nameless or time.monotonic() - started < DOWN_GRACE:
             try:
-                metadata: _Metadata | None = await self._link.call_blocking(
+                found: ClusterDescription | None = await self._link.call_blocking(
                     lambda admin: _list_topics(admin, self._timeout)
                 )
             except ClusterUnreachable:
@@ -177,8 +182,8 @@ class KafkaAdmin:
                     raise
                 lost = True
             else:
-                if metadata is not None and metadata.brokers:
-                    return metadata
+                if found is not None and found.brokers:
+                    return replace(found, brokers=tuple(replace(b, rack=self._racks.get(b.id)) for b in found.brokers))
                 nameless = True
             await asyncio.sleep(_PAUSE)
         raise ClusterUnreachable(
@@ -327,14 +332,13 @@ class KafkaAdmin:
         )
         return {r.name: self._result(_CONFIGS, r.name, answers[r], _entries) for r in wanted}
 
-    async def topic_settings(
-        self, keys: Mapping[str, Collection[str]]
-    ) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
-        """Some settings of topics, by name: a key that the broker does not know is missing. One DescribeConfigs.
+    async def survey(self, keys: Mapping[str, Collection[str]]) -> dict[str, TopicState | KafkadeError]:
+        """Topics with some of their settings, by name: a key that the broker does not know is missing.
 
-        For many topics: all settings of one, which librdkafka always asks for, are forty entries.
+        For many topics: one Metadata and one DescribeConfigs for each 10,000, read without keeping what nobody asked for. All
+        settings of one topic, which librdkafka always asks for, are forty entries.
         """
-        return await self._python.topic_settings(keys) if keys else {}
+        return await self._python.survey(keys) if keys else {}
 
     async def create_topics(self, topics: Sequence[NewTopic], *, dry: bool = False) -> ByTopic:
         """One CreateTopics. A topic is made whole, with its settings, or not at all. ``dry``: only told what would come of it."""
@@ -567,22 +571,17 @@ class KafkaAdmin:
         return read(answer) if error is None else error
 
 
-class _Metadata(NamedTuple):
-    """What stays of a Metadata answer: topics, some 1.5 KB each, are counted and let go by the thread that asked."""
+def _list_topics(admin: AdminClient, timeout: float) -> ClusterDescription | None:
+    """None: a broker answered that it knows of no broker and no topic, which librdkafka takes for half an answer.
 
-    cluster_id: Any
-    controller: int
-    brokers: tuple[Any, ...]
-    """By id."""
-    health: Health
-
-
-def _list_topics(admin: AdminClient, timeout: float) -> _Metadata | None:
-    """None: a broker answered that it knows of no broker and no topic, which librdkafka takes for half an answer."""
+    Topics, some 1.5 KB each, are counted and let go by the thread that asked.
+    """
     try:
-        found = admin.list_topics(timeout=timeout)
+        found: Any = admin.list_topics(timeout=timeout)
         brokers = sorted(found.brokers.values(), key=lambda b: b.id)
-        return _Metadata(found.cluster_id, found.controller_id, tuple(brokers), _health(found))
+        controller = found.controller_id if found.controller_id >= 0 else None
+        nodes = tuple(BrokerNode(b.id, b.host, b.port, None) for b in brokers)
+        return ClusterDescription(found.cluster_id, controller, nodes, _health(found))
     except KafkaException as error:
         if error.args[0].code() == ForeignError._PARTIAL:
             return None

@@ -1,4 +1,4 @@
-"""What only kafka-python has, or has without danger: reassignments, racks, the quorum, features, the default broker's settings.
+"""What only kafka-python has, or has without danger or in less memory: reassignments, the quorum, features, many topics at once.
 
 kafka-python blocks and runs threads of its own, so its client is made when needed, called in one worker thread, and
 closed when idle.
@@ -17,7 +17,7 @@ from kafka import errors as foreign
 from kafka.admin import ConfigResourceType, OffsetSpec, OffsetTimestamp
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
-from kafka.protocol.admin import DescribeClusterRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest
+from kafka.protocol.admin import DescribeConfigsRequest, IncrementalAlterConfigsRequest
 
 from kafkade.api.errors import AuthenticationFailed, ClusterUnreachable, KafkadeError
 from kafkade.clients import kafka_batches, kafka_disks, kafka_groups
@@ -28,7 +28,16 @@ from kafkade.clients.kafka_errors import Action, answer_error
 from kafkade.clients.kafka_link import check_open
 from kafkade.clients.kafka_oauth import TokenProvider
 from kafkade.clients.kafka_replication import quorum, read
-from kafkade.clients.model import Committed, ConfigEntry, ConfigSource, PartitionMove, PartitionOffsets, Replication
+from kafkade.clients.kafka_survey import Refused, entries, overview, survey
+from kafkade.clients.model import (
+    ClusterDescription,
+    Committed,
+    ConfigEntry,
+    PartitionMove,
+    PartitionOffsets,
+    Replication,
+    TopicState,
+)
 
 IDLE = 1.0
 """Seconds without a call after which the connections are closed: kept over a broker's end they are tried on and on."""
@@ -38,14 +47,6 @@ _SET, _DELETE = 0, 1
 
 _DEFAULT_BROKER = ""
 """The broker entity's name that means "all brokers" (KIP-226)."""
-
-_SOURCES = {
-    1: ConfigSource.TOPIC,
-    2: ConfigSource.BROKER,
-    3: ConfigSource.DEFAULT_BROKER,
-    4: ConfigSource.STATIC_BROKER,
-    5: ConfigSource.DEFAULT,
-}
 
 # its errors arrive as exceptions; at DEBUG it would write the whole configuration, passwords included
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -73,6 +74,7 @@ class _ClosedWhenRefused(KafkaNetSocket):  # type: ignore[misc]
 
 _READ_DEFAULTS = Action("read", "cluster-wide broker settings", "DescribeConfigs")
 _SETTINGS = Action("read the settings of", "topic", "DescribeConfigs")
+_DESCRIBE_TOPIC = Action("describe", "topic", "Describe")
 _ALTER_DEFAULTS = Action("change", "cluster-wide broker settings", "AlterConfigs")
 _REASSIGN = Action("reassign", "topic", "Alter")
 _REASSIGN_ALL = Action("reassign partitions in", "the cluster", "Alter")
@@ -115,12 +117,9 @@ class KafkaPython:
         """Metadata and DescribeConfigs of all topics from each broker, and DescribeQuorum."""
         return await self._run(_REPLICATION, read)
 
-    async def racks(self) -> dict[int, str | None]:
-        """Each broker's rack, by node id, from DescribeCluster (KIP-700)."""
-        request = DescribeClusterRequest(include_cluster_authorized_operations=False, max_version=0)
-        response = await self._send(_DESCRIBE, request)
-        self._raise_for(_DESCRIBE, response)
-        return {broker.broker_id: broker.rack for broker in response.brokers}
+    async def overview(self) -> ClusterDescription:
+        """Brokers with their racks, and counts, from Metadata of all topics. The controller is whoever that names."""
+        return await self._run(_DESCRIBE, overview)
 
     async def features(self) -> dict[str, int]:
         """Finalized feature levels (KIP-584) by name."""
@@ -270,21 +269,19 @@ class KafkaPython:
         response = await self._send(_READ_DEFAULTS, request)
         result = response.results[0]
         self._raise_for(_READ_DEFAULTS, result)
-        return _entries(result)
+        return entries(result)
 
-    async def topic_settings(
-        self, keys: Mapping[str, Collection[str]]
-    ) -> dict[str, Mapping[str, ConfigEntry] | KafkadeError]:
-        """DescribeConfigs of some keys of each topic; a key that there is none of is missing."""
-        resources = [(ConfigResourceType.TOPIC, name, sorted(wanted)) for name, wanted in keys.items()]
-        response = await self._send(_SETTINGS, DescribeConfigsRequest(resources=resources, min_version=1))
-        return {result.resource_name: self._settings_of(result) for result in response.results}
+    async def survey(self, keys: Mapping[str, Collection[str]]) -> dict[str, TopicState | KafkadeError]:
+        """Metadata and DescribeConfigs of some keys of each topic; a key that there is none of is missing."""
+        answers = await self._run(_SETTINGS, lambda client: survey(client, keys, self._timeout))
+        return {name: self._unless_refused(name, answer) for name, answer in answers.items()}
 
-    def _settings_of(self, result: Any) -> Mapping[str, ConfigEntry] | KafkadeError:
-        if result.error_code == 0:
-            return _entries(result)
-        text = result.error_message or foreign.for_code(result.error_code).__name__
-        return answer_error(_SETTINGS, result.resource_name, result.error_code, text, self._security.principal)
+    def _unless_refused(self, name: str, answer: TopicState | Refused) -> TopicState | KafkadeError:
+        if isinstance(answer, TopicState):
+            return answer
+        text = answer.text or foreign.for_code(answer.code).__name__
+        action = _SETTINGS if answer.settings else _DESCRIBE_TOPIC
+        return answer_error(action, name, answer.code, text, self._security.principal)
 
     async def alter_default_broker_configs(self, changes: Mapping[str, str | None]) -> None:
         """IncrementalAlterConfigs of the cluster-wide dynamic defaults; None takes a setting away.
@@ -393,16 +390,6 @@ class KafkaPython:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-
-def _entries(result: Any) -> dict[str, ConfigEntry]:
-    """The settings in one answer of DescribeConfigs."""
-    return {
-        entry.name: ConfigEntry(
-            entry.value, _SOURCES.get(entry.config_source, ConfigSource.OTHER), entry.read_only, entry.is_sensitive
-        )
-        for entry in result.configs
-    }
 
 
 def _timestamp(found: Any) -> int | None:

@@ -49,6 +49,14 @@ class TopicDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic, and those of its settings that were asked for; one that the broker does not know is missing."""
+
+    description: TopicDescription
+    configs: Mapping[str, ConfigEntry]
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerNode:
     """A broker: its node id, and where clients reach it."""
 

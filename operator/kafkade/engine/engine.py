@@ -26,7 +26,7 @@ from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import AccessOf
 from kafkade.engine.lane import Batch, Lane
-from kafkade.engine.members import Member, members
+from kafkade.engine.members import Member, Reconcile, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
 from kafkade.engine.parts import Parts, now
 from kafkade.engine.reporter import Reporter, is_outage, note
@@ -226,7 +226,9 @@ class Engine:
                 lane = Lane(look, limit=1, linger=0.0)
             else:
                 member = self._members[kind]
-                work = self._timed(cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set))
+                work = self._timed(
+                    cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set, routine=b.routine)
+                )
                 lane = Lane(work, limit=member.batch, routine=member.routine, independent=member.independent)
             self._lanes[cluster, kind] = (lane, self.spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
@@ -255,11 +257,13 @@ class Engine:
                 if entry is not None:
                     entry[1].cancel()
 
-    async def _work(self, keys: list[Key], cluster: Key, member: Member, settled: Callable[[], None]) -> None:
+    async def _work(
+        self, keys: list[Key], cluster: Key, member: Member, settled: Callable[[], None], *, routine: bool
+    ) -> None:
         """One batch of one kind of one cluster, gates to reports. ``settled`` is called when only reports are to be written."""
         resources = [r for r in map(self.store.get, keys) if r is not None]
         try:
-            await self._batch(resources, cluster, member, settled)
+            await self._batch(resources, cluster, member, settled, member.way(routine=routine))
         except KubernetesError as error:
             log.warning("batch of %s put off: %s", cluster, error.message)
             for key in keys:
@@ -271,11 +275,16 @@ class Engine:
                 await self.reporter.write(resources, [_defect(resources[0], error, now())])
                 return
             half = len(keys) // 2
-            await self._work(keys[:half], cluster, member, lambda: None)
-            await self._work(keys[half:], cluster, member, settled)
+            await self._work(keys[:half], cluster, member, lambda: None, routine=routine)
+            await self._work(keys[half:], cluster, member, settled, routine=routine)
 
     async def _batch(
-        self, resources: Sequence[Resource], cluster: Key, member: Member, settled: Callable[[], None]
+        self,
+        resources: Sequence[Resource],
+        cluster: Key,
+        member: Member,
+        settled: Callable[[], None],
+        reconcile: Reconcile,
     ) -> None:
         admitted = await asyncio.gather(*(self.gates.admit(r) for r in resources))
         works = [a for a in admitted if isinstance(a, Work)]
@@ -286,7 +295,7 @@ class Engine:
         connection = self.connections.get(cluster)
         if works and connection is not None:
             with span(f"reconcile {works[0].resource.key.kind}", {"kafkade.batch.size": len(works)}) as under_way:
-                reports = await member.reconcile(works, connection, self._view)
+                reports = await reconcile(works, connection, self._view)
                 note(under_way, reports)
             settled()
             await self.reporter.write(resources, reports)

@@ -31,6 +31,8 @@ class Batch:
     """What a lane hands out."""
 
     keys: list[Key]
+    routine: bool = False
+    """Whether nothing is known to have changed of them."""
     aside: bool = False
     """Whether it goes beside a larger one, so that who has little to do does not wait for another's thousands."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -137,7 +139,7 @@ class Lane:
             if not keys:
                 self._wake.clear()  # what waits is being worked on: its end wakes
                 continue
-            began, batch = time.monotonic(), self._begun(keys)
+            began, batch = time.monotonic(), self._begun(keys, routine=not changed)
             self._kept = frozenset(key.namespace for key in keys) if changed else frozenset()
             task = tasks.create_task(self._work(batch))
             under_way.add(task)
@@ -154,9 +156,9 @@ class Lane:
             while self._kept is not None and (keys := self._waiting.take(FEWEST, self._active, self._kept)):
                 await self._work(self._begun(keys, aside=True))
 
-    def _begun(self, keys: list[Key], *, aside: bool = False) -> Batch:
+    def _begun(self, keys: list[Key], *, routine: bool = False, aside: bool = False) -> Batch:
         self._active.update(keys)
-        return Batch(keys, aside)
+        return Batch(keys, routine, aside)
 
     async def _work(self, batch: Batch) -> None:
         try:

@@ -18,7 +18,7 @@ from kafkade.engine.store import Indexer
 from kafkade.schemas.subjects import claim_of as subject_of
 from kafkade.schemas.subjects import references_of
 from kafkade.topics.desired import claim_of as topic_of
-from kafkade.topics.reconcile import reconcile as reconcile_topics
+from kafkade.topics.reconcile import Topics
 
 
 class Reconcile(Protocol):
@@ -48,6 +48,8 @@ class Member:
     """How many that changed are worked on at once at most."""
     routine: int
     """How many are looked at again at once, of which most cost no write."""
+    look_again: Reconcile | None = None
+    """How those are looked at of which nothing is known to have changed; None: as all others."""
     independent: bool = False
     """Whether none depends on another one's status or work: the next batch then begins while reports of the former are
     written, and a small one goes beside a large one."""
@@ -55,6 +57,10 @@ class Member:
     """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
     gone: Callable[[Key], None] = _nothing_to_do
     """Called after that for a resource that is gone: nothing is to be known of it any more."""
+
+    def way(self, *, routine: bool) -> Reconcile:
+        """How a batch is worked on. ``routine``: nothing is known to have changed."""
+        return self.look_again if routine and self.look_again is not None else self.reconcile
 
 
 def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
@@ -68,8 +74,9 @@ def indexers(context: Callable[[], Context]) -> dict[str, Indexer]:
 
 def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
+    topics = Topics()
     return {
-        TOPIC: Member(reconcile_topics, 500, 1000, independent=True),
+        TOPIC: Member(topics.reconcile, 500, 250, topics.look_again, independent=True),
         SCHEMA: Member(_reconcile_schemas, 200, 200),
         DLQ_POLICY: Member(policies.reconcile, 20, 20, let_go=policies.let_go, gone=policies.gone),
         DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, let_go=redrives.let_go, gone=redrives.gone),

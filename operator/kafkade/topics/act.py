@@ -21,6 +21,7 @@ from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.model import TopicDescription
 from kafkade.topics.desired import Desired
 from kafkade.topics.marks import mark_of
+from kafkade.topics.observe import described
 from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS, recorded_id
 from kafkade.topics.settings import undeclared, unknown_key_message
 from kafkade.topics.steps import (
@@ -193,7 +194,7 @@ async def _look_again(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[s
         if not missing:
             return
         await asyncio.sleep(wait)
-        for name, found in (await kafka.describe_topics(missing)).items():
+        for name, found in (await described(kafka, missing)).items():
             if isinstance(found, TopicDescription) and len(found.partitions) >= totals[name]:
                 done[name].description = found
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kafkade.api.errors import KafkadeError, UnknownTopic
 from kafkade.clients.kafka import KafkaAdmin
-from kafkade.clients.model import ConfigEntry, PartitionMove, TopicDescription
+from kafkade.clients.model import ConfigEntry, PartitionMove, TopicDescription, TopicState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,15 @@ class TopicFacts:
     """Whether kafkade announced that this very topic becomes the resource's own (``marks.py``)."""
 
 
+Seen = TopicFacts | KafkadeError
+
 MANY = 200
-"""Topics from which on only the settings that matter are asked for: each has forty, and all of them take time and memory."""
+"""Topics from which on only what matters is asked for and kept: each has forty settings, and all take time and memory."""
 
 
 async def observe(
     kafka: KafkaAdmin, names: Collection[str], moving: Collection[str], keys: Mapping[str, Set[str]] | None = None
-) -> dict[str, TopicFacts | KafkadeError]:
+) -> dict[str, Seen]:
     """Facts by topic name; an error instead where Kafka answered one for that topic alone.
 
     ``moving``: names whose running reassignments are asked for as well. ``keys``: the settings that matter, by topic, so that
@@ -36,37 +39,79 @@ async def observe(
     Raises:
         KafkaError: no answer at all (ClusterUnreachable, AuthenticationFailed, …).
     """
-    descriptions = await kafka.describe_topics(names)
-    present = [name for name, found in descriptions.items() if isinstance(found, TopicDescription)]
-    if keys is None or len(present) <= MANY:
-        configs: Mapping[str, Mapping[str, ConfigEntry] | KafkadeError] = await kafka.topic_configs(present)
+    if keys is None or len(names) <= MANY:
+        facts = await _one_by_one(kafka, names)
     else:
-        configs = await _settings(kafka, {name: keys[name] for name in present})
-    there = set(present)
-    listed = await kafka.reassignments([n for n in moving if n in there])
+        facts = await _together(kafka, {name: keys[name] for name in names})
+    listed = await kafka.reassignments([n for n in moving if _is_there(facts.get(n))])
     moves: dict[str, dict[int, PartitionMove]] = {}
     for (name, partition), move in listed.items():
         moves.setdefault(name, {})[partition] = move
-    facts: dict[str, TopicFacts | KafkadeError] = {}
-    for name, found in descriptions.items():
-        entries = configs.get(name, {})
-        if isinstance(found, UnknownTopic) or isinstance(entries, UnknownTopic):
-            facts[name] = TopicFacts(None)
-        elif isinstance(found, KafkadeError):
-            facts[name] = found
-        elif isinstance(entries, KafkadeError):
-            facts[name] = entries
-        else:
-            facts[name] = TopicFacts(found, entries, moves.get(name, {}))
+    for name, found in moves.items():
+        facts[name] = _changed(facts[name], moves=found)
     return facts
 
 
-async def _settings(
-    kafka: KafkaAdmin, keys: Mapping[str, Set[str]]
-) -> Mapping[str, Mapping[str, ConfigEntry] | KafkadeError]:
-    found = await kafka.topic_settings({name: wanted for name, wanted in keys.items() if wanted})
+async def _one_by_one(kafka: KafkaAdmin, names: Collection[str]) -> dict[str, Seen]:
+    """With all their settings."""
+    descriptions = await kafka.describe_topics(names)
+    present = [name for name, found in descriptions.items() if isinstance(found, TopicDescription)]
+    configs = await kafka.topic_configs(present)
+    return {name: _facts(found, configs.get(name, {})) for name, found in descriptions.items()}
+
+
+async def _together(kafka: KafkaAdmin, keys: Mapping[str, Set[str]]) -> dict[str, Seen]:
+    """With the settings that matter."""
+    facts = await survey(kafka, keys)
     # of a topic with a key that does not exist all are asked for: whoever is told shall be told what there is
-    unknown = [
-        name for name, entries in found.items() if not isinstance(entries, KafkadeError) and keys[name] - entries.keys()
-    ]
-    return found | await kafka.topic_configs(unknown)
+    unknown = [name for name, found in facts.items() if _is_there(found) and not knows(found, keys[name])]
+    for name, entries in (await kafka.topic_configs(unknown)).items():
+        known = entries if isinstance(entries, KafkadeError) else _changed(facts[name], configs=entries)
+        facts[name] = TopicFacts(None) if isinstance(known, UnknownTopic) else known
+    return facts
+
+
+async def survey(kafka: KafkaAdmin, keys: Mapping[str, Set[str]]) -> dict[str, Seen]:
+    """Facts of many topics, with some of their settings; a key that the broker does not know is missing.
+
+    Raises:
+        KafkaError: no answer at all.
+    """
+    answers = await kafka.survey(keys)
+    return {
+        name: _facts(found.description, found.configs) if isinstance(found, TopicState) else _facts(found, {})
+        for name, found in answers.items()
+    }
+
+
+async def described(kafka: KafkaAdmin, names: Collection[str]) -> Mapping[str, TopicDescription | KafkadeError]:
+    """Topics without their settings.
+
+    Raises:
+        KafkaError: no answer at all.
+    """
+    if len(names) <= MANY:
+        return await kafka.describe_topics(names)
+    answers = await kafka.survey(dict.fromkeys(names, ()))
+    return {name: found.description if isinstance(found, TopicState) else found for name, found in answers.items()}
+
+
+def knows(found: Seen, keys: Set[str]) -> bool:
+    """Whether there are facts of all these settings of a topic that is there."""
+    return isinstance(found, TopicFacts) and found.description is not None and keys <= found.configs.keys()
+
+
+def _facts(found: TopicDescription | KafkadeError, configs: Mapping[str, ConfigEntry] | KafkadeError) -> Seen:
+    if isinstance(found, UnknownTopic) or isinstance(configs, UnknownTopic):
+        return TopicFacts(None)
+    if isinstance(found, KafkadeError):
+        return found
+    return configs if isinstance(configs, KafkadeError) else TopicFacts(found, configs)
+
+
+def _is_there(found: Seen | None) -> bool:
+    return isinstance(found, TopicFacts) and found.description is not None
+
+
+def _changed(found: Seen, **changes: Any) -> Seen:
+    return replace(found, **changes) if isinstance(found, TopicFacts) else found

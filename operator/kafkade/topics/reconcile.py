@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from kafkade.api import ADMISSION_FINALIZER
 from kafkade.api.context import Context, Work
@@ -15,6 +16,7 @@ from kafkade.api.plan import Plan
 from kafkade.api.policy import check_topic_name
 from kafkade.api.topic import KafkaTopicSpec
 from kafkade.clients.connection import Connection
+from kafkade.clients.kafka import KafkaAdmin
 from kafkade.topics.act import (
     Acted,
     act,
@@ -25,6 +27,7 @@ from kafkade.topics.act import (
     takes_topic,
     taking_mark,
 )
+from kafkade.topics.ahead import Ahead
 from kafkade.topics.desired import Desired, claim_of, desired
 from kafkade.topics.marks import mark_of
 from kafkade.topics.observe import TopicFacts, observe
@@ -43,16 +46,72 @@ METADATA_LAG = 1.0
 Item = tuple[Work[KafkaTopicSpec], Desired]
 
 
+class Topics:
+    """The operator's way: what is read ahead is kept by the client that read it, and goes with it."""
+
+    def __init__(self) -> None:
+        self._ahead: WeakKeyDictionary[KafkaAdmin, Ahead] = WeakKeyDictionary()
+
+    async def reconcile(
+        self, batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context
+    ) -> list[Report]:
+        """``reconcile``, of topics that changed."""
+        rounds = _rounds(batch, connection)
+        for group in rounds:
+            self._ahead_of(connection).look({name: _keys(*item) for name, item in group.items()})
+        return await _reconcile(rounds, connection, context)
+
+    async def look_again(
+        self, batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context
+    ) -> list[Report]:
+        """``reconcile``, of topics of which nothing is known to have changed: in most cases without a request."""
+        reports: list[Report] = []
+        rounds = _rounds(batch, connection)
+        for group in rounds:
+            keys = {name: _keys(*item) for name, item in group.items()}
+            facts = await self._ahead_of(connection).take(connection.kafka, keys)
+            told = _as_before({name: (group[name], found) for name, found in facts.items()}, connection, context)
+            reports += told.values()
+            for name in told:
+                del group[name]
+        return reports + await _reconcile([group for group in rounds if group], connection, context)
+
+    def _ahead_of(self, connection: Connection) -> Ahead:
+        return self._ahead.setdefault(connection.kafka, Ahead())
+
+
 async def reconcile(batch: Sequence[Work[KafkaTopicSpec]], connection: Connection, context: Context) -> list[Report]:
     """Bring each topic to its spec; one Report a resource, whatever happens to its neighbours."""
+    return await _reconcile(_rounds(batch, connection), connection, context)
+
+
+async def _reconcile(rounds: Sequence[Mapping[str, Item]], connection: Connection, context: Context) -> list[Report]:
     reports: list[Report] = []
-    for group in _rounds(batch, connection):
+    for group in rounds:
         try:
             reports += await _round(group, connection, context)
         except KafkaError as error:
             looked_at = [work.resource for work, _ in group.values()]
             reports += [failed_round(r, context.get(r.key), error, context.now()) for r in looked_at]
     return reports
+
+
+def _as_before(
+    seen: Mapping[str, tuple[Item, TopicFacts]], connection: Connection, context: Context
+) -> dict[str, Report]:
+    """Reports, by topic name, of those that are as declared and of which there is nothing new to tell or to write."""
+    told: dict[str, Report] = {}
+    for name, (item, facts) in seen.items():
+        resource, wanted = item[0].resource, item[1]
+        planned = _plan(item, facts, connection, context)
+        if resource.deleted or planned.steps or planned.error or _may_move(item[0]):
+            continue
+        if not wanted.observe_only and finalizer_targets({name: (resource, wanted, planned)}):
+            continue
+        found = report(resource, wanted, facts, planned, Acted(), context.now())
+        if found == Report(resource.key, resource.status):
+            told[name] = found
+    return told
 
 
 def failed_round(resource: Resource, current: Resource | None, error: KafkaError, now: str) -> Report:

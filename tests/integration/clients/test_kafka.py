@@ -206,14 +206,16 @@ async def test_topic_configs(admin: KafkaAdmin, name: str) -> None:
     assert (entries["cleanup.policy"].value, entries["cleanup.policy"].source) == ("delete", ConfigSource.DEFAULT)
 
 
-async def test_topic_settings(admin: KafkaAdmin, name: str) -> None:
+async def test_survey(admin: KafkaAdmin, name: str) -> None:
     await make(admin, NewTopic(name, 1, 1, {"retention.ms": "1000"}))
     absent = f"{name}-absent"
     wanted = {name: {"retention.ms", "cleanup.policy", "no.such.key"}, absent: {"retention.ms"}}
-    found = await known(lambda: admin.topic_settings(wanted), name)
+    found = await known(lambda: admin.survey(wanted), name)
     everything = await configs(admin, name)
-    assert found == {key: everything[key] for key in ("cleanup.policy", "retention.ms")}
-    assert isinstance((await admin.topic_settings(wanted))[absent], UnknownTopic)
+    assert found.description == await described(admin, name), "both clients tell the same of a topic"
+    assert found.configs == {key: everything[key] for key in ("cleanup.policy", "retention.ms")}
+    assert isinstance((await admin.survey(wanted))[absent], UnknownTopic)
+    assert (await known(lambda: admin.survey({name: ()}), name)).configs == {}
 
 
 async def test_group_configs(admin: KafkaAdmin, name: str) -> None:
@@ -457,7 +459,7 @@ async def test_nothing_to_do_makes_no_request() -> None:
     admin = KafkaAdmin(Security("127.0.0.1:1"))
     assert await admin.describe_topics([]) == {}
     assert await admin.topic_configs([]) == {}
-    assert await admin.topic_settings({}) == {}
+    assert await admin.survey({}) == {}
     assert await admin.create_topics([]) == {}
     assert await admin.create_partitions({}) == {}
     assert await admin.alter_topic_configs({}) == {}

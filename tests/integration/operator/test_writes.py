@@ -7,8 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from integration.operator.conftest import World
+from kafkade.api.kinds import TOPIC
+from kafkade.dlq.reconcile import Policies
+from kafkade.dlq.redrive.reconcile import Redrives
+from kafkade.engine.members import members
 from support.audit import writes
 from support.kubernetes import manifest
+from support.metrics import scrape
+from support.waiting import until
 
 KAFKA_WRITES = {
     "CreateTopics",
@@ -19,6 +25,8 @@ KAFKA_WRITES = {
     "AlterPartitionReassignments",
 }
 KAFKA_CONNECTION = {"ApiVersions"}
+ROUTINE = members(Policies(), Redrives())[TOPIC].routine
+"""Topics of a batch in a resync."""
 
 
 def written(world: World, **fields: str) -> list[str]:
@@ -99,3 +107,39 @@ def test_a_steady_state_costs_no_write_over_two_resyncs(world: World, fresh: Cal
     )
     assert looked <= 12 * (resyncs + 1), f"a bounded number of reads a resync, whatever the number of topics: {spent}"
     world.kubectl.run("-n", "shop", "delete", "kafkatopics", *names)
+
+
+def test_a_resync_asks_for_all_topics_at_once(world: World, fresh: Callable[[], str]) -> None:
+    """However many batches it is; and what was changed by hand is found, in whichever of them."""
+    names = [fresh() for _ in range(2 * ROUTINE + 20)]
+    spec = {"clusterRef": {"name": "main"}, "partitions": 1, "replicationFactor": 1, "config": {"retention.ms": 5000}}
+    quiet(world, "1h")
+    world.kubectl.apply(*(manifest("KafkaTopic", name, spec) for name in names))
+    until(lambda: looks(world) >= len(names), "all are made", timeout=120)
+    quiet(world, "5s")
+    try:
+        began = looks(world)
+        until(lambda: looks(world) >= began + 2 * len(names), "two resyncs", timeout=120)
+        before, requests = looks(world), world.kafka.request_counts()
+        until(lambda: looks(world) >= before + 2 * len(names), "two more", timeout=120)
+        spent = world.kafka.request_counts() - requests
+        resyncs = (looks(world) - before) / len(names)
+        assert spent["DescribeConfigs"] <= resyncs + 1, spent
+        # beside it: whether a broker is there, the two of a new connection, and the counts of the KafkaCluster
+        assert spent["Metadata"] <= 5 * (resyncs + 1), spent
+        for name in (names[0], names[-1]):
+            world.view.set_config(name, "retention.ms", "77")
+        for name in (names[0], names[-1]):
+            until(lambda name=name: world.view.config(name) == {"retention.ms": "5000"}, "it is as declared again")
+    finally:
+        quiet(world, "2s")
+        world.kubectl.run("-n", "shop", "delete", "kafkatopics", *names)
+
+
+def looks(world: World) -> float:
+    """Looks at topics that found them Ready."""
+    return sum(
+        value
+        for name, labels, value in scrape(world.metrics)
+        if name == "kafkade_reconciles_total" and labels.get("kind") == "KafkaTopic" and labels.get("ready") == "True"
+    )

@@ -178,7 +178,7 @@ KAFKA_READS = {
     "security", "close", "describe_cluster", "features", "describe_topics", "topics", "offsets", "committed",
     "list_groups", "describe_groups", "group_offsets", "log_ranges", "next_records", "offsets_at",
     "stable_ends", "batches", "arrivals", "log_dirs", "versions",
-    "topic_configs", "topic_settings", "group_configs", "broker_configs", "default_broker_configs", "reassignments",
+    "topic_configs", "survey", "group_configs", "broker_configs", "default_broker_configs", "reassignments",
     "moving", "replication",
     "acls", "scram_users",
 }  # fmt: skip

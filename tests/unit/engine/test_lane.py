@@ -119,10 +119,12 @@ async def test_forgotten_keys_do_not_come() -> None:
 
 async def test_what_changed_goes_before_what_is_only_looked_at_again() -> None:
     batches: list[list[Key]] = []
+    routine: list[bool] = []
     done = asyncio.Event()
 
     async def process(batch: Batch) -> None:
         batches.append(batch.keys)
+        routine.append(batch.routine)
         if sum(map(len, batches)) == 6:
             done.set()
 
@@ -132,6 +134,7 @@ async def test_what_changed_goes_before_what_is_only_looked_at_again() -> None:
     lane.add([key(3)], routine=True)  # waits already, as one that changed
     await running(lane, done)
     assert batches == [[key(7), key(3)], [key(0), key(1), key(2)], [key(4)]]
+    assert routine == [False, True, True]
     assert lane.idle
 
 
