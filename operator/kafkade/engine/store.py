@@ -58,7 +58,7 @@ class Readiness(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _one(value: T) -> T:
-    """The first of equal values: thousands of resources stand alike and belong to one cluster."""
+    """The first of equal values: thousands of resources stand alike, belong to one cluster and name no others."""
     return value
 
 
@@ -199,7 +199,7 @@ class Store:
         key = entry.key
         indexer = self._indexers.get(key.kind)
         entry.cluster = _one(cluster_of(resource))
-        entry.references = frozenset(indexer.references(resource)) if indexer else frozenset()
+        entry.references = _one(frozenset(indexer.references(resource) if indexer else ()))
         entry.claim = indexer.claim(resource) if indexer else None
         if entry.cluster is not None:
             self._by_cluster[entry.cluster, key.kind].add(key)
