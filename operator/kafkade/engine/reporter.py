@@ -12,6 +12,7 @@ from kafkade.api.kinds import CLUSTER
 from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
 from kafkade.api.tracing import NOTHING, Span
 from kafkade.clients.kube_api import KubeApi
+from kafkade.clients.slots import Slots
 from kafkade.engine.backoff import Backoff
 from kafkade.engine.store import Store
 
@@ -28,6 +29,10 @@ OUTAGE_REASONS = frozenset(
     }
 )
 """Trouble of a whole cluster: KafkaCluster's status reports it once; its resources that were as declared stay silent."""
+
+OUTAGE_WRITES = 2
+"""Reports of outages that are written at once. Hundreds of resources of a cluster that is down have the same to tell: all at
+once they kept the API server from answering what others wait for, and nobody waits for these."""
 
 NOTED = 10
 """Resources that a span names."""
@@ -56,6 +61,7 @@ class Reporter:
         self._now = now
         self._count = count
         self._backoff = Backoff()
+        self._outages = Slots(OUTAGE_WRITES)
 
     async def write(self, resources: Sequence[Resource], reports: Sequence[Report]) -> None:
         """Write all reports, side by side; a failed write is tried again with the resource's next look.
@@ -72,6 +78,20 @@ class Reporter:
         self._backoff.reset(key)
 
     async def _write(self, report: Report, uid: str) -> None:
+        if self._is_one_of_many(report):
+            async with self._outages:
+                await self._try(report, uid)
+        else:
+            await self._try(report, uid)
+
+    def _is_one_of_many(self, report: Report) -> bool:
+        """Whether a write is due that only tells what the KafkaCluster tells as well."""
+        if report.key.kind == CLUSTER or not is_outage(report):
+            return False
+        resource = self._store.get(report.key)
+        return resource is not None and report.status != resource.status and not _outage_of_neighbour(report, resource)
+
+    async def _try(self, report: Report, uid: str) -> None:
         resource = self._store.get(report.key)
         if resource is None or resource.uid != uid:
             return

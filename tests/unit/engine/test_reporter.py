@@ -1,7 +1,9 @@
-"""Whose outage is told: the KafkaCluster's, and of its resources only those that wait for something."""
+"""Whose outage is told: the KafkaCluster's, and of its resources only those that wait for something, a few at a time."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.errors import ClusterUnreachable, InvalidConfig, KafkadeError
 from kafkade.api.objects import Report, Resource
-from kafkade.engine.reporter import _outage_of_neighbour
+from kafkade.engine.reporter import OUTAGE_WRITES, Reporter, _outage_of_neighbour
+from kafkade.engine.store import Indexer, Store
 
 NOW = "2026-01-01T12:00:00Z"
 DOWN = ClusterUnreachable("no broker answers")
@@ -17,10 +20,12 @@ WAS_READY = Outcome.done("as declared")
 WAS_DOWN = Outcome.failed(DOWN)
 
 
-def resource(kind: str, before: Outcome, seen: int, generation: int, deleted: str | None = None) -> Resource:
+def resource(
+    kind: str, before: Outcome, seen: int, generation: int, deleted: str | None = None, name: str = "a"
+) -> Resource:
     meta: dict[str, Any] = {
         "namespace": "shop",
-        "name": "a",
+        "name": name,
         "uid": "u",
         "resourceVersion": "1",
         "generation": generation,
@@ -59,3 +64,56 @@ def test_who_says_nothing_of_an_outage(
     known = resource(kind, before, seen, generation, deleted)
     told = next_status(known.status, looked_at, Outcome.failed(error), NOW)
     assert _outage_of_neighbour(Report(known.key, told), known) is silent
+
+
+class Writes:
+    """A Kubernetes API that answers when it is let: which statuses are under way at once no real one can be asked."""
+
+    def __init__(self) -> None:
+        self.under_way: list[str] = []
+        self.done: list[str] = []
+        self.answer = asyncio.Event()
+
+    async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        self.under_way.append(resource.key.name)
+        await self.answer.wait()
+        self.under_way.remove(resource.key.name)
+        self.done.append(resource.key.name)
+        return resource
+
+
+async def test_an_outage_is_told_a_few_resources_at_a_time_and_all_else_at_once() -> None:
+    """Of 300 topics of a cluster that is down 300 statuses and Events went out at once, and topics of another one waited."""
+    store, writes = Store({"KafkaTopic": Indexer(lambda _: None, lambda _: ())}), Writes()
+    reporter = Reporter(
+        writes,  # type: ignore[arg-type]
+        store,
+        lambda *_: None,
+        lambda _: None,
+        lambda _: None,
+        lambda: NOW,
+        lambda _: None,
+    )
+    away = [resource("KafkaTopic", WAS_READY, 1, 2, name=f"away-{n}") for n in range(20)]
+    silent = [resource("KafkaTopic", WAS_READY, 1, 1, name=f"silent-{n}") for n in range(5)]
+    others = [resource("KafkaTopic", WAS_READY, 1, 2, name=f"other-{n}") for n in range(5)]
+    cluster = resource("KafkaCluster", WAS_READY, 1, 1, name="cluster")
+    for each in (*away, *silent, *others, cluster):
+        store.put(each)
+
+    def reports(resources: list[Resource], outcome: Outcome) -> list[Report]:
+        return [Report(r.key, next_status(r.status, r.generation, outcome, NOW)) for r in resources]
+
+    telling = asyncio.create_task(reporter.write([*away, *silent], reports([*away, *silent], WAS_DOWN)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(writes.under_way) == OUTAGE_WRITES
+    both = asyncio.create_task(
+        reporter.write([*others, cluster], [*reports(others, WAS_READY), *reports([cluster], WAS_DOWN)])
+    )
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(writes.under_way) == OUTAGE_WRITES + len(others) + 1
+    writes.answer.set()
+    await asyncio.gather(telling, both)
+    assert sorted(writes.done) == sorted(r.key.name for r in (*away, *others, cluster))
