@@ -112,7 +112,7 @@ def test_a_crash_at_each_await_changes_nothing(
         right[played.play.scenario.name].append(played.state)
     wrong: list[str] = []
     ends: Counter[str] = Counter()
-    began = time.monotonic()
+    began, took = time.monotonic(), 0.0
     for start in range(0, len(plays), ROUND):
         if start:
             clear(world)
