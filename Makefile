@@ -76,7 +76,7 @@ sbom: $(READY) ## write sbom.cdx.json (CycloneDX): what the operator's image has
 audit: $(READY) ## ask PyPI and OSV for advisories about what the image has; 3 when they could not be asked
 	$(BIN)/python deploy/supply/audit.py
 
-crashes: prepare ## the operator killed at each await of each scenario, then compared with a run without (some 30 minutes)
+crashes: prepare ## the operator killed at each await of each scenario, then compared with a run without (some 40 minutes)
 	$(BIN)/pytest tests/integration/crashes --every-crash --record
 
 bench: $(READY) ## measure against a floor in the same run; results as ratios
