@@ -141,6 +141,7 @@ class Lane:
                 continue
             began, batch = time.monotonic(), self._begun(keys, routine=not changed)
             self._kept = frozenset(key.namespace for key in keys) if changed else frozenset()
+            self._aside.set()
             task = tasks.create_task(self._work(batch))
             under_way.add(task)
             await (batch.settled.wait() if self._independent else asyncio.wait([task]))

@@ -275,6 +275,25 @@ async def test_what_changed_goes_beside_a_routine_batch_of_its_own_namespace() -
     assert order == [[key(n) for n in range(200)], [key(300)], [key(1)]]
 
 
+async def test_what_waits_when_a_routine_batch_begins_goes_beside_it() -> None:
+    order: list[Key] = []
+    single, done = asyncio.Event(), asyncio.Event()
+
+    async def process(batch: Batch) -> None:
+        order.extend(batch.keys)
+        if batch.aside:
+            single.set()
+        elif batch.keys == [key(0)]:
+            await single.wait()
+            done.set()
+
+    lane = Lane(process, limit=1, linger=0.0, independent=True)
+    lane.add([key(0)], routine=True)
+    lane.add(key(n) for n in range(1, AHEAD + 2))
+    await running(lane, done)
+    assert order == [*(key(n) for n in range(1, AHEAD + 1)), key(0), key(AHEAD + 1)]
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at_once(seed: int) -> None:
     chance = random.Random(seed)
