@@ -31,7 +31,7 @@ from kafkade.topics.ahead import Ahead
 from kafkade.topics.desired import Desired, claim_of, desired
 from kafkade.topics.marks import mark_of
 from kafkade.topics.observe import TopicFacts, observe
-from kafkade.topics.plan import ANNOUNCED, Policy, owns, plan, recorded_id
+from kafkade.topics.plan import ANNOUNCED, THROTTLED_REPLICAS, Policy, owns, plan, recorded_id
 from kafkade.topics.status import failed, report
 
 log = logging.getLogger("kafkade.topics")
@@ -58,7 +58,7 @@ class Topics:
         """``reconcile``, of topics that changed."""
         rounds = _rounds(batch, connection)
         for group in rounds:
-            self._ahead_of(connection).look({name: _keys(*item) for name, item in group.items()})
+            self._ahead_of(connection).look({name: settings_that_matter(*item) for name, item in group.items()})
         return await _reconcile(rounds, connection, context)
 
     async def look_again(
@@ -68,7 +68,7 @@ class Topics:
         reports: list[Report] = []
         rounds = _rounds(batch, connection)
         for group in rounds:
-            keys = {name: _keys(*item) for name, item in group.items()}
+            keys = {name: settings_that_matter(*item) for name, item in group.items()}
             facts = await self._ahead_of(connection).take(connection.kafka, keys)
             told = _as_before({name: (group[name], found) for name, found in facts.items()}, connection, context)
             reports += told.values()
@@ -152,7 +152,7 @@ async def _look(
 ) -> tuple[dict[str, TopicFacts | KafkadeError], dict[str, Plan]]:
     """Facts and plans by topic name."""
     facts: dict[str, TopicFacts | KafkadeError] = dict(_illegal(group))
-    keys = {name: _keys(*item) for name, item in group.items() if name not in facts}
+    keys = {name: settings_that_matter(*item) for name, item in group.items() if name not in facts}
     seen = await observe(connection.kafka, keys, [n for n in keys if _may_move(group[n][0])], keys)
     seen |= await _confirm_absent(seen, group, connection)
     facts |= await _with_moves(seen, group, connection)
@@ -236,9 +236,13 @@ async def _confirm_absent(
     return await observe(connection.kafka, absent, ())
 
 
-def _keys(work: Work[KafkaTopicSpec], wanted: Desired) -> Set[str]:
-    """The settings that a plan and a status depend on: the declared ones, and those that kafkade has set before."""
-    return wanted.config.keys() | (work.resource.status.get("config") or {}).keys()
+def settings_that_matter(work: Work[KafkaTopicSpec], wanted: Desired) -> Set[str]:
+    """The settings that a plan and a status depend on: the declared ones, those that kafkade has set before, and those of a
+    throttle that may be there. Of a topic that is to be deleted none do."""
+    if work.resource.deleted:
+        return frozenset()
+    throttle = THROTTLED_REPLICAS if _may_move(work) else ()
+    return wanted.config.keys() | (work.resource.status.get("config") or {}).keys() | set(throttle)
 
 
 def _may_move(work: Work[KafkaTopicSpec]) -> bool:
