@@ -119,6 +119,7 @@ class KafkaAdmin:
         self._timeout = timeout
         self._link = Link(security, timeout)
         self._python = KafkaPython(security, timeout, self._way_is_clear)
+        self._reaching: asyncio.Future[Any] | None = None
         self._controller: int | None = None
         self._racks: dict[int, str | None] = {}
 
@@ -550,10 +551,23 @@ class KafkaAdmin:
             await self._reach()
 
     async def _reach(self) -> None:
-        """Ask for next to nothing, whatever the answer is; raises the reason when no broker can be talked to."""
-        await self._link.call(
-            lambda admin: admin.describe_topics(_ANY_TOPIC, request_timeout=self._timeout), repeatable=True
-        )
+        """Ask for next to nothing, whatever the answer is; raises the reason when no broker can be talked to.
+
+        Who asks while it is being asked gets the same answer.
+        """
+        if self._reaching is None:
+            self._reaching = asyncio.ensure_future(
+                self._link.call(
+                    lambda admin: admin.describe_topics(_ANY_TOPIC, request_timeout=self._timeout), repeatable=True
+                )
+            )
+            self._reaching.add_done_callback(self._reached)
+        await asyncio.shield(self._reaching)
+
+    def _reached(self, asked: asyncio.Future[Any]) -> None:
+        self._reaching = None
+        if not asked.cancelled():
+            asked.exception()  # seen, also where nobody waits for it any more
 
     async def _change(
         self, action: Action, wanted: Sequence[Any], start: Callable[[AdminClient], Mapping[str, Any]]

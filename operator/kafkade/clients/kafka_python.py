@@ -107,6 +107,8 @@ class KafkaPython:
         self._client: Any = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="kafkade-kafka-python")
         self._idle: asyncio.TimerHandle | None = None
+        self._asking = 0
+        """Calls that are under way or wait for their turn."""
         self._closed = False
 
     async def controller(self) -> int | None:
@@ -319,6 +321,7 @@ class KafkaPython:
         if write:
             FENCE.check()
         loop = asyncio.get_running_loop()
+        self._begin()
         try:
             await self._way_is_clear()
             check_open(self._closed)
@@ -327,8 +330,16 @@ class KafkaPython:
             self._close_soon()
             raise
         finally:
-            if self._idle is not None:
-                self._idle.cancel()
+            self._end(loop)
+
+    def _begin(self) -> None:
+        self._asking += 1
+        if self._idle is not None:
+            self._idle.cancel()
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._asking -= 1
+        if self._asking == 0:
             self._idle = loop.call_later(IDLE, self._close_soon)
 
     def _close_soon(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from kafkade.api.errors import ClusterUnreachable, TopicConflict
-from kafkade.clients.kafka import Security
+from kafkade.clients import kafka_python
+from kafkade.clients.kafka import KafkaAdmin, Security
 from kafkade.clients.kafka_python import _DESCRIBE, KafkaPython
 
 
@@ -16,8 +20,12 @@ class Client:
 
     closed = 0
 
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
     def close(self) -> None:
         self.closed += 1
+        self.ended.set()
 
 
 @pytest.mark.parametrize(
@@ -43,3 +51,40 @@ async def test_a_client_that_may_be_broken_is_closed(trouble: Exception, raised:
     assert client.closed == closed
     assert python._client is (None if closed else client)
     await python.close()
+
+
+async def test_it_is_not_closed_between_a_call_and_one_that_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That would be a new connection, with three requests, for each."""
+    monkeypatch.setattr(kafka_python, "IDLE", 0.02)
+
+    async def clear() -> None:
+        """The way is."""
+
+    python, client = KafkaPython(Security("a:1"), 1, clear), Client()
+    python._client = client
+    short = asyncio.create_task(python._run(_DESCRIBE, lambda _: None))
+    slow = asyncio.create_task(python._run(_DESCRIBE, lambda _: time.sleep(0.2)))
+    await short
+    await slow
+    assert client.closed == 0
+    assert await asyncio.to_thread(client.ended.wait, 10)
+    await python.close()
+
+
+async def test_who_asks_whether_a_broker_is_there_while_that_is_asked_gets_the_same_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kafka, asked = KafkaAdmin(Security("a:1")), []
+
+    async def call(*_: Any, **__: Any) -> None:
+        asked.append(1)
+        await asyncio.sleep(0.01)
+        if len(asked) == 1:
+            raise ClusterUnreachable("no broker")
+
+    monkeypatch.setattr(kafka._link, "call", call)
+    answers = await asyncio.gather(*(kafka._reach() for _ in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ClusterUnreachable] * 3
+    await kafka._reach()
+    assert len(asked) == 2
+    await kafka.close()
