@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from asyncio import sslproto
 from contextlib import suppress
 
 _M_ARENA_MAX = -8
@@ -15,10 +16,21 @@ client of librdkafka begins a thread for each broker and each attempt to reach o
 another."""
 
 
+TLS_BUFFER = 64 * 1024
+"""Bytes that asyncio reads at once, and keeps for that, of each TLS connection: four of TLS's records. By default it is 256 KiB, and
+the operator has some twenty connections to the API server."""
+
+
 def few_arenas() -> None:
     """Let threads share malloc's arenas, where the C library is glibc; before any thread is begun."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(ctypes.c_int(_M_ARENA_MAX), ctypes.c_int(ARENAS))
+
+
+def small_buffers() -> None:
+    """Let TLS connections do with less, where asyncio lets itself be told; before any is made."""
+    if hasattr(sslproto, "SSLProtocol") and hasattr(sslproto.SSLProtocol, "max_size"):
+        sslproto.SSLProtocol.max_size = TLS_BUFFER
 
 
 def freeze() -> None:

@@ -1,4 +1,4 @@
-"""handlers/memory: threads share malloc's arenas, and modules are not searched for garbage."""
+"""handlers/memory: threads share malloc's arenas, modules are not searched for garbage, and TLS has small buffers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+
+from kafkade.handlers.memory import TLS_BUFFER
 
 PROGRAM = """
 import ctypes, sys, threading
@@ -45,3 +47,18 @@ def test_what_is_there_is_not_searched_for_garbage() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     frozen, searched = map(int, done.stdout.split())
     assert searched < frozen / 20
+
+
+def test_a_tls_connection_keeps_a_small_buffer() -> None:
+    code = """
+import asyncio, ssl
+from asyncio import sslproto
+from kafkade.handlers.memory import small_buffers
+small_buffers()
+async def main():
+    loop, context = asyncio.get_running_loop(), ssl.create_default_context()
+    print(len(sslproto.SSLProtocol(loop, asyncio.Protocol(), context, None, server_hostname="a").get_buffer(-1)))
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == TLS_BUFFER
