@@ -336,7 +336,7 @@ class KafkaAdmin:
     async def survey(self, keys: Mapping[str, Collection[str]]) -> dict[str, TopicState | KafkadeError]:
         """Topics with some of their settings, by name: a key that the broker does not know is missing.
 
-        For many topics: one Metadata and one DescribeConfigs for each 10,000, read without keeping what nobody asked for. All
+        For many topics: one Metadata and one DescribeConfigs for each 20,000, read without keeping what nobody asked for. All
         settings of one topic, which librdkafka always asks for, are forty entries.
         """
         return await self._python.survey(keys) if keys else {}
@@ -547,7 +547,7 @@ class KafkaAdmin:
 
     async def _way_is_clear(self) -> None:
         """Raises the reason when no broker can be talked to."""
-        if time.monotonic() - self._link.answered_at > _FRESH:
+        if time.monotonic() - max(self._link.answered_at, self._python.answered_at) > _FRESH:
             await self._reach()
 
     async def _reach(self) -> None:

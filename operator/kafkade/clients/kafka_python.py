@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -107,6 +108,8 @@ class KafkaPython:
         self._client: Any = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="kafkade-kafka-python")
         self._idle: asyncio.TimerHandle | None = None
+        self.answered_at = float("-inf")
+        """When a broker answered last, on time.monotonic's clock."""
         self._asking = 0
         """Calls that are under way or wait for their turn."""
         self._closed = False
@@ -325,10 +328,13 @@ class KafkaPython:
         try:
             await self._way_is_clear()
             check_open(self._closed)
-            return await loop.run_in_executor(self._worker, self._call, action, work, write)
+            answer = await loop.run_in_executor(self._worker, self._call, action, work, write)
         except ClusterUnreachable:
             self._close_soon()
             raise
+        else:
+            self.answered_at = time.monotonic()
+            return answer
         finally:
             self._end(loop)
 

@@ -25,7 +25,7 @@ from kafkade.clients.model import (
     TopicState,
 )
 
-AT_ONCE = 10_000
+AT_ONCE = 20_000
 """Topics that one request asks for at most: answers of some hundred bytes a topic and partition stay far below 100 MB, which is
 as much as clients take."""
 

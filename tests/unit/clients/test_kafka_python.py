@@ -88,3 +88,12 @@ async def test_who_asks_whether_a_broker_is_there_while_that_is_asked_gets_the_s
     await kafka._reach()
     assert len(asked) == 2
     await kafka.close()
+
+
+async def test_an_answer_to_kafka_python_shows_as_well_that_brokers_can_be_talked_to() -> None:
+    kafka = KafkaAdmin(Security("127.0.0.1:1"), timeout=2)
+    with pytest.raises(ClusterUnreachable):
+        await kafka._way_is_clear()
+    kafka._python.answered_at = time.monotonic()
+    await kafka._way_is_clear()
+    await kafka.close()
