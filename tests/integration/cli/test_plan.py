@@ -179,8 +179,9 @@ def test_requests_do_not_grow_with_the_number_of_topics(plain: Kafka, view: Kafk
         names = [f"many-{n}" for n in range(count)]
         for name in names:
             if not view.exists(name):
-                view.create(name, 1)
-        folder = write(tmp_path / str(count), cluster(plain.bootstrap), *(topic(name) for name in names))
+                view.create(name, 1, retention_ms="1000")
+        declared = (topic(name, config={"retention.ms": "1000"}) for name in names)
+        folder = write(tmp_path / str(count), cluster(plain.bootstrap), *declared)
         before = plain.request_counts()
         assert f"{count} to adopt" in run("-f", folder).stdout
         after = plain.request_counts()
