@@ -106,9 +106,11 @@ async def _carry_out(kafka: KafkaAdmin, planned: Plan) -> KafkadeError | None:
 
 
 def _settled(resource: Resource, declared: Mapping[str, str]) -> bool:
-    """Whether this very spec was carried out before. A spec whose first try failed has not drifted."""
+    """Whether this very spec was carried out before. A spec whose first try failed has not drifted, be it that the one before
+    it had the same keys."""
     if resource.status.get("observedGeneration") != resource.generation:
         return False
     ready: Mapping[str, Any] | None = condition(resource.status, "Ready")
     was_ready = ready is not None and ready["status"] == "True"
-    return was_ready or declared.keys() <= (resource.status.get("brokerConfig") or {}).keys()
+    kept: Mapping[str, str] = resource.status.get("brokerConfig") or {}
+    return was_ready or all(key in kept and is_same(key, kept[key], value) for key, value in declared.items())

@@ -201,6 +201,21 @@ async def test_drift_is_repaired_and_reported() -> None:
     assert "drift" not in (fourth.report.status or {})
 
 
+async def test_a_change_whose_first_try_failed_is_no_drift() -> None:
+    """What is found is then what the spec before asked for, and nobody changed anything outside."""
+    kafka, res = FakeKafka(), resource({"brokerConfig": {SIZE: 1000}})
+    first = await look(res, kafka)
+    changed = resource({"brokerConfig": {SIZE: 2000}}, generation=2)
+    kafka.errors["describe_cluster"] = ClusterUnreachable("down")
+    second = await again(changed, first, kafka)
+    assert ready(second) == ("False", "ClusterUnreachable")
+    kafka.errors.clear()
+    third = await again(changed, second, kafka)
+    assert ready(third) == ("True", "Reconciled")
+    assert kafka.defaults == {SIZE: "2000"}
+    assert "drift" not in (third.report.status or {})
+
+
 async def test_observe_never_writes() -> None:
     kafka = FakeKafka({SIZE: "1"})
     res = resource({"brokerConfig": {SIZE: 2000}, "managementPolicy": "Observe"})
