@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource
 
 from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_TOPIC
@@ -41,17 +41,23 @@ class KafkaOutside:
         return {name for name in self._admin.list_topics(timeout=_TIMEOUT).topics if not name.startswith("__")}
 
     def topics(self) -> dict[str, Topic]:
-        """All topics but Kafka's own, by name."""
+        """All topics but Kafka's own, by name; without those that not all brokers know of."""
         names = sorted(self.names())
         if not names:
             return {}
         found = self._admin.describe_topics(TopicCollection(names))
-        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-        configs = {r.name: f.result(_TIMEOUT) for r, f in self._admin.describe_configs(resources).items()}
+        resources = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in names}
+        configs = self._admin.describe_configs(list(resources.values()))
         result = {}
         for name in names:
-            partitions = found[name].result(_TIMEOUT).partitions
-            config = {k: e.value for k, e in configs[name].items() if _is_own(e)}
+            try:
+                partitions = found[name].result(_TIMEOUT).partitions
+                entries = configs[resources[name]].result(_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+                continue  # one broker lists it, and another has heard already that it is gone, or not yet that it is there
+            config = {k: e.value for k, e in entries.items() if _is_own(e)}
             result[name] = Topic(name, len(partitions), min(len(p.replicas) for p in partitions), config)
         return result
 
