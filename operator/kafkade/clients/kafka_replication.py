@@ -19,6 +19,7 @@ from kafka.admin import ConfigResourceType
 from kafka.protocol.admin import DescribeConfigsRequest, DescribeQuorumRequest
 from kafka.protocol.metadata import MetadataRequest
 
+from kafkade.clients.kafka_survey import partition_of
 from kafkade.clients.model import Partition, Quorum, Replication, Voter
 
 MIN_ISR = "min.insync.replicas"
@@ -116,12 +117,7 @@ def _view(metadata: Any, min_isr: Mapping[str, int]) -> View:
     topics = {}
     for topic in metadata.topics:
         _check(topic.error_code, topic.name)
-        topics[topic.name] = {
-            p.partition_index: Partition(
-                tuple(p.replica_nodes), tuple(p.isr_nodes), p.leader_id if p.leader_id >= 0 else None
-            )
-            for p in topic.partitions
-        }
+        topics[topic.name] = {p.partition_index: partition_of(p) for p in topic.partitions}
     return View(frozenset(b.node_id for b in metadata.brokers), topics, min_isr)
 
 

@@ -121,7 +121,7 @@ def _described(
         if found.error_code != 0:
             yield found.name, Refused(found.error_code, None, settings=False)
             continue
-        partitions = tuple(_partition(p) for p in sorted(found.partitions, key=lambda p: p.partition_index))
+        partitions = tuple(partition_of(p) for p in sorted(found.partitions, key=lambda p: p.partition_index))
         yield (
             found.name,
             TopicDescription(
@@ -130,7 +130,8 @@ def _described(
         )
 
 
-def _partition(found: Any) -> Partition:
+def partition_of(found: Any) -> Partition:
+    """A partition in an answer of Metadata."""
     leader = found.leader_id if found.leader_id >= 0 else None
     return Partition(tuple(found.replica_nodes), tuple(found.isr_nodes), leader)
 

@@ -222,7 +222,7 @@ def announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[t
         adopted = _adopted_id(plan)
         replaced = adopted is not None and recorded_id(resource) is not None
         fields: dict[str, Any] = {"topicId": adopted} if replaced else {ANNOUNCED: True}
-        fields |= _with_first_settings(resource, plan)
+        fields |= _first_settings_field(resource, plan)
         if any(resource.status.get(name) != value for name, value in fields.items()):
             found.append((resource, fields))
     return found
@@ -245,10 +245,15 @@ def first_settings(resource: Resource, plan: Plan) -> dict[str, str]:
     return {key: value for key, value in given.items() if value is not None and key not in known}
 
 
-def _with_first_settings(resource: Resource, plan: Plan) -> dict[str, Any]:
-    """The field of status with them too; nothing where there are none."""
-    first = first_settings(resource, plan)
-    return {"config": {**(resource.status.get("config") or {}), **first}} if first else {}
+def with_first_settings(resource: Resource, plan: Plan) -> dict[str, Any]:
+    """All settings that are kafkade's once the plan is carried out, with those that are not recorded as such yet."""
+    return {**(resource.status.get("config") or {}), **first_settings(resource, plan)}
+
+
+def _first_settings_field(resource: Resource, plan: Plan) -> dict[str, Any]:
+    """The field of status with them; nothing where none is new."""
+    settings = with_first_settings(resource, plan)
+    return {} if settings == (resource.status.get("config") or {}) else {"config": settings}
 
 
 def setting_announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -> list[tuple[Resource, dict[str, Any]]]:
@@ -261,7 +266,7 @@ def setting_announcements(works: Mapping[str, tuple[Resource, Desired, Plan]]) -
     return [
         (resource, fields)
         for resource, _, plan in works.values()
-        if resource.deleted is None and not takes_topic(plan) and (fields := _with_first_settings(resource, plan))
+        if resource.deleted is None and not takes_topic(plan) and (fields := _first_settings_field(resource, plan))
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from kafkade.api.errors import KafkadeError, UnknownTopic
 from kafkade.clients.kafka import KafkaAdmin
@@ -48,8 +47,9 @@ async def observe(
     moves: dict[str, dict[int, PartitionMove]] = {}
     for (name, partition), move in listed.items():
         moves.setdefault(name, {})[partition] = move
-    for name, found in moves.items():
-        facts[name] = _changed(facts[name], moves=found)
+    for name, running in moves.items():
+        if isinstance(found := facts[name], TopicFacts):
+            facts[name] = replace(found, moves=running)
     return facts
 
 
@@ -65,10 +65,13 @@ async def _together(kafka: KafkaAdmin, keys: Mapping[str, Set[str]]) -> dict[str
     """With the settings that matter."""
     facts = await survey(kafka, keys)
     # of a topic with a key that does not exist all are asked for: whoever is told shall be told what there is
-    unknown = [name for name, found in facts.items() if _is_there(found) and not knows(found, keys[name])]
+    unknown = {
+        name: found.description
+        for name, found in facts.items()
+        if isinstance(found, TopicFacts) and found.description is not None and not keys[name] <= found.configs.keys()
+    }
     for name, entries in (await kafka.topic_configs(unknown)).items():
-        known = entries if isinstance(entries, KafkadeError) else _changed(facts[name], configs=entries)
-        facts[name] = TopicFacts(None) if isinstance(known, UnknownTopic) else known
+        facts[name] = _facts(unknown[name], entries)
     return facts
 
 
@@ -112,7 +115,3 @@ def _facts(found: TopicDescription | KafkadeError, configs: Mapping[str, ConfigE
 
 def _is_there(found: Seen | None) -> bool:
     return isinstance(found, TopicFacts) and found.description is not None
-
-
-def _changed(found: Seen, **changes: Any) -> Seen:
-    return replace(found, **changes) if isinstance(found, TopicFacts) else found

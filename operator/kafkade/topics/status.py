@@ -11,7 +11,7 @@ from kafkade.api.objects import Event, Report, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.topic import DeletionPolicy
 from kafkade.clients.model import ConfigSource, TopicDescription
-from kafkade.topics.act import Acted, first_settings, is_unmarked, takes_topic
+from kafkade.topics.act import Acted, first_settings, is_unmarked, takes_topic, with_first_settings
 from kafkade.topics.desired import Desired
 from kafkade.topics.observe import TopicFacts
 from kafkade.topics.plan import ANNOUNCED, owns, recorded_id
@@ -79,7 +79,7 @@ def _fields(resource: Resource, desired: Desired, facts: TopicFacts, plan: Plan,
         fields["topicId"] = topic_id
         fields["config"] = _kept_config(resource, desired, facts, plan, done)
     elif fields[ANNOUNCED]:
-        fields["config"] = {**(resource.status.get("config") or {}), **first_settings(resource, plan)} or None
+        fields["config"] = with_first_settings(resource, plan) or None
     elif takes_topic(plan) and recorded_id(resource) is None:
         fields["config"] = None
     fields["drift"] = _drift(resource, desired, plan, done)
