@@ -87,7 +87,8 @@ def filled(kafka: Kafka, order_schema: int) -> Kafka:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     new = [
         NewTopic("orders", 3, 1, config={"retention.ms": "3600000"}),
-        NewTopic("orders.dlq", 2, 1),
+        # its records have fixed times, and would be deleted as soon as the broker looks at the log
+        NewTopic("orders.dlq", 2, 1, config={"retention.ms": "-1"}),
         NewTopic("secrets", 1, 1),
         *(NewTopic(f"many.{number:03d}", 1, 1) for number in range(MANY)),
     ]

@@ -184,11 +184,8 @@ async def test_what_is_away_is_said(stranger: Tab, filled: Kafka) -> None:
             await stranger.click("nav a", "Schemas")
             assert stranger.status == 502
             assert "The schema registry does not answer" in await stranger.text("h1")
-            for _ in range(5):  # on a busy machine the time of a look may be over before the first record comes
-                await stranger.open(f"{listening.url}/clusters/ns:half/peek?topic=orders.dlq")
-                assert stranger.status == 200
-                if "none that are committed" not in await stranger.text():
-                    break
+            await stranger.open(f"{listening.url}/clusters/ns:half/peek?topic=orders.dlq")
+            assert stranger.status == 200
             assert "Keys and values are not decoded" in await stranger.text()
     finally:
         await nobody.close()
