@@ -135,7 +135,8 @@ class World:
             "bootstrapServers": self.kafka_proxy.bootstrap,
             "sasl": {"mechanism": "SCRAM-SHA-512", "credentialsSecretRef": {"name": "login"}},
             "schemaRegistry": {"urls": [self.registry_path], "basicAuthSecretRef": {"name": "registry"}},
-            "topicDefaults": {"partitions": 1, "replicationFactor": 1},
+            # dead letters stay when their policy goes: the next one may want more partitions than they have got by then
+            "topicDefaults": {"partitions": 1, "replicationFactor": 1, "adoptionPolicy": "Always"},
             "schemaDefaults": {"compatibility": "BACKWARD", "deletionPolicy": "HardDelete"},
             "resyncInterval": "2s",
         }
