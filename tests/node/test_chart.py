@@ -63,6 +63,7 @@ def release(cluster: Cluster, helm: Helm, kafka: Kubectl) -> Helm:
     """The chart, installed."""
     for name in ("kafka:3.5.2", "schema-registry"):
         cluster.load(recipes.by_name(name))
+    # as the guide says; a little less than the time that Helm's process is given
     helm.run("install", RELEASE, CHART, "--namespace", NAMESPACE, "--wait", "--timeout", "280s", *VALUES)
     return helm
 
