@@ -51,12 +51,18 @@ SECRET_TYPE = "servicebinding.io/kafka"  # noqa: S105 -- a kind of Secret
 """Type of a binding's Secret, as the Service Binding specification recommends it: servicebinding.io/<its type>."""
 _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
+_NOT_AS_TESTED = "the server rejected our request due to an error in our request"
+"""With 422, all that an API server says of a JSON patch that does not go with the object, above all of a test that failed."""
 _PAGE = 500
 """Objects a list page; keeps memory flat with many resources."""
 WATCH_SECONDS = 290
 """After so long a watch of Secrets or ConfigMaps begins anew with a list, whatever it told or did not."""
 WATCH_SILENCE = 90.0
 """Seconds of silence, longer than a bookmark's period, that mean a dead connection, not a quiet object."""
+
+
+class _TestFailed(ApiConflict):
+    """A test of a JSON patch: it is not the object that was read, or not as it was."""
 
 
 class KubeClient:
@@ -115,17 +121,22 @@ class KubeClient:
             params["continue"] = token
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        """Replace the whole status, of this very object and no namesake (its uid is tested in the same patch)."""
+        """Replace the whole status, of this very object and no namesake (its uid is tested in the same patch).
+
+        A PUT would cost an API server less. It would also take the labels and annotations that it leaves out from who owns them,
+        as managedFields has it, so that a later server-side apply without them would leave them on.
+
+        Raises:
+            ApiNotFound: it is gone, or another object has its name now.
+        """
         patch = [
             {"op": "test", "path": "/metadata/uid", "value": resource.uid},
             {"op": "add", "path": "/status", "value": status},
         ]
         try:
             body = await self._call("PATCH", f"{_object(resource.key)}/status", patch, _JSON_PATCH)
-        except ApiInvalid as error:
-            if "test" in error.message:  # another object has the name now; its own event is on the way
-                raise ApiNotFound(error.message) from error
-            raise
+        except _TestFailed as error:  # another object has the name now; its own event is on the way
+            raise ApiNotFound(error.message) from error
         return Resource.from_body(resource.key.kind, body)
 
     async def add_finalizer(self, resource: Resource) -> Resource:
@@ -149,17 +160,20 @@ class KubeClient:
             body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
         except ApiNotFound:
             return None
-        except ApiInvalid as error:  # a failed test is 422: read again and decide anew
-            raise ApiConflict(error.message) from error
         return Resource.from_body(resource.key.kind, body)
 
     async def annotate(self, resource: Resource, name: str, value: str | None) -> Resource:
         """Set an annotation of this very object, or (None) take it away, whatever else it has.
 
-        Raises ApiConflict or ApiInvalid when another one has its name now.
+        Raises ApiConflict when another one has its name now.
         """
         meta = {"uid": resource.uid, "annotations": {name: value}}
-        body = await self._call("PATCH", _object(resource.key), {"metadata": meta}, _MERGE_PATCH)
+        try:
+            body = await self._call("PATCH", _object(resource.key), {"metadata": meta}, _MERGE_PATCH)
+        except ApiInvalid as error:
+            if "metadata.uid" in error.message:  # which cannot be changed
+                raise ApiConflict(error.message) from error
+            raise
         return Resource.from_body(resource.key.kind, body)
 
     async def create_resource(
@@ -184,12 +198,7 @@ class KubeClient:
             {"op": "test", "path": "/metadata/uid", "value": resource.uid},
             {"op": "replace", "path": "/spec", "value": spec},
         ]
-        try:
-            body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
-        except ApiInvalid as error:
-            if "test" in error.message:
-                raise ApiConflict(error.message) from error
-            raise
+        body = await self._call("PATCH", _object(resource.key), patch, _JSON_PATCH)
         return Resource.from_body(resource.key.kind, body)
 
     async def delete_resource(self, resource: Resource) -> None:
@@ -213,10 +222,7 @@ class KubeClient:
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/data", "value": data},
         ]
-        try:
-            await self._call("PATCH", f"/api/v1/namespaces/{namespace}/configmaps/{name}", patch, _JSON_PATCH)
-        except ApiInvalid as error:
-            raise ApiConflict(error.message) from error
+        await self._call("PATCH", f"/api/v1/namespaces/{namespace}/configmaps/{name}", patch, _JSON_PATCH)
 
     async def delete_config_map(self, namespace: str, name: str, uid: str) -> None:
         """Delete this very ConfigMap; one that is gone is well. Raises ApiConflict when another one has its name now."""
@@ -246,12 +252,7 @@ class KubeClient:
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/data", "value": _base64(data)},
         ]
-        try:
-            await self._call("PATCH", f"/api/v1/namespaces/{namespace}/secrets/{name}", patch, _JSON_PATCH)
-        except ApiInvalid as error:
-            if "test" in error.message:
-                raise ApiConflict(f"Secret {namespace}/{name} is another one by now") from None
-            raise
+        await self._call("PATCH", f"/api/v1/namespaces/{namespace}/secrets/{name}", patch, _JSON_PATCH)
 
     async def post_event(self, resource: Resource, event: Event, now: str) -> None:
         """Post a core/v1 Event about a resource."""
@@ -421,6 +422,8 @@ async def _error(method: str, path: str, response: aiohttp.ClientResponse) -> Ku
         message = text
     busy = response.status == 429 or response.status >= 500
     kind = _ERRORS.get(response.status, ApiUnavailable if busy else KubernetesError)
+    if response.status == 422 and message == _NOT_AS_TESTED:
+        return _TestFailed(f"Kubernetes API, {method} {path}: the object is another one by now, or not as it was")
     return kind(f"Kubernetes API, {method} {path}: {response.status} {message[:500]}")
 
 
