@@ -218,18 +218,20 @@ def _plan_adoption(resource: Resource, desired: Desired, facts: TopicFacts) -> t
         events.append(Event("Warning", "TopicRecreatedOutside", why))
     else:
         why = f"topic {desired.name} exists already and kafkade did not make it"
+    # a KafkaDLQPolicy has no such field, and its KafkaTopics' specs are not written by hand
+    where = "adoptionPolicy" if resource.owner is None else "topicDefaults.adoptionPolicy of the KafkaCluster"
     if desired.adoption is AdoptionPolicy.ALWAYS:
         return Adopt(desired.name, found.topic_id), events
     if desired.adoption is AdoptionPolicy.NEVER:
         raise AdoptionRefused(
-            f"{why}; adoptionPolicy is Never: set IfIdentical or Always to take it over, or use another name"
+            f"{why}; {where} is Never: set IfIdentical or Always to take it over, or use another name"
         )
     differences = _differences(desired, facts)
     if differences:
         listed = ", ".join(f"{d.field} is {d.found}, declared {d.expected}" for d in differences)
         raise AdoptionRefused(
-            f"{why}; adoptionPolicy is IfIdentical and it differs: {listed};"
-            " make the spec equal, or set adoptionPolicy: Always to have the topic changed"
+            f"{why}; {where} is IfIdentical and it differs: {listed};"
+            f" make the spec equal, or set {where} to Always to have the topic changed"
         )
     return Adopt(desired.name, found.topic_id), events
 

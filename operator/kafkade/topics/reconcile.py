@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Awaitable, Mapping, Sequence, Set
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -331,13 +331,19 @@ async def _write_first(
     first = [([resource], context.announce(resource, fields)) for resource, fields in singly]
     if marks:
         first.append(([*marks.values()], context.announce_takings(connection.key, marks)))
-    refused: dict[str, KafkadeError] = {}
     # one after the other: a resource can need both, and the second write is made over the first one's answer
-    for writes in (first, [([r], context.add_finalizer(r)) for r in marked]):
-        answers = await asyncio.gather(*(write for _, write in writes), return_exceptions=True)
-        for (resources, _), answer in zip(writes, answers, strict=True):
-            if isinstance(answer, KafkadeError):
-                refused |= {names[resource.key]: answer for resource in resources}
-            elif isinstance(answer, BaseException):
-                raise answer
-    return refused
+    refused = await _written(first)
+    refused |= await _written([([r], context.add_finalizer(r)) for r in marked])
+    return {names[key]: error for key, error in refused.items()}
+
+
+async def _written(writes: Sequence[tuple[Sequence[Resource], Awaitable[None]]]) -> dict[Key, KafkadeError]:
+    """Errors of writes that are made at the same time, by the resources that each is for."""
+    answers = await asyncio.gather(*(write for _, write in writes), return_exceptions=True)
+    errors: dict[Key, KafkadeError] = {}
+    for (resources, _), answer in zip(writes, answers, strict=True):
+        if isinstance(answer, KafkadeError):
+            errors |= {resource.key: answer for resource in resources}
+        elif isinstance(answer, BaseException):
+            raise answer
+    return errors

@@ -265,7 +265,7 @@ PLACES = (
         "AdoptionRefused",
         "partitions is 2, declared 4",
         "config[retention.ms] is 9000, declared 8000",
-        "adoptionPolicy: Always",
+        "adoptionPolicy to Always",
         topicName="by-hand-different",
         partitions=4,
         config={"retention.ms": 8000},

@@ -10,7 +10,7 @@ import pytest
 from kafkade.api import ADMISSION_FINALIZER, ANNOTATION_DELETION_PROTECTION, FINALIZER
 from kafkade.api.cluster import KafkaClusterSpec
 from kafkade.api.common import parse
-from kafkade.api.objects import Key, Resource
+from kafkade.api.objects import Key, Owner, Resource
 from kafkade.api.plan import Plan
 from kafkade.api.policy import Grant
 from kafkade.api.topic import KafkaTopicSpec
@@ -74,6 +74,7 @@ def planned(res: Resource, found: TopicFacts, cluster: dict[str, Any] | None = N
     return plan(res, desired(res, spec, cluster_spec), found, Policy(CLUSTER, cluster_spec, BROKERS, **policy))
 
 
+POLICY = Owner(Key("KafkaDLQPolicy", "shop", "orders"), "uid-2")
 NEW = {"finalizers": ()}
 STEPS = [
     (
@@ -375,6 +376,16 @@ REFUSALS = [
         {},
         "AdoptionRefused",
         "partitions is 3, declared 5",
+    ),
+    (
+        "existing topic of dead letters, differs",
+        {"partitions": 5},
+        None,
+        facts(),
+        {**NEW, "owner": POLICY},
+        {},
+        "AdoptionRefused",
+        "set topicDefaults.adoptionPolicy of the KafkaCluster to Always",
     ),
     (
         "recreated and differs",
