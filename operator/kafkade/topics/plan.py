@@ -218,10 +218,10 @@ def _plan_adoption(resource: Resource, desired: Desired, facts: TopicFacts) -> t
         events.append(Event("Warning", "TopicRecreatedOutside", why))
     else:
         why = f"topic {desired.name} exists already and kafkade did not make it"
-    # a KafkaDLQPolicy has no such field, and its KafkaTopics' specs are not written by hand
-    where = "adoptionPolicy" if resource.owner is None else "topicDefaults.adoptionPolicy of the KafkaCluster"
     if desired.adoption is AdoptionPolicy.ALWAYS:
         return Adopt(desired.name, found.topic_id), events
+    # a KafkaDLQPolicy has no such field, and its KafkaTopics' specs are not written by hand
+    where = "adoptionPolicy" if resource.owner is None else "topicDefaults.adoptionPolicy of the KafkaCluster"
     if desired.adoption is AdoptionPolicy.NEVER:
         raise AdoptionRefused(
             f"{why}; {where} is Never: set IfIdentical or Always to take it over, or use another name"
