@@ -12,7 +12,7 @@ from support.api import Api
 NAMESPACE = "api-types"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(crds_installed: ControlPlane) -> Iterator[Api]:
     """As the administrator, in a namespace of its own."""
     crds_installed.kubectl("create", "namespace", NAMESPACE)

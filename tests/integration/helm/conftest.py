@@ -18,13 +18,13 @@ WATCHED = ("shop", "payments")
 """Namespaces that value sets name, as ``helm-values-shop`` would be in their place."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm without a cluster: it renders and lints."""
     return Helm(tmp_path_factory.mktemp("helm"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def judge(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The API server with the kinds of the Prometheus operator and a namespace under restricted Pod Security."""
     serve_crds(crds_installed, *monitoring_crds())

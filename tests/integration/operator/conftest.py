@@ -53,10 +53,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "world" in metafunc.fixturenames:
         core = metafunc.definition.get_closest_marker("core") is not None
         versions = (MAIN_VERSION, *OTHER_VERSIONS) if core else (MAIN_VERSION,)
-        metafunc.parametrize("world", versions, indirect=True, scope="session")
+        metafunc.parametrize("world", versions, indirect=True, scope="package")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base(crds_installed: ControlPlane, apicurio: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """An API server with an audit log, a registry, and the operator with the rights of the chart."""
     kubectl, kubeconfig = install_operator(crds_installed)
@@ -67,7 +67,7 @@ def base(crds_installed: ControlPlane, apicurio: Registry, tmp_path_factory: pyt
         yield Base(crds_installed, kubectl, apicurio, operator, metrics)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(base: Base, request: pytest.FixtureRequest) -> Iterator[World]:
     """A Kafka of one version (three brokers for the main one) and a KafkaCluster ``main`` in a namespace for it."""
     version = request.param
@@ -89,7 +89,7 @@ def world(base: Base, request: pytest.FixtureRequest) -> Iterator[World]:
         kubectl.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fresh() -> Callable[[], str]:
     """Names that no other test uses."""
     counter = itertools.count(1)
