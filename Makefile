@@ -27,7 +27,7 @@ prepare: $(READY) ## fetch and build the real Kubernetes API, Kafka versions and
 	$(BIN)/python -m kafkade.devstack prepare --all
 
 test: prepare ## all tests: unit, integration and end to end, on real parts; on a real node where one can run
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadscope
 	$(BIN)/python -m kafkade.devstack prepare-node --if-possible
 	$(BIN)/python -m kafkade.devstack apart --if-possible $(BIN)/pytest tests/node
 

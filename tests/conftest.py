@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import compileall
 import logging
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from results import Result, record
+from xdist.scheduler import LoadScopeScheduling
+
+from support.places import ROOT
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell that starts a command in the background has it ignore Ctrl-C, and children would inherit that
@@ -17,6 +22,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest --record``: suites that measure write docs/results/."""
     parser.addoption("--record", action="store_true", help="write figures into docs/results/ and docs/results.md")
+
+
+def pytest_sessionstart() -> None:
+    """Where Python is told to write no bytecode, each process that a test starts would compile all of kafkade."""
+    compileall.compile_dir(ROOT / "operator", quiet=1)
+
+
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out folders: the tests of one share what runs."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    """Which of several processes runs a test."""
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kafkade.devstack import maven, parallel
+from kafkade.devstack import kafka, parallel
 from kafkade.devstack.images import recipes
-from kafkade.devstack.java import QUICK_START, find_java
 from kafkade.devstack.kafka_config import broker_flags, write_logging
 from kafkade.devstack.ports import HOST, accepts
 from kafkade.devstack.process import Process
@@ -42,8 +41,7 @@ class ChartBrokers:
         self._folder = folder
         self._processes: dict[str, Process] = {}
         # as the image has it: a version without the wrapper is given a later one's, behind its own jars
-        wrapper = sorted(recipes.kafka_image(version).contexts["wrapper"].iterdir())
-        self._classpath = ":".join(str(jar) for jar in (*maven.fetch("kafka", version), *wrapper))
+        self._wrapper = sorted(recipes.kafka_image(version).contexts["wrapper"].iterdir())
 
     def bootstrap(self, port: int = 9092) -> str:
         """Addresses of a listener of all brokers."""
@@ -100,7 +98,7 @@ class ChartBrokers:
         assert done.returncode == 0, f"{pod.name}, {container['name']}: {done.stdout}{done.stderr}"
 
     def _java(self, *arguments: str | Path) -> list[str]:
-        return [str(find_java()), *QUICK_START, "-cp", self._classpath, *map(str, arguments)]
+        return [*kafka.java(self.version, *self._wrapper), *map(str, arguments)]
 
     def _set_up(self, pod: ChartPod) -> None:
         """What the image does before it starts the broker: server.properties, and storage formatted if it is not."""

@@ -1,4 +1,7 @@
-"""kubectl for tests: apply, read, wait for what a condition says. What is only read is read without starting a program."""
+"""kubectl for tests: apply, read, delete, wait for what a condition says.
+
+What it would send to the API server is sent from here, since kubectl takes longer to start than to do what it is asked.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import yaml
 
 from kafkade.api.kinds import KINDS
 from kafkade.devstack import golang
 from kafkade.devstack.kubernetes import kubectl_environment
-from support.api import Api, Resource
+from support.api import Answer, Api, Resource
 from support.waiting import until
 
 
@@ -42,7 +42,9 @@ class Kubectl:
 
     def at(self, namespace: str) -> Kubectl:
         """The same, in another namespace."""
-        return Kubectl(self.kubeconfig, namespace)
+        other = Kubectl(self.kubeconfig, namespace)
+        other._resources = self._resources
+        return other
 
     def run(self, *args: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run it; with ``check`` a failure raises with what it printed."""
@@ -61,23 +63,39 @@ class Kubectl:
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Server-side apply."""
-        text = yaml.safe_dump_all([dict(o) for o in objects])
-        self.run("apply", "--server-side", "--force-conflicts", "--field-manager=test", "-f", "-", stdin=text)
+        refused = [answer.message for answer in self._apply(*objects) if answer.status >= 400]
+        assert refused == []
 
     def apply_refused(self, obj: Mapping[str, Any]) -> str:
         """What the API server says when it refuses an object."""
-        done = self.run(
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=test",
-            "-f",
-            "-",
-            stdin=yaml.safe_dump(dict(obj)),
-            check=False,
-        )
-        assert done.returncode != 0, f"accepted: {obj}"
-        return done.stderr
+        (answer,) = self._apply(obj)
+        assert answer.status >= 400, f"accepted: {obj}"
+        return answer.message
+
+    def _apply(self, *objects: Mapping[str, Any]) -> Sequence[Answer]:
+        """All of them, also behind one that is refused."""
+        options = {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"}
+        with closing(Api(self.kubeconfig, self.namespace)) as api:
+            return [
+                self._call(api, "PATCH", self._path(api, obj), dict(obj), "application/apply-patch+yaml", **options)
+                for obj in objects
+            ]
+
+    def _path(self, api: Api, obj: Mapping[str, Any]) -> str:
+        resource, meta = self._resource(api, obj["kind"]), obj["metadata"]
+        assert resource.api_version == obj["apiVersion"], f"there are two of {obj['kind']}"
+        return resource.path(meta.get("namespace", "default"), meta["name"])
+
+    def _resource(self, api: Api, kind: str) -> Resource:
+        if kind not in self._resources:
+            self._resources.update(api.resources())
+        assert kind in self._resources, f"the API server does not serve {kind}"
+        return self._resources[kind]
+
+    def _call(self, api: Api, *request: Any, **query: str) -> Answer:
+        while (answer := api.call(*request, **query)).status == 429:
+            time.sleep(0.5)  # an API server that has just been started: "storage is (re)initializing"
+        return answer
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """An object, or None."""
@@ -93,12 +111,7 @@ class Kubectl:
 
     def _read(self, kind: str, name: str | None, namespace: str | None) -> dict[str, Any] | None:
         with closing(Api(self.kubeconfig, self.namespace)) as api:
-            if kind not in self._resources:
-                self._resources = api.resources()
-            assert kind in self._resources, f"the API server does not serve {kind}"
-            path = self._resources[kind].path(namespace or self.namespace, name)
-            while (answer := api.call("GET", path)).status == 429:
-                time.sleep(0.5)  # an API server that has just been started: "storage is (re)initializing"
+            answer = self._call(api, "GET", self._resource(api, kind).path(namespace or self.namespace, name))
         if answer.status == 404:
             return None
         assert answer.status == 200, f"{kind} {name or ''}: {answer.message}"
@@ -108,28 +121,32 @@ class Kubectl:
 
     def delete(self, kind: str, name: str, namespace: str | None = None, wait: bool = True) -> None:
         """Delete an object; by default wait until it is gone."""
-        self.run(
-            "-n",
-            namespace or self.namespace,
-            "delete",
-            kind,
-            name,
-            f"--wait={str(wait).lower()}",
-            "--timeout=60s",
-        )
+        with closing(Api(self.kubeconfig, self.namespace)) as api:
+            path = self._resource(api, kind).path(namespace or self.namespace, name)
+            before, answer = self._call(api, "GET", path), self._call(api, "DELETE", path)
+        assert answer.status < 300, f"{kind} {name}: {answer.message}"
+
+        def gone() -> bool:
+            found = self.get(kind, name, namespace)
+            return found is None or found["metadata"]["uid"] != before.body["metadata"]["uid"]
+
+        if wait:
+            until(gone, f"{kind} {name} is gone")
 
     def clear(self, namespace: str, selector: str | None = None) -> None:
-        """Ask for the deletion of all resources of kafkade; one request a kind, where kubectl would take five a second."""
-        query = f"?labelSelector={quote(selector)}" if selector else ""
-        for plural in (
-            "kafkaservicebindings",
-            "kafkadlqredrives",
-            "kafkadlqpolicies",
-            "kafkatopics",
-            "kafkaschemas",
-            "kafkaclusters",
-        ):
-            self.run("delete", "--raw", f"/apis/kafkade.io/v1alpha1/namespaces/{namespace}/{plural}{query}")
+        """Ask for the deletion of all resources of kafkade; one request a kind."""
+        query = {"labelSelector": selector} if selector else {}
+        with closing(Api(self.kubeconfig, namespace)) as api:
+            for kind in (
+                "KafkaServiceBinding",
+                "KafkaDLQRedrive",
+                "KafkaDLQPolicy",
+                "KafkaTopic",
+                "KafkaSchema",
+                "KafkaCluster",
+            ):
+                answer = self._call(api, "DELETE", api.path(kind), **query)
+                assert answer.status < 300, f"{kind} in {namespace}: {answer.message}"
 
     def end(self) -> None:
         """Be rid of the namespace once nothing of kafkade is left in it; what else there is goes in the background.

@@ -40,9 +40,9 @@ def prepare(
     chosen = kafka_version or [kafka.DEFAULT_VERSION]
     versions = maven.locked_versions("kafka") if everything else chosen
     # side by side: downloads wait for the network while the compiler works
-    work: list[Callable[[], object]] = [partial(_prepare_kafka, versions)]
+    work: list[Callable[[], object]] = [partial(_prepare_kafka, versions, everything)]
     if not no_registry:
-        work.append(registry.prepare)
+        work.append(registry.learn if everything else registry.prepare)
     if not no_kubernetes:
         work.append(kubernetes.prepare)
     if everything:
@@ -103,9 +103,11 @@ def write_locks() -> None:
         console.print(f"wrote {file}")
 
 
-def _prepare_kafka(versions: list[str]) -> None:
+def _prepare_kafka(versions: list[str], everything: bool) -> None:
     for version in versions:
         kafka.prepare(version, metrics=True)
+        if everything:
+            kafka.learn(version)
 
 
 def main() -> None:

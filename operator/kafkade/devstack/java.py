@@ -14,7 +14,7 @@ from .errors import DevStackError
 MINIMUM = 21
 """Apicurio 3.3 needs 21; Kafka 4 would do with 17."""
 
-QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """A short life on a small machine: no optimising compiler, the collector with the least threads."""
 
 
@@ -57,6 +57,7 @@ def release(java: Path) -> str:
     return _said(java) + (modules.read_text() if modules.exists() else "")
 
 
+@cache
 def _said(java: Path) -> str:
     """What it says of itself; nothing where it cannot be run."""
     try:

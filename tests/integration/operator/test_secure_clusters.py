@@ -26,10 +26,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from kafkade.devstack import maven
 from kafkade.devstack.certificates import CertificateAuthority
-from kafkade.devstack.java import QUICK_START, find_java
-from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka import Kafka, java
 from kafkade.devstack.kafka_config import ADMIN, CLIENT_NAME, USER
 from support.faults.http import HttpProxy
 from support.faults.network import Network
@@ -300,9 +298,8 @@ def test_broker_settings_are_set_repaired_and_taken_back(secured: Secured) -> No
 
 def _kafka_configs(kafka: Kafka, settings: str) -> None:
     """kafka-configs.sh, since librdkafka cannot name the cluster-wide defaults."""
-    jars = ":".join(str(jar) for jar in maven.fetch("kafka", kafka.version))
     whom = ("--bootstrap-server", kafka.bootstrap, "--entity-type", "brokers", "--entity-default")
-    command = [str(find_java()), *QUICK_START, "-cp", jars, "kafka.admin.ConfigCommand", *whom]
+    command = [*java(kafka.version), "kafka.admin.ConfigCommand", *whom]
     subprocess.run([*command, "--alter", "--add-config", settings], check=True, capture_output=True, timeout=60)
 
 

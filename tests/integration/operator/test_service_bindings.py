@@ -28,9 +28,7 @@ from confluent_kafka.admin import (
 
 from integration.dlq import java_tools
 from kafkade.api import binding as keys
-from kafkade.devstack import maven
-from kafkade.devstack.java import QUICK_START, find_java
-from kafkade.devstack.kafka import Kafka
+from kafkade.devstack.kafka import Kafka, java
 from kafkade.devstack.kafka_config import ADMIN
 from support.audit import writes
 from support.kafka import KafkaView
@@ -236,9 +234,9 @@ def _take(consumer: Consumer, seen: set[bytes | None]) -> None:
 
 
 def _console_producer(kafka: Kafka, config: Path, topic: str, text: str) -> subprocess.CompletedProcess[str]:
-    jars = ":".join(map(str, (*maven.fetch("kafka", kafka.version), *java_tools.jars(f"tools-{kafka.version}"))))
     where = ("--bootstrap-server", kafka.sasl_ssl_bootstrap, "--topic", topic, "--producer.config", str(config))
-    command = [str(find_java()), *QUICK_START, "-cp", jars, "org.apache.kafka.tools.ConsoleProducer", *where]
+    tools = java_tools.jars(f"tools-{kafka.version}")
+    command = [*java(kafka.version, *tools), "org.apache.kafka.tools.ConsoleProducer", *where]
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
 
 
