@@ -14,6 +14,7 @@ from kafkade.dlq.alert import REASONS, WITHIN_LIMITS
 from kafkade.dlq.plan import WAITING
 from support.chart import script
 from support.places import ROOT
+from support.waiting import until
 
 from .book import blocks
 from .conftest import Shop
@@ -45,7 +46,7 @@ def label(page: Path) -> str:
 def test_what_a_page_shows_comes_out_as_it_says(page: Path, shop: Shop) -> None:
     before = shop.kafka.topics()
     shop.reader.read(blocks(page))
-    assert shop.kafka.topics() == before, "a page cleans up behind itself"
+    until(lambda: shop.kafka.topics() == before, "a page cleans up behind itself", timeout=10)
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=label)

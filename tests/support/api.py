@@ -98,12 +98,15 @@ class Api:
         self._connection.close()
 
     def resources(self) -> dict[str, Resource]:
-        """All that is served now, by each word that kubectl has for it: ``pod``, ``pods``, ``po``; the first one counts."""
+        """All that is served now, by each word that kubectl has for it: ``pod``, ``pods``, ``po``; the first one counts.
+
+        So does the first version, which is the one that a group prefers, of those that serve it.
+        """
         found: dict[str, Resource] = {}
         for root in ("/api", "/apis"):
             for group in self.call("GET", root, accept=_DISCOVERY).body["items"]:
                 of = group["metadata"].get("name")
-                for version in group["versions"][:1]:
+                for version in group["versions"]:
                     for one in version["resources"]:
                         made = Resource(
                             one["responseKind"]["kind"],

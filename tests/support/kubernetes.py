@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,10 @@ class Kubectl:
             ]
 
     def _path(self, api: Api, obj: Mapping[str, Any]) -> str:
-        resource, meta = self._resource(api, obj["kind"]), obj["metadata"]
-        assert resource.api_version == obj["apiVersion"], f"there are two of {obj['kind']}"
-        return resource.path(meta.get("namespace", "default"), meta["name"])
+        known, meta = self._resource(api, obj["kind"]), obj["metadata"]
+        group, _, _ = obj["apiVersion"].rpartition("/")
+        assert known.api_version.rpartition("/")[0] == group, f"{obj['kind']} is not that of {known.api_version}"
+        return replace(known, api_version=obj["apiVersion"]).path(meta.get("namespace", "default"), meta["name"])
 
     def _resource(self, api: Api, kind: str) -> Resource:
         if kind not in self._resources:

@@ -17,6 +17,7 @@ from kafkade.api.lease import LEASE_API
 from kafkade.devstack.kubernetes import ControlPlane
 from support.api import Api
 from support.places import DEPLOY
+from support.waiting import until
 
 RBAC = DEPLOY / "rbac"
 READ = ("get", "list", "watch")
@@ -309,6 +310,8 @@ def with_rolling(installed: Installed) -> Installed:
     role = (RBAC / "rolling.yaml").read_text().replace("kafkade-system", f"rbac-{installed.mode}")
     watched = installed.operator.namespace
     installed.control_plane.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=role)
+    path = f"/apis/apps/v1/namespaces/{watched}/statefulsets/kafka"
+    until(lambda: installed.operator.call("GET", path).status == 404, "the authorizer knows of the rights", timeout=10)
     return installed
 
 

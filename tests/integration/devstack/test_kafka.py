@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkade.devstack import DevStackError, Kafka
+from kafkade.devstack.kafka import DEFAULT_VERSION, learn
 from support.waiting import until
 
 SCRAM_AND_PLAIN = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -136,3 +137,11 @@ def test_a_broker_that_does_not_start_says_why() -> None:
         broken.start()
     with pytest.raises(DevStackError, match="not running"):
         _ = broken.bootstrap
+
+
+@pytest.mark.parametrize("metrics", [False, True], ids=["plain", "with an agent"])
+def test_it_begins_with_the_classes_that_an_earlier_one_linked(metrics: bool) -> None:
+    learn(DEFAULT_VERSION)
+    with Kafka(metrics=metrics) as running:
+        (pid,) = running.pids().values()
+        assert "/classes.aot\n" in Path(f"/proc/{pid}/maps").read_text()

@@ -28,6 +28,8 @@ WRITES = {
     47: "OffsetDelete",
 }
 """Requests of an operator that change something; those of producers and groups are not among them."""
+WEIGHT = 4.0
+"""Of a write: an operator makes one where it reads dozens of times."""
 _METADATA = {3: "Metadata", 75: "DescribeTopicPartitions"}
 _NAMES = {**WRITES, **_METADATA, 0: "Produce", 1: "Fetch", 18: "ApiVersions", 32: "DescribeConfigs"}
 _LOGIN = frozenset({17, 18, 36})
@@ -147,7 +149,8 @@ class KafkaProxy:
             if connection.hung:
                 continue
             question = frame[4:8] + frame[12:]
-            drawn = self._schedule.draw(self._where, _NAMES.get(key, f"request {key}"), self._possible(key, question))
+            name, weight = _NAMES.get(key, f"request {key}"), WEIGHT if key in WRITES else 1
+            drawn = self._schedule.draw(self._where, name, self._possible(key, question), weight)
             fault = drawn.fault if drawn is not None else None
             if drawn is not None and fault is Fault.REFUSE:
                 self._listener.refuse_for(REFUSED * drawn.share)

@@ -2,7 +2,8 @@
 
 Whether the n-th request of one kind at one proxy meets one is a function of the seed, whatever other requests come in between.
 Which one it is, is dealt: what requests that can meet the same faults have met least often at that proxy. Writes to Kafka and
-the registry are so few that what only they can meet would not come up for many minutes, if it were left to chance.
+the registry are so few that what only they can meet would not come up for many minutes, if it were left to chance; for the
+same reason a proxy may give those that it seldom sees more ``weight`` than others.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class Fault(StrEnum):
 
 SELDOM = frozenset({Fault.DUPLICATE, Fault.CONFLICT, Fault.GONE, Fault.STALE, Fault.DROP_EVENT, Fault.REPLAY_EVENT})
 """What few requests can meet: of what came up as often it is dealt first."""
+
+
+MOST = 0.5
+"""The part of requests that meets a fault at most, whatever their weight: the others have to come through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,13 @@ class Schedule:
         with self._lock:
             self._forced.append(_Forced(where, fault, matches, times, share))
 
-    def draw(self, where: str, what: str, possible: Set[Fault]) -> Drawn | None:
-        """The fault of a request at the proxy ``where``, of those that it can meet. It is taken for carried out."""
+    def draw(self, where: str, what: str, possible: Set[Fault], weight: float = 1) -> Drawn | None:
+        """The fault of a request at the proxy ``where``, of those that it can meet. It is taken for carried out.
+
+        A request of ``weight`` 2 meets one twice as often as others, up to ``MOST`` of them.
+        """
         with self._lock:
-            drawn = self._take_forced(where, what, possible) or self._by_plan(where, what, possible)
+            drawn = self._take_forced(where, what, possible) or self._by_plan(where, what, possible, weight)
             if drawn is not None:
                 self.happened.append(Happened(time.monotonic(), where, what, drawn.fault))
             return drawn
@@ -133,14 +141,14 @@ class Schedule:
                 return Drawn(forced.fault, forced.share)
         return None
 
-    def _by_plan(self, where: str, what: str, possible: Set[Fault]) -> Drawn | None:
+    def _by_plan(self, where: str, what: str, possible: Set[Fault], weight: float) -> Drawn | None:
         if self.plan is None:
             return None
         number = self._counts[where, what]
         self._counts[where, what] += 1
         chance = random.Random(f"{self.plan.seed} {where} {what} {number}")
         wanted = sorted(self.plan.faults & possible)
-        if not wanted or chance.random() >= self.plan.rate:
+        if not wanted or chance.random() >= max(self.plan.rate, min(self.plan.rate * weight, MOST)):
             return None
         kind = frozenset(possible)
         chance.shuffle(wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.faults.schedule import Fault, Plan, Schedule
+from support.faults.schedule import MOST, Fault, Plan, Schedule
 
 ALL = frozenset(Fault)
 
@@ -37,6 +37,17 @@ def test_each_fault_has_its_turn_and_what_few_requests_can_meet_comes_first() ->
             writes.append(found.fault)
     assert writes[0] is writes[4] is Fault.DUPLICATE
     assert set(writes[:4]) == set(writes[4:]) == always | {Fault.DUPLICATE}
+
+
+def test_a_request_of_more_weight_meets_more_of_them_and_the_seed_still_says_which() -> None:
+    def met(rate: float, weight: float) -> list[bool]:
+        schedule = Schedule(Plan(5, rate))
+        return [schedule.draw("kafka", "CreateTopics", ALL, weight) is not None for _ in range(2000)]
+
+    assert met(0.1, 4) == met(0.4, 1)
+    assert sum(met(0.1, 4)) > 3 * sum(met(0.1, 1))
+    assert met(0.4, 4) == met(MOST, 1), "others come through"
+    assert met(1.0, 4) == [True] * 2000, "a plan may ask for all"
 
 
 def test_only_faults_that_the_request_can_meet() -> None:
