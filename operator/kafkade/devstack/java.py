@@ -57,7 +57,6 @@ def release(java: Path) -> str:
     return _said(java) + (modules.read_text() if modules.exists() else "")
 
 
-@cache
 def _said(java: Path) -> str:
     """What it says of itself; nothing where it cannot be run."""
     try:

@@ -198,6 +198,8 @@ def test_a_password_that_turns_wrong_is_told_once_and_its_topics_stay_quiet(secu
     name = f"lost-{mechanism.lower()}"
     secured.secret(name, username=ADMIN[0], password=ADMIN[1])
     secured.cluster(name, secured.kafka.sasl_plaintext_bootstrap, sasl=sasl(mechanism, name))
+    # a topic that is seen before its cluster is told so, and that would be an Event
+    secured.kubectl.wait_ready("KafkaCluster", name)
     secured.topic(name, name, config={"retention.ms": 60000})
     secured.kubectl.wait_ready("KafkaTopic", name)
     topic = secured.version("KafkaTopic", name)
