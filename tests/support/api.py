@@ -139,6 +139,12 @@ class Api:
         self._used = time.monotonic()
         return Answer(response.status, json.loads(text), tuple(response.headers.get_all("Warning") or ()))
 
+    def patient(self, *request: Any, **query: str) -> Answer:
+        """One request, again while the storage of a new API server or definition "is (re)initializing"; see :meth:`call`."""
+        while (answer := self.call(*request, **query)).status == 429:
+            time.sleep(0.5)
+        return answer
+
     def path(self, kind: str, name: str | None = None) -> str:
         """Of a collection of ours, or of one object in it."""
         collection = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{KINDS[kind].plural}"

@@ -78,7 +78,7 @@ class Kubectl:
         options = {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"}
         with closing(Api(self.kubeconfig, self.namespace)) as api:
             return [
-                self._call(api, "PATCH", self._path(api, obj), dict(obj), "application/apply-patch+yaml", **options)
+                api.patient("PATCH", self._path(api, obj), dict(obj), "application/apply-patch+yaml", **options)
                 for obj in objects
             ]
 
@@ -94,11 +94,6 @@ class Kubectl:
         assert kind in self._resources, f"the API server does not serve {kind}"
         return self._resources[kind]
 
-    def _call(self, api: Api, *request: Any, **query: str) -> Answer:
-        while (answer := api.call(*request, **query)).status == 429:
-            time.sleep(0.5)  # an API server that has just been started: "storage is (re)initializing"
-        return answer
-
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         """An object, or None."""
         return self._read(kind, name, namespace)
@@ -113,7 +108,7 @@ class Kubectl:
 
     def _read(self, kind: str, name: str | None, namespace: str | None) -> dict[str, Any] | None:
         with closing(Api(self.kubeconfig, self.namespace)) as api:
-            answer = self._call(api, "GET", self._resource(api, kind).path(namespace or self.namespace, name))
+            answer = api.patient("GET", self._resource(api, kind).path(namespace or self.namespace, name))
         if answer.status == 404:
             return None
         assert answer.status == 200, f"{kind} {name or ''}: {answer.message}"
@@ -125,12 +120,15 @@ class Kubectl:
         """Delete an object; by default wait until it is gone."""
         with closing(Api(self.kubeconfig, self.namespace)) as api:
             path = self._resource(api, kind).path(namespace or self.namespace, name)
-            before, answer = self._call(api, "GET", path), self._call(api, "DELETE", path)
+            answer = api.patient("DELETE", path)
         assert answer.status < 300, f"{kind} {name}: {answer.message}"
+
+        # the object where it has finalizers, a Status without one where it is gone already
+        deleted = answer.body["metadata"].get("uid")
 
         def gone() -> bool:
             found = self.get(kind, name, namespace)
-            return found is None or found["metadata"]["uid"] != before.body["metadata"]["uid"]
+            return found is None or found["metadata"]["uid"] != deleted
 
         if wait:
             until(gone, f"{kind} {name} is gone")
@@ -139,15 +137,8 @@ class Kubectl:
         """Ask for the deletion of all resources of kafkade; one request a kind."""
         query = {"labelSelector": selector} if selector else {}
         with closing(Api(self.kubeconfig, namespace)) as api:
-            for kind in (
-                "KafkaServiceBinding",
-                "KafkaDLQRedrive",
-                "KafkaDLQPolicy",
-                "KafkaTopic",
-                "KafkaSchema",
-                "KafkaCluster",
-            ):
-                answer = self._call(api, "DELETE", api.path(kind), **query)
+            for kind in reversed(KINDS):
+                answer = api.patient("DELETE", api.path(kind), **query)
                 assert answer.status < 300, f"{kind} in {namespace}: {answer.message}"
 
     def end(self) -> None:

@@ -6,7 +6,6 @@ of the JDK's classes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from .java import find_java, major_version, release
 
 MINIMUM = 25
 """The first Java that makes one by itself as a program ends."""
+
+TIMEOUT = 300
+"""Seconds that a program is given to end: it writes what it has linked then."""
 
 _FILE = "classes.aot"
 
@@ -54,4 +56,4 @@ def learn(name: str, classpath: Sequence[Path], run: Callable[[Sequence[str]], N
 
 def _folder(name: str, classpath: Sequence[Path]) -> Path:
     key = repr([release(find_java()), *map(str, classpath)])
-    return cache.folder("aot", f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}")
+    return cache.folder("aot", f"{name}-{cache.digest(key)}")

@@ -7,6 +7,7 @@ is complete and verified, since everything is made under another name first and 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -31,6 +32,11 @@ def root() -> Path:
 def folder(part: str, version: str) -> Path:
     """The folder of one version of one part."""
     return root() / part / version
+
+
+def digest(text: str) -> str:
+    """A part of a folder's name that changes with the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @contextmanager

@@ -36,7 +36,6 @@ DEFAULT_VERSION = "4.1.1"
 
 _START_TIMEOUT = 90
 _STOP_TIMEOUT = 30
-_LEARN_TIMEOUT = 300
 
 
 def prepare(version: str, *, metrics: bool = False) -> None:
@@ -50,8 +49,9 @@ def learn(version: str) -> None:
     """Run a broker once, so that later ones of the version start in half the time."""
 
     def once(flags: Sequence[str]) -> None:
-        with _Learning(version, flags) as broker:
-            broker.end()
+        # with every kind of listener, since each has classes of its own
+        with Kafka(version, security=True, authorizer=True, jvm=flags) as running:
+            running.stop_broker(running.broker_ids[0], aot.TIMEOUT)
 
     aot.learn(f"kafka-{version}", maven.fetch("kafka", version), once)
 
@@ -87,10 +87,12 @@ class Kafka(Part):
         metrics: bool = False,
         heap: str = "256m",
         port: int | None = None,
+        jvm: Sequence[str] = (),
     ) -> None:
         """``advertised``: ports that clients are told for listeners of the one broker, for what stands before it.
 
         ``port``: where the first broker listens, and the others behind it (PLAINTEXT); None: wherever it is free.
+        ``jvm``: more flags for the JVMs of the brokers.
         """
         if racks is not None and len(racks) != brokers:
             raise ValueError(f"{len(racks)} racks for {brokers} brokers: there must be one each")
@@ -106,7 +108,7 @@ class Kafka(Part):
         self._metrics = metrics
         self._heap = heap
         self._port = port
-        self._flags: Sequence[str] = ()
+        self._jvm = jvm
         self._work: WorkDir | None = None
         self._places: dict[int, BrokerPlace] = {}
         self._processes: dict[int, Process] = {}
@@ -205,9 +207,9 @@ class Kafka(Part):
 
     # --- single brokers ------------------------------------------------------------------------
 
-    def stop_broker(self, id_: int) -> None:
-        """Shut a broker down in order: it hands over what it leads."""
-        self._process(id_).stop(_STOP_TIMEOUT)
+    def stop_broker(self, id_: int, timeout: float = _STOP_TIMEOUT) -> None:
+        """Shut a broker down in order: it hands over what it leads. By force after ``timeout`` seconds."""
+        self._process(id_).stop(timeout)
 
     def kill_broker(self, id_: int) -> None:
         """End a broker as a crash would."""
@@ -314,7 +316,7 @@ class Kafka(Part):
         (place.folder / "server.properties").write_text(to_properties(properties))
 
     def _make_process(self, place: BrokerPlace, logging: str) -> Process:
-        flags = [*self._flags, *broker_flags(self._heap), logging]
+        flags = [*self._jvm, *broker_flags(self._heap), logging]
         if place.metrics_port is not None:
             flags.append(jolokia.flag(place.metrics_port))
         return Process(
@@ -339,14 +341,3 @@ class Kafka(Part):
                 f"The storage of Kafka {self.version} broker {place.id} cannot be formatted. "
                 f"Look at the properties that config gives:\n{done.stdout}{done.stderr}"
             )
-
-
-class _Learning(Kafka):
-    """One broker with every kind of listener, whose JVM has more flags, and is given time to end."""
-
-    def __init__(self, version: str, flags: Sequence[str]) -> None:
-        super().__init__(version, security=True, authorizer=True)
-        self._flags = flags
-
-    def end(self) -> None:
-        self._process(self.broker_ids[0]).stop(_LEARN_TIMEOUT)

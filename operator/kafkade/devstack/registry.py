@@ -18,7 +18,7 @@ VERSION = "3.3.3"
 
 _NAME = f"apicurio-{VERSION}"
 _START_TIMEOUT = 120
-_LEARN_TIMEOUT = 300
+_STOP_TIMEOUT = 20
 _HEAP = "512m"
 
 
@@ -31,8 +31,8 @@ def learn() -> None:
     """Run a registry once, so that later ones start sooner."""
 
     def once(flags: Sequence[str]) -> None:
-        with _Learning(flags) as running:
-            running.end()
+        with Registry(jvm=flags) as running:
+            running.pause(aot.TIMEOUT)
 
     aot.learn(_NAME, [_jar(prepare())], once)
 
@@ -57,12 +57,15 @@ class Registry(Part):
         kafka_sql: str | None = None,
         environment: Mapping[str, str] | None = None,
         port: int | None = None,
+        jvm: Sequence[str] = (),
     ) -> None:
         """``kafka_sql`` is the bootstrap address of the Kafka cluster to keep schemas in.
 
         ``environment`` says everything but addresses instead, the storage included. ``port`` None: wherever it is free.
+        ``jvm``: more flags for its JVM.
         """
         self._wanted_port = port
+        self._jvm = jvm
         self._kafka_sql = kafka_sql
         self._environment = environment
         self._work: WorkDir | None = None
@@ -103,9 +106,9 @@ class Registry(Part):
             self.stop()
             raise
 
-    def pause(self) -> None:
-        """End the registry, keeping its port and its schemas for the next ``start()``."""
-        self._started().stop()
+    def pause(self, timeout: float = _STOP_TIMEOUT) -> None:
+        """End the registry, keeping its port and its schemas for the next ``start()``. By force after ``timeout`` seconds."""
+        self._started().stop(timeout)
 
     def restart(self) -> None:
         """End the registry and start it with the port and the schemas that it had."""
@@ -136,14 +139,11 @@ class Registry(Part):
         jar = _jar(app)
         return Process(
             f"Apicurio registry {VERSION}",
-            [find_java(), *QUICK_START, *self._flags(jar), f"-Xmx{_HEAP}", "-jar", jar],
+            [find_java(), *QUICK_START, *aot.flags(_NAME, [jar]), *self._jvm, f"-Xmx{_HEAP}", "-jar", jar],
             folder / "registry.log",
             environment=environment,
             folder=folder,
         )
-
-    def _flags(self, jar: Path) -> Sequence[str]:
-        return aot.flags(_NAME, [jar])
 
     def _settings(self, folder: Path) -> dict[str, str]:
         settings = {
@@ -167,17 +167,3 @@ class Registry(Part):
         if self._process is None:
             raise DevStackError("The registry is not running. Start it with start(), or in a with block.")
         return self._process
-
-
-class _Learning(Registry):
-    """One whose JVM has other flags, and is given time to end."""
-
-    def __init__(self, flags: Sequence[str]) -> None:
-        super().__init__()
-        self._learning = flags
-
-    def end(self) -> None:
-        self._started().stop(_LEARN_TIMEOUT)
-
-    def _flags(self, jar: Path) -> Sequence[str]:
-        return self._learning

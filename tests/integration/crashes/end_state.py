@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -68,8 +67,7 @@ def listed(world: World) -> list[Object]:
     with world.api(COMMON) as api:
         for kind in KINDS.values():
             path = f"/apis/{GROUP}/{VERSION}/{kind.plural}"
-            while (answer := api.call("GET", path)).status == 429:
-                time.sleep(1)  # a new definition: "storage is (re)initializing"
+            answer = api.patient("GET", path)
             assert answer.status == 200, answer
             found += [{**item, "kind": kind.kind} for item in answer.body["items"]]
     return found

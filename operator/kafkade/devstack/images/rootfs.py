@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -50,8 +49,8 @@ def base(image: str) -> Base:
 def name(of: Base) -> str:
     """What the root file system of a base image is called in the cache; changes with all that it is made of."""
     plain = f"debian-{_SUITE}"
-    system = f"{plain}-{_digest(' '.join(of.packages))}" if of.packages else plain
-    return f"java-{_digest(f'{system} {release(find_java())}')}" if of.java else system
+    system = f"{plain}-{cache.digest(' '.join(of.packages))}" if of.packages else plain
+    return f"java-{cache.digest(f'{system} {release(find_java())}')}" if of.java else system
 
 
 def folder(of: Base) -> Path:
@@ -64,10 +63,6 @@ def folder(of: Base) -> Path:
     else:
         make = _debootstrap
     return cache.make_once(cache.folder("rootfs", name(of)), make)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def copy(source: Path, target: Path) -> None:
