@@ -239,6 +239,10 @@ class MemoryRegistry:
         found = self._find(subject, body)
         return replace(found, references=()) if found and self.kind == "Karapace" else found
 
+    async def version_of_id(self, subject: str, schema_id: int) -> int | None:
+        self._call("version_of_id", subject)
+        return max((r.version for r in self.live(subject) if r.id == schema_id), default=None)
+
     async def latest(self, subject: str) -> Registered | None:
         self._call("latest", subject)
         live = self.live(subject)

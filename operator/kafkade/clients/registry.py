@@ -145,6 +145,15 @@ class RegistryClient:
             read=Registered.from_json,
         )
 
+    async def version_of_id(self, subject: str, schema_id: int) -> int | None:
+        """The newest version of ``subject`` that has the schema with this id and is not deleted; None where none is told."""
+        path, what = f"/schemas/ids/{schema_id}/versions", f"get versions of schema {schema_id}"
+        try:
+            found = await self._http.call("GET", path, what, read=_places)
+        except RegistryNotFound:
+            return None
+        return max((version for name, version in found if name == self._prefix + subject), default=None)
+
     async def subjects(self, *, deleted: bool = False) -> tuple[str, ...]:
         """Subjects with a version that is not deleted, sorted. ``deleted``: also those whose versions are deleted softly.
 
@@ -321,6 +330,10 @@ def _numbers(answer: Any) -> tuple[int, ...]:
     if not isinstance(answer, list):
         raise TypeError("no list")
     return tuple(int(item) for item in answer)
+
+
+def _places(answer: Any) -> list[tuple[str, int]]:
+    return [(str(place["subject"]), int(place["version"])) for place in answer]
 
 
 def _verdict(answer: Any) -> Verdict:

@@ -122,6 +122,30 @@ async def test_the_look_up_knows_references_and_no_doc(registry: Any, subject: s
     assert await registry.versions(f"{subject}-a") == (1, 2)
 
 
+async def test_the_versions_of_an_id_tell_what_registering_leaves_out(registry: Any, subject: str) -> None:
+    """Why kafkade asks for them: a schema has the same id wherever it is, so those of other subjects are told too."""
+    other = f"{subject}-other"
+
+    async def registered(name: str, body: SchemaBody) -> int | None:
+        version = await registry.version_of_id(name, (await registry.register(name, body, False)).id)
+        found = await registry.lookup(name, body, False)
+        assert found is not None
+        assert version == found.version
+        return version
+
+    assert [await registered(name, V1) for name in (other, subject, other)] == [1, 1, 1]
+    assert [await registered(subject, body) for body in (V2, V1)] == [2, 1]
+    await registry.delete_subject(subject, permanent=False)
+    assert [await registered(subject, body) for body in (V1, V2)] == [3, 4]
+    await registry.delete_subject(subject, permanent=False)
+    await registry.delete_subject(subject, permanent=True)
+    assert await registered(subject, V2) == 1
+    assert await registered(f"{subject} ä/b:c", V2) == 1
+    receipt = await registry.register(other, V1, False)
+    assert await registry.version_of_id(f"{subject}-none", receipt.id) is None
+    assert await registry.version_of_id(subject, 10**9) is None
+
+
 async def test_an_older_schema_again_makes_no_version(registry: Any, subject: str) -> None:
     ids = [(await registry.register(subject, body, False)).id for body in (V1, V2, V1)]
     assert ids[0] == ids[2] != ids[1]

@@ -81,14 +81,14 @@ NEW = [
     pytest.param("Karapace", ["latest", "lookup", "mode", "register", "subject_config"], id="Karapace neither"),
     pytest.param("Confluent", ["latest", "mode", "register", "subject_config"], id="registering tells the version"),
     pytest.param(
-        "Apicurio", ["lookup", "mode", "register", "subject_config"], id="its config tells that it is not there"
+        "Apicurio", ["mode", "register", "subject_config", "version_of_id"], id="its config tells that it is not there"
     ),
 ]
 
 
 @pytest.mark.parametrize("level", [None, "FULL"])
 @pytest.mark.parametrize(("flavour", "asked"), NEW)
-async def test_a_new_subject_costs_two_or_three_reads_one_write_and_maybe_its_look_up(
+async def test_a_new_subject_costs_two_or_three_reads_one_write_and_maybe_a_question_for_its_version(
     flavour: str, asked: list[str], level: str | None
 ) -> None:
     w = world(MemoryRegistry(flavour), **({"compatibility": level} if level else {}))
@@ -135,7 +135,7 @@ async def test_many_new_subjects_cost_one_list_in_place_of_a_question_about_each
     w = many()
     await w.run()
     asked = Counter(name for name, _ in w.registry.calls)
-    assert asked == {"subjects": 1, "mode": MANY, "register": MANY, "lookup": MANY}
+    assert asked == {"subjects": 1, "mode": MANY, "register": MANY, "version_of_id": MANY}
     assert {w.status(f"s{n}")["version"] for n in range(MANY)} == {1}
 
 
