@@ -105,14 +105,14 @@ def install(control_plane: ControlPlane, *namespaces: str) -> None:
     control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
 
 
-def admit(control_plane: ControlPlane) -> None:
-    """The chart's finalizer by admission; in force within a moment."""
+def admission_finalizer(control_plane: ControlPlane, on: bool = True) -> None:
+    """The chart's finalizer by admission, there or taken away; in force within a moment."""
     with tempfile.TemporaryDirectory(prefix="kafkade-helm-") as home:
         policy = Helm(Path(home)).run(
             *("template", "kafkade", ROOT / "helm" / "kafkade", "--namespace", "kafkade-system"),
             *("--api-versions", MUTATING_POLICY, "--show-only", "templates/operator/admission-finalizer.yaml"),
         )
-    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=policy)
+    control_plane.kubectl(*(("apply", "--server-side") if on else ("delete",)), "-f", "-", stdin=policy)
 
 
 async def timed(work: Any) -> float:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from bare import Bare, connected, install, timed
 from results import Line, Plot, Result, Row, Section, add_option, record
-from topics import NAMESPACE, PLURAL, Bench, body, status
+from topics import KAFKA, NAMESPACE, PLURAL, Bench, body, status
 
 from kafkade.devstack.golang import KUBERNETES
-from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
+from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 
 SIZES = (250, 500, 1000, 2000, 4000, 8000, 10_000)
@@ -144,7 +144,7 @@ def main() -> None:
         parser.error("--topics: give two different numbers at least, each 1 or more")
     costs = []
     for count in sizes:
-        with ControlPlane() as control_plane, Kafka(heap=f"{512 + count // 5}m") as kafka:
+        with ControlPlane() as control_plane, Kafka(KAFKA, metrics=True, heap=f"{512 + count // 5}m") as kafka:
             install(control_plane, NAMESPACE)
             costs.append(asyncio.run(cost(control_plane, kafka, count)))
         print(costs[-1], flush=True)
@@ -161,7 +161,7 @@ def main() -> None:
                 about="Topics are made and become Ready, for each number with a Kubernetes API, a Kafka and an operator of its"
                 " own. The exponent is the slope of a line through the logarithms: 1 is linear, below 1 is better.",
                 plots=plots_of(costs),
-                software={"Kafka": DEFAULT_VERSION, "Kubernetes": KUBERNETES.version},
+                software={"Kafka": KAFKA, "Kubernetes": KUBERNETES.version},
             )
         )
 

@@ -1,4 +1,4 @@
-"""How long the life of N topics takes on the real parts, as ratios of the bare Kubernetes writes, measured in the same run.
+"""How long the life of N topics takes on the real parts, as ratios of the bare Kubernetes writes before and after it.
 
 What Kafka itself takes for the same is measured beside it (``bare_kafka.py``), as CPU: it tells what of a phase is Kafka's.
 
@@ -15,13 +15,14 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bare import MERGE, Bare, admit, connected, floor, install
+from bare import MERGE, Bare, admission_finalizer, connected, floor, install
 from bare_kafka import kafka_floor
 from following import Following, following
 from results import Result, Row, Section, Table, add_option, record
@@ -29,15 +30,21 @@ from running import Running, Spending, by_whom, running
 
 from kafkade.api import ADMISSION_FINALIZER, API_VERSION
 from kafkade.api.conditions import Outcome, next_status
-from kafkade.devstack import progress
+from kafkade.devstack import maven, progress
 from kafkade.devstack.golang import KUBERNETES
-from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
+from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import MUTATING_POLICIES, ControlPlane
+
+KAFKA = maven.locked_versions("kafka")[-1]
+"""The newest: what a broker takes for an alteration or a deletion grows with its partitions, in newer ones less."""
 
 NAMESPACE = "bench"
 PLURAL = "kafkatopics"
 FIRST, CONFIG, PARTITIONS = 1, 2, 3
 """Generations of a topic."""
+
+NEW = "zz-new"
+"""The topic that comes while an operator starts; the last one by its name."""
 
 WARM = 200
 """Topics that the API server's first and slowest requests are for, before anything is measured."""
@@ -54,7 +61,8 @@ REQUESTS = 10
 class Measured:
     """Figures of one run: of phases their seconds and the operator's CPU seconds."""
 
-    floor: dict[str, float] = field(default_factory=dict)
+    floors: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of the bare writes, by when they were made, before the operator's phases and after them: a machine gets faster and slower."""
     seconds: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
     resident: dict[str, float] = field(default_factory=dict)
@@ -101,7 +109,7 @@ def status(name: str, generation: int) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Bench:
-    """One run."""
+    """One round: the life of all topics between two floors. Nothing of it is left."""
 
     bare: Bare
     kafka: Kafka
@@ -109,8 +117,8 @@ class Bench:
     count: int
     parts: dict[str, int] = field(default_factory=dict)
     """Process ids of what is measured besides the operator and this process."""
-    admit: Callable[[], None] | None = None
-    """Has the API server put the finalizer on, after the floor, which is of the bare writes."""
+    admission: Callable[[bool], None] | None = None
+    """Has the API server put the finalizer on or not; not while the floor is measured, which is of the bare writes."""
     found: Measured = field(default_factory=Measured)
 
     @property
@@ -122,22 +130,31 @@ class Bench:
         idle = {name: body(name, "nobody") for name in self.names}
         warm, change = dict(list(idle.items())[:WARM]), {"config": {"retention.ms": 120000}}
         await floor(self.bare, PLURAL, warm, change, status)
-        spending = Spending({"client": os.getpid(), **self.parts})
-        self.found.floor = await floor(
-            self.bare, PLURAL, idle, change, status, lambda p: self._spent(f"floor: {p}", spending)
-        )
+        spending = await self._floor("before", idle, change)
         topics = [f"floor-{number:05}" for number in range(self.count)]
         await asyncio.to_thread(kafka_floor, self.kafka, topics, lambda p: self._spent(f"floor: Kafka, {p}", spending))
-        if self.admit is not None:
-            await asyncio.to_thread(self.admit)
-            await self._admitting()
+        if self.admission is not None:
+            await self._admission(self.admission, on=True)
         async with following(self.bare, PLURAL) as seen:
             with running(self.kubeconfig) as operator:
                 await self._connect()
                 await self._lives(operator, seen)
             with running(self.kubeconfig) as operator:
                 await self._restarted(operator, seen)
-                await self._phase("delete", operator, self._delete(seen))
+                await self._phase("delete", operator, self._delete(seen, self.names))
+                await self._delete(seen, [NEW])
+                await self._disconnect()
+        if self.admission is not None:
+            await self._admission(self.admission, on=False)
+        await self._floor("after", idle, change)
+
+    async def _floor(self, when: str, bodies: dict[str, Any], change: dict[str, Any]) -> Spending:
+        """The bare writes; what is spent from their end on is counted by what is answered."""
+        spending = Spending({"client": os.getpid(), **self.parts})
+        self.found.floors[when] = await floor(
+            self.bare, PLURAL, bodies, change, status, lambda phase: self._spent(f"floor: {phase}, {when}", spending)
+        )
+        return spending
 
     async def create_only(self) -> None:
         """The first phase alone, without its floor."""
@@ -147,11 +164,12 @@ class Bench:
                 await self._phase("create", operator, self._create(seen))
                 self.found.peak = operator.peak
 
-    async def _admitting(self) -> None:
-        """Wait until new topics get the finalizer."""
+    async def _admission(self, switch: Callable[[bool], None], *, on: bool) -> None:
+        """Wait until new topics get the finalizer, or get none."""
+        await asyncio.to_thread(switch, on)
         while True:
             probe = await self.bare.call("POST", f"/{PLURAL}?dryRun=All", body("probe", "nobody"))
-            if ADMISSION_FINALIZER in probe["metadata"].get("finalizers", ()):
+            if (ADMISSION_FINALIZER in probe["metadata"].get("finalizers", ())) == on:
                 return
             await asyncio.sleep(0.1)
 
@@ -166,6 +184,11 @@ class Bench:
         while not (await self.bare.call("GET", "/kafkaclusters/bench")).get("status", {}).get("clusterId"):
             await asyncio.sleep(0.1)
 
+    async def _disconnect(self) -> None:
+        await self.bare.call("DELETE", "/kafkaclusters/bench")
+        while (await self.bare.call("GET", "/kafkaclusters"))["items"]:
+            await asyncio.sleep(0.1)
+
     async def _lives(self, operator: Running, seen: Following) -> None:
         await self._phase("create", operator, self._create(seen))
         await self._phase("config", operator, self._alter(seen, {"config": {"retention.ms": 120000}}, CONFIG))
@@ -176,13 +199,16 @@ class Bench:
 
     async def _phase(self, name: str, operator: Running, work: Coroutine[Any, Any, None]) -> None:
         spending = Spending({"operator": operator.process.pid, "client": os.getpid(), **self.parts})
+        requests = self.kafka.request_counts()
         started, before = time.monotonic(), operator.cpu
         await work
         self._spent(name, spending)
         self.found.seconds[name] = time.monotonic() - started
+        asked = self.kafka.request_counts() - requests
         self.found.cpu[name] = operator.cpu - before
         self.found.resident[name] = operator.resident
         print(f"{name}: {self.found.seconds[name]:.1f} s, {self._milliseconds(name):.1f} ms CPU a topic", flush=True)
+        print(f"  Kafka's requests: {told(asked)}", flush=True)
 
     def _spent(self, phase: str, spending: Spending) -> None:
         self.found.spent[phase], share = spending.lap()
@@ -204,10 +230,11 @@ class Bench:
             seen.until(f"{name}: Ready", lambda: len(seen.ready[generation]), self.count),
         )
 
-    async def _delete(self, seen: Following) -> None:
+    async def _delete(self, seen: Following, names: list[str]) -> None:
+        total = len(seen.gone) + len(names)
         await asyncio.gather(
-            self.bare.each("delete: DELETE", self.names, "DELETE", f"/{PLURAL}/{{}}"),
-            seen.until("delete: gone", lambda: len(seen.gone.intersection(self.names)), self.count),
+            self.bare.each("delete: DELETE", names, "DELETE", f"/{PLURAL}/{{}}"),
+            seen.until("delete: gone", lambda: len(seen.gone), total),
         )
 
     async def _steady(self, operator: Running) -> None:
@@ -228,9 +255,7 @@ class Bench:
         # the broker hands this one on to the controller, which is itself, and counts it at both
         self.found.requests = (asked.total() - asked["DescribeQuorum"] / 2) / passes
         self.found.cpu["steady"] = (operator.cpu - cpu) / passes
-        print(
-            f"requests of {passes:.1f} resyncs: {', '.join(f'{k} {n}' for k, n in sorted(asked.items()))}", flush=True
-        )
+        print(f"requests of {passes:.1f} resyncs: {told(asked)}", flush=True)
         await self._resync_every("2m")
 
     async def _resync_every(self, interval: str) -> None:
@@ -246,10 +271,10 @@ class Bench:
                 await asyncio.sleep(0.5)
 
     async def _restarted(self, operator: Running, seen: Following) -> None:
-        """All are looked at, and meanwhile one is new; it comes last by its name."""
-        writes, new = await self.bare.writes(), "zz-new"
-        await self.bare.call("POST", f"/{PLURAL}", body(new, "bench"))
-        await seen.until("restart: first new topic", lambda: int(new in seen.ready[FIRST]), 1)
+        """All are looked at, and meanwhile one is new."""
+        writes = await self.bare.writes()
+        await self.bare.call("POST", f"/{PLURAL}", body(NEW, "bench"))
+        await seen.until("restart: first new topic", lambda: int(NEW in seen.ready[FIRST]), 1)
         self.found.first_ready = time.monotonic() - operator.started
         await self._looked(operator, self.count, "restart: all verified")
         self.found.verified = time.monotonic() - operator.started
@@ -263,7 +288,9 @@ class Bench:
         """What was measured, against the goals."""
         found, rows = self.found, []
         for phase, of in _FLOORS.items():
-            ratio, beside = found.seconds[phase] / found.floor[of], f"bare writes: {found.floor[of]:.1f} s"
+            before, after = (found.floors[when][of] for when in ("before", "after"))
+            ratio = found.seconds[phase] / ((before + after) / 2)
+            beside = f"bare writes: {before:.1f} s before and {after:.1f} s after it"
             rows.append(Row(f"{_TITLES[phase]}, time", round(ratio, 2), "× the floor", at_most=1.3, beside=beside))
         for phase in ("create", "config", "partitions", "delete", "steady", "restart"):
             goal = 5.0 if phase == "create" else None
@@ -286,20 +313,19 @@ class Bench:
     def _all_parts(self, phase: str, of: str) -> Row:
         """CPU of a phase beside that of the bare writes to Kubernetes and to Kafka."""
         spent, kafka = self.found.spent, f"floor: Kafka, {phase}"
-        known = [
+        all_parts, before, after, bare_kafka = (
             sum(seconds for part, seconds in spent[name].items() if part not in ("others", "idle"))
-            for name in (phase, f"floor: {of}", kafka)
-        ]
+            for name in (phase, f"floor: {of}, before", f"floor: {of}, after", kafka)
+        )
         own = sum(seconds for part, seconds in spent[kafka].items() if part.startswith("broker "))
         beside = f"Kafka for a bare client: {1000 * own / self.count:.2f} ms of CPU a topic"
-        ratio = round(known[0] / (known[1] + known[2]), 2)
+        ratio = round(all_parts / ((before + after) / 2 + bare_kafka), 2)
         return Row(f"{_TITLES[phase]}, CPU of all parts", ratio, "× bare writes to Kubernetes and Kafka", beside=beside)
 
-    def spent(self) -> Table:
-        """Where the machine's CPU went, for a topic."""
-        own = {"operator": "operator", "client": "client"}
-        parts = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker ", **own}
-        return by_whom("topic", parts, self.found.spent, self.count)
+
+def told(requests: Mapping[str, int]) -> str:
+    """Kafka's requests by their names."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(requests.items()))
 
 
 _FLOORS = {"create": "create", "config": "alter", "partitions": "alter", "delete": "delete"}
@@ -315,14 +341,27 @@ _TITLES = {
 }
 
 
-async def measure(control_plane: ControlPlane, kafka: Kafka, count: int, *, admission: bool) -> tuple[list[Row], Table]:
-    """Run all phases. ``admission``: the API server puts the finalizer on new topics."""
+async def measure(
+    control_plane: ControlPlane, kafka: Kafka, count: int, *, rounds: int, admission: bool
+) -> tuple[list[Row], Table]:
+    """Of each figure the round with the median, and the mean of what was spent.
+
+    ``admission``: the API server puts the finalizer on new topics.
+    """
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
+    switch = partial(admission_finalizer, control_plane) if admission else None
+    told, spent = list[list[Row]](), dict[str, Counter[str]]()
     async with connected(control_plane, NAMESPACE) as bare:
         parts = control_plane.pids() | {f"broker {number}": pid for number, pid in kafka.pids().items()}
-        bench = Bench(bare, kafka, kubeconfig, count, parts, partial(admit, control_plane) if admission else None)
-        await bench.run()
-        return bench.rows(), bench.spent()
+        for _ in range(rounds):
+            bench = Bench(bare, kafka, kubeconfig, count, parts, switch)
+            await bench.run()
+            told.append(bench.rows())
+            for phase, seconds in bench.found.spent.items():
+                spent.setdefault(phase, Counter()).update(seconds)
+    rows = [sorted(of_rounds, key=lambda row: row.value)[rounds // 2] for of_rounds in zip(*told, strict=True)]
+    columns = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker "}
+    return rows, by_whom("topic", {**columns, "operator": "operator", "client": "client"}, spent, count * rounds)
 
 
 def main() -> None:
@@ -334,19 +373,20 @@ def main() -> None:
         action="store_true",
         help="the operator puts the finalizer on, as where the API server serves no MutatingAdmissionPolicies",
     )
+    parser.add_argument("--rounds", type=int, default=1, help="an odd number; the median of each figure is told")
     add_option(parser)
     options = parser.parse_args()
-    count = options.topics
+    count, rounds = options.topics, options.rounds
     brokers = math.ceil(2 * count / PARTITIONS_OF_BROKER)
     heap = f"{512 + count // 5 // brokers}m"
     admission = not options.no_admission
     flags = MUTATING_POLICIES if admission else ()
     with (
         ControlPlane(api_server_flags=flags) as control_plane,
-        Kafka(brokers=brokers, metrics=True, heap=heap) as kafka,
+        Kafka(KAFKA, brokers=brokers, metrics=True, heap=heap) as kafka,
     ):
         install(control_plane, NAMESPACE)
-        rows, spent = asyncio.run(measure(control_plane, kafka, count, admission=admission))
+        rows, spent = asyncio.run(measure(control_plane, kafka, count, rounds=rounds, admission=admission))
     print(f"{count} topics:", *map(str, rows), sep="\n  ")
     print(spent)
     if options.record:
@@ -355,7 +395,7 @@ def main() -> None:
                 name=f"topics-{count}",
                 section=Section.SPEED,
                 title=f"{count:,} topics",
-                command=f"python bench/topics.py --topics {count}",
+                command=f"python bench/topics.py --topics {count}" + (f" --rounds {rounds}" if rounds > 1 else ""),
                 rows=tuple(rows),
                 tables=(spent,),
                 about="The floor is what one bare asyncio client with 16 connections needs for the Kubernetes writes alone,"
@@ -364,8 +404,9 @@ def main() -> None:
                 " and 1.4 to 1.9 × for delete, and 12 to 25 ms of CPU a topic on create. What Kafka takes for the same topics was"
                 " measured with a bare client that only makes, alters and deletes them, 100 in a request."
                 f" Kafka: {brokers} broker{'s' if brokers > 1 else ''}, at most {PARTITIONS_OF_BROKER:,} partitions on each."
-                + (" The finalizer is put on by the API server, by the chart's policy." if admission else ""),
-                software={"Kafka": DEFAULT_VERSION, "Kubernetes": KUBERNETES.version},
+                + (" The finalizer is put on by the API server, by the chart's policy." if admission else "")
+                + (f" The median of {rounds} rounds." if rounds > 1 else ""),
+                software={"Kafka": KAFKA, "Kubernetes": KUBERNETES.version},
             )
         )
 
