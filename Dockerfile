@@ -1,5 +1,6 @@
-# The operator's image: small, non-root, fine with a read-only root file system.
-FROM python:3.13-slim AS build
+# The operator's image: small, non-root, fine with a read-only root file system. What a newer base has is told by
+# docker buildx imagetools inspect python:3.13-slim
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 WORKDIR /src
 COPY pyproject.toml README.md requirements.lock requirements-build.lock sbom.cdx.json ./
 COPY operator operator
@@ -14,7 +15,7 @@ RUN python -m venv /opt/build \
  && cp sbom.cdx.json /opt/kafkade/sbom.cdx.json \
  && find /opt/kafkade -name '__pycache__' -prune -exec rm -rf {} +
 
-FROM python:3.13-slim
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 LABEL org.opencontainers.image.title="kafkade" \
       org.opencontainers.image.description="Kafka, declared: a Kubernetes operator" \
       org.opencontainers.image.licenses="Apache-2.0"

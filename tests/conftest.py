@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +23,28 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``pytest --record``: suites that measure write docs/results/."""
     parser.addoption("--record", action="store_true", help="write figures into docs/results/ and docs/results.md")
+
+
+class Begun:
+    """Says which files the processes have begun with: pytest-xdist prints a dot a test, and nobody would know of which."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._seen: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins in one of the processes."""
+        file = nodeid.partition("::")[0]
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if file not in self._seen and reporter is not None:
+            self._seen.add(file)
+            reporter.write_line(f"\n{time.strftime('%H:%M:%S')} {file}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where others run the tests, this process tells of them."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Begun(config))
 
 
 def pytest_sessionstart() -> None:

@@ -73,13 +73,17 @@ def audit(packages: Sequence[Pinned], services: dict[str, Ask]) -> Found:
 
 
 def dockerfile_problems(text: str) -> list[str]:
-    """Installations of the image that are not held to hashes."""
+    """Bases and installations of the image that are not held to hashes."""
     joined = re.sub(r"\\\n", " ", text)
+    bases = re.findall(r"^FROM (\S+)", joined, re.MULTILINE)
     installs = re.findall(r"pip install[^&\n]*", joined)
     return [
-        f"Dockerfile: {' '.join(i.split())}: neither --require-hashes nor a file of the build's own with --no-deps"
-        for i in installs
-        if "--require-hashes" not in i and "--no-deps" not in i
+        *(f"Dockerfile: FROM {base}: no @sha256" for base in bases if not re.search(r"@sha256:[0-9a-f]{64}$", base)),
+        *(
+            f"Dockerfile: {' '.join(i.split())}: neither --require-hashes nor a file of the build's own with --no-deps"
+            for i in installs
+            if "--require-hashes" not in i and "--no-deps" not in i
+        ),
     ]
 
 

@@ -25,6 +25,10 @@ CLUSTER_REASONS = frozenset(
 )
 """Why a resource could not get to its Kafka: nothing of its own."""
 
+YOUNG = 2.0
+"""Seconds after its creation for which a resource waits for its KafkaCluster before anything is said: who applies both at once
+has done nothing wrong where the watch of the one kind is some milliseconds ahead of the other's."""
+
 
 @dataclass(slots=True)
 class Gates:
@@ -126,6 +130,8 @@ class Gates:
         if resource.deleted:
             message = f"{key} is gone, so nothing is deleted in Kafka or the registry; the resource is let go"
             return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
+        if _is_young(resource, self.now()):
+            return Report(resource.key, retry=YOUNG)
         return self.failed(resource, ClusterNotFound(f"{key} does not exist; create it, or correct spec.clusterRef"))
 
     async def _connected(
@@ -194,6 +200,13 @@ def _told(resource: Resource, error: KafkadeError) -> bool:
     if ready is None or resource.status.get("observedGeneration") != resource.generation:
         return False
     return ready["reason"] == error.reason or ready["reason"] not in CLUSTER_REASONS
+
+
+def _is_young(resource: Resource, now: str) -> bool:
+    """Whether nothing was ever said of it and it was made a moment ago, by the API server's clock; where the clocks differ by
+    more, nobody waits."""
+    never_told = condition(resource.status, "Ready") is None
+    return never_told and bool(resource.created) and abs(_age(resource.created, now)) < YOUNG
 
 
 def _age(then: str, now: str) -> float:

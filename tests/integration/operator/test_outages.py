@@ -318,6 +318,19 @@ def test_what_is_deleted_while_no_watch_is_open_is_noticed(ground: Ground) -> No
     close_shop(ground, Shop(kubectl, (f"{ns}-second",)))
 
 
+def test_a_topic_that_comes_a_moment_before_its_cluster_is_told_nothing(ground: Ground) -> None:
+    ns = "topic-first"
+    kubectl = ground.stack.namespace(ns)
+    kubectl.apply(topic(ns, f"{ns}-0"))
+    time.sleep(0.3)
+    kubectl.apply(ground.cluster(ns))
+    kubectl.wait_ready("KafkaTopic", f"{ns}-0")
+    shop = Shop(kubectl, (f"{ns}-0",))
+    assert {"ClusterNotFound", "Recovered"}.isdisjoint(reasons(shop, "KafkaTopic", f"{ns}-0"))
+    assert status_writes(ground, shop, "kafkatopics") == list(shop.names)
+    close_shop(ground, shop)
+
+
 def test_a_cluster_deleted_alone_lets_its_topics_be(ground: Ground) -> None:
     shop = open_shop(ground, "cluster-first")
     kubectl, names = shop.kubectl, shop.names

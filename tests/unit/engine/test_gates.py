@@ -13,7 +13,7 @@ from kafkade.api.conditions import condition
 from kafkade.api.context import Work
 from kafkade.api.errors import ClusterUnreachable, KafkadeError, TLSFailed
 from kafkade.api.objects import Key, Report, Resource
-from kafkade.engine.gates import Gates
+from kafkade.engine.gates import YOUNG, Gates
 from kafkade.engine.store import Store
 
 NOW = "2026-01-01T12:00:00Z"
@@ -109,6 +109,27 @@ async def test_what_does_not_pass_says_why(
     assert found["reason"] == reason
     assert report.status["observedGeneration"] == item.generation
     assert not report.release
+
+
+CREATED = [
+    ("2026-01-01T12:00:00Z", None, False),
+    ("2026-01-01T11:59:59Z", None, False),
+    ("2026-01-01T11:59:58Z", None, True),
+    ("2026-01-01T12:00:01Z", None, False),
+    ("2026-01-01T12:05:00Z", None, True),
+    ("2026-01-01T12:00:00Z", ready("False", reason="ClusterNotFound"), True),
+]
+
+
+@pytest.mark.parametrize(("created", "status", "told"), CREATED)
+async def test_who_applies_a_cluster_and_its_topic_at_once_is_not_told_that_the_cluster_is_missing(
+    created: str, status: dict[str, Any] | None, told: bool
+) -> None:
+    report = await gates(None).admit(topic(status=status, creationTimestamp=created))
+    assert isinstance(report, Report)
+    assert (report.status is not None) is told
+    assert report.retry == (None if told else YOUNG)
+    assert report.events == () or told
 
 
 async def test_an_outage_is_told_by_the_cluster_alone() -> None:
