@@ -32,7 +32,9 @@ def test_everything_is_pinned_by_hash(lock: Path) -> None:
 def test_the_image_is_installed_by_hash_only() -> None:
     assert audit.dockerfile_problems((ROOT / "Dockerfile").read_text()) == []
     assert len(audit.dockerfile_problems("RUN pip install hatchling && pip install \\\n  x")) == 2
-    assert audit.dockerfile_problems("FROM python:3.13-slim AS build") == ["Dockerfile: FROM python:3.13-slim: no @sha256"]
+    assert audit.dockerfile_problems("FROM python:3.13-slim AS build") == [
+        "Dockerfile: FROM python:3.13-slim: no @sha256"
+    ]
 
 
 def test_the_sbom_is_fresh_and_lists_exactly_the_lock() -> None:
