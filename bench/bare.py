@@ -105,14 +105,18 @@ def install(control_plane: ControlPlane, *namespaces: str) -> None:
     control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
 
 
-def admission_finalizer(control_plane: ControlPlane, on: bool = True) -> None:
-    """The chart's finalizer by admission, there or taken away; in force within a moment."""
+def finalizer_policy() -> str:
+    """The chart's manifests that have the API server put the finalizer on."""
     with tempfile.TemporaryDirectory(prefix="kafkade-helm-") as home:
-        policy = Helm(Path(home)).run(
+        return Helm(Path(home)).run(
             *("template", "kafkade", ROOT / "helm" / "kafkade", "--namespace", "kafkade-system"),
             *("--api-versions", MUTATING_POLICY, "--show-only", "templates/operator/admission-finalizer.yaml"),
         )
-    control_plane.kubectl(*(("apply", "--server-side") if on else ("delete",)), "-f", "-", stdin=policy)
+
+
+def switch(control_plane: ControlPlane, manifests: str, on: bool) -> None:
+    """Apply manifests or delete them; in force within a moment."""
+    control_plane.kubectl(*(("apply", "--server-side") if on else ("delete",)), "-f", "-", stdin=manifests)
 
 
 async def timed(work: Any) -> float:

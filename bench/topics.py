@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bare import MERGE, Bare, admission_finalizer, connected, floor, install
+from bare import MERGE, Bare, connected, finalizer_policy, floor, install, switch
 from bare_kafka import kafka_floor
 from following import Following, following
 from results import Result, Row, Section, Table, add_option, record
@@ -46,6 +46,9 @@ FIRST, CONFIG, PARTITIONS = 1, 2, 3
 NEW = "zz-new"
 """The topic that comes while an operator starts; the last one by its name."""
 
+CHANGE = {"config": {"retention.ms": 120000}}
+"""What becomes of the spec where settings are changed on all, in the floor and by the operator."""
+
 WARM = 200
 """Topics that the API server's first and slowest requests are for, before anything is measured."""
 
@@ -59,7 +62,7 @@ REQUESTS = 10
 
 @dataclass(slots=True)
 class Measured:
-    """Figures of one run: of phases their seconds and the operator's CPU seconds."""
+    """Figures of one round: of phases their seconds and the operator's CPU seconds."""
 
     floors: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of the bare writes, by when they were made, before the operator's phases and after them: a machine gets faster and slower."""
@@ -127,10 +130,7 @@ class Bench:
 
     async def run(self) -> None:
         """All phases."""
-        idle = {name: body(name, "nobody") for name in self.names}
-        warm, change = dict(list(idle.items())[:WARM]), {"config": {"retention.ms": 120000}}
-        await floor(self.bare, PLURAL, warm, change, status)
-        spending = await self._floor("before", idle, change)
+        spending = await self._floor("before")
         topics = [f"floor-{number:05}" for number in range(self.count)]
         await asyncio.to_thread(kafka_floor, self.kafka, topics, lambda p: self._spent(f"floor: Kafka, {p}", spending))
         if self.admission is not None:
@@ -146,13 +146,14 @@ class Bench:
                 await self._disconnect()
         if self.admission is not None:
             await self._admission(self.admission, on=False)
-        await self._floor("after", idle, change)
+        await self._floor("after")
 
-    async def _floor(self, when: str, bodies: dict[str, Any], change: dict[str, Any]) -> Spending:
+    async def _floor(self, when: str) -> Spending:
         """The bare writes; what is spent from their end on is counted by what is answered."""
         spending = Spending({"client": os.getpid(), **self.parts})
+        idle = {name: body(name, "nobody") for name in self.names}
         self.found.floors[when] = await floor(
-            self.bare, PLURAL, bodies, change, status, lambda phase: self._spent(f"floor: {phase}, {when}", spending)
+            self.bare, PLURAL, idle, CHANGE, status, lambda phase: self._spent(f"floor: {phase}, {when}", spending)
         )
         return spending
 
@@ -191,7 +192,7 @@ class Bench:
 
     async def _lives(self, operator: Running, seen: Following) -> None:
         await self._phase("create", operator, self._create(seen))
-        await self._phase("config", operator, self._alter(seen, {"config": {"retention.ms": 120000}}, CONFIG))
+        await self._phase("config", operator, self._alter(seen, CHANGE, CONFIG))
         await self._phase("partitions", operator, self._alter(seen, {"partitions": 2}, PARTITIONS))
         await self._steady(operator)
         self.found.resident["steady"] = operator.resident
@@ -349,17 +350,19 @@ async def measure(
     ``admission``: the API server puts the finalizer on new topics.
     """
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
-    switch = partial(admission_finalizer, control_plane) if admission else None
-    told, spent = list[list[Row]](), dict[str, Counter[str]]()
+    switched = partial(switch, control_plane, finalizer_policy()) if admission else None
+    figures, spent = list[list[Row]](), dict[str, Counter[str]]()
     async with connected(control_plane, NAMESPACE) as bare:
         parts = control_plane.pids() | {f"broker {number}": pid for number, pid in kafka.pids().items()}
+        warm = {name: body(name, "nobody") for name in (f"warm-{number}" for number in range(WARM))}
+        await floor(bare, PLURAL, warm, CHANGE, status)
         for _ in range(rounds):
-            bench = Bench(bare, kafka, kubeconfig, count, parts, switch)
+            bench = Bench(bare, kafka, kubeconfig, count, parts, switched)
             await bench.run()
-            told.append(bench.rows())
+            figures.append(bench.rows())
             for phase, seconds in bench.found.spent.items():
                 spent.setdefault(phase, Counter()).update(seconds)
-    rows = [sorted(of_rounds, key=lambda row: row.value)[rounds // 2] for of_rounds in zip(*told, strict=True)]
+    rows = [sorted(of_rounds, key=lambda row: row.value)[rounds // 2] for of_rounds in zip(*figures, strict=True)]
     columns = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker "}
     return rows, by_whom("topic", {**columns, "operator": "operator", "client": "client"}, spent, count * rounds)
 
