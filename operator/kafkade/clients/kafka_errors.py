@@ -51,6 +51,9 @@ _DENIED = frozenset({_TOPIC_DENIED, _GROUP_DENIED, _CLUSTER_DENIED})
 _LOGIN = frozenset({33, 34, 58})
 """UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED."""
 
+COORDINATOR_AWAY = (14, 15, 16)
+"""COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: another moment, another answer."""
+
 _INVALID_REQUEST = 42
 """Answered to a setting that cannot be changed while the broker runs."""
 

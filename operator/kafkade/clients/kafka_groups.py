@@ -19,6 +19,7 @@ from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, Consume
 from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
 
 from kafkade.clients.group_model import Group, GroupKind, GroupListing, LogRange, Member, TopicPartition
+from kafkade.clients.kafka_errors import COORDINATOR_AWAY
 from kafkade.clients.messages import ConsumerGroupDescribeRequest, ShareGroupDescribeRequest
 from kafkade.clients.model import Committed
 
@@ -26,9 +27,6 @@ T = TypeVar("T")
 
 _NOT_OURS = (struct.error, ValueError, TypeError, LookupError, AttributeError, MemoryError)
 """What kafka-python makes of bytes that are no assignment or subscription: any client may send what it likes."""
-
-_LOADING = (14, 15, 16)
-"""COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: another moment, another answer."""
 
 _DELAYS = (0.2, 0.5, 1.0, 2.0)
 """Seconds before groups are asked for again that nobody was in charge of: the first question makes a broker take them on."""
@@ -82,7 +80,7 @@ async def _loaded(client: Any, node: int) -> Any:
     """The broker's list, once it has loaded its groups."""
     for delay in _DELAYS:
         response = await client._manager.send(ListGroupsRequest(), node_id=node)
-        if response.error_code not in _LOADING:
+        if response.error_code not in COORDINATOR_AWAY:
             return response
         await client._net.sleep(delay)
     return await client._manager.send(ListGroupsRequest(), node_id=node)
@@ -244,7 +242,7 @@ async def _of_coordinators(
         asked = [client._manager.send(request(names), node_id=node) for node, names in nodes.items()]
         for future in asked:
             answers |= dict(read(await future))
-        left = [name for name in left if answers.get(name) in _LOADING]
+        left = [name for name in left if answers.get(name) in COORDINATOR_AWAY]
         if not left or delay is None:
             break
         await client._net.sleep(delay)

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka import admin as ck
 
 from kafkade.api.errors import UnknownTopic
-from kafkade.clients.kafka_errors import Action
+from kafkade.clients.kafka_errors import COORDINATOR_AWAY, Action
 from kafkade.clients.kafka_mover_model import Positions, Record, Target
 from kafkade.clients.kafka_topic_id import id_of
 from kafkade.clients.kafka_way_client import GROUP_DENIED, Way, record_of
@@ -132,7 +132,8 @@ def committed(way: Way, consumer: Any, group: str, topic: str, stop: Callable[[]
             found = consumer.committed(asked, timeout=way.timeout)
         except KafkaException as error:
             cause = error.args[0]
-            passing = cause.retriable() or cause.code() < 0
+            # librdkafka does not call the answer of a broker that was a group's coordinator a moment ago retriable
+            passing = cause.retriable() or cause.code() < 0 or cause.code() in COORDINATOR_AWAY
             if not passing or time.monotonic() > deadline or stop():
                 raise way.failed(cause, _GROUP, group) from error
             time.sleep(_PAUSE)

@@ -25,6 +25,7 @@ from kafkade.clusters.connect import access_of
 from kafkade.dlq.reconcile import Policies
 from kafkade.dlq.redrive.reconcile import Redrives
 from kafkade.engine.connections import AccessOf
+from kafkade.engine.gates import YOUNG
 from kafkade.engine.lane import Batch, Lane
 from kafkade.engine.members import Member, Reconcile, members
 from kafkade.engine.metrics import EngineMetrics, Waiting
@@ -70,11 +71,18 @@ class Health:
 class Engine:
     """Owns the store, the lanes and the connections. One event loop, no locks: state changes only between awaits.
 
-    ``watches_groups``: whether consumers' lag is read where a KafkaCluster wants it; otherwise nobody asks for it.
+    ``watches_groups``: whether consumers' lag is read where a KafkaCluster wants it; otherwise nobody asks for it. ``young``: as
+    of Gates; 0 where all resources are there before it starts.
     """
 
     def __init__(
-        self, kube: KubeApi, scope: Scope, access: AccessOf = access_of, *, watches_groups: bool = False
+        self,
+        kube: KubeApi,
+        scope: Scope,
+        access: AccessOf = access_of,
+        *,
+        watches_groups: bool = False,
+        young: float = YOUNG,
     ) -> None:
         self.kube = kube
         self.scope = scope
@@ -86,6 +94,7 @@ class Engine:
             seen=self.seen,
             selector=scope.selector,
             is_listed=lambda: self.health.primed,
+            young=young,
         )
         self.references, self.connections, self.store = parts.references, parts.connections, parts.store
         self.gates, self.ownership, self._view = parts.gates, parts.ownership, parts.view

@@ -26,8 +26,8 @@ CLUSTER_REASONS = frozenset(
 """Why a resource could not get to its Kafka: nothing of its own."""
 
 YOUNG = 2.0
-"""Seconds after its creation for which a resource waits for its KafkaCluster before anything is said: who applies both at once
-has done nothing wrong where the watch of the one kind is some milliseconds ahead of the other's."""
+"""Seconds after its creation for which a resource waits for its KafkaCluster before anything is said, where watches tell of
+them: who applies both at once has done nothing wrong where the one watch is some milliseconds ahead of the other."""
 
 
 @dataclass(slots=True)
@@ -40,6 +40,8 @@ class Gates:
     now: Callable[[], str]
     taking: Callable[[Resource], bool] = field(default=lambda _: False)
     """Whether a topic is perhaps being made or taken over for a resource."""
+    young: float = 0.0
+    """Seconds of patience with a missing KafkaCluster: none where nothing comes that is not there at the start."""
 
     async def admit(self, resource: Resource) -> Work[Any] | Report | None:
         """Pass one resource through the gates, in order."""
@@ -130,9 +132,15 @@ class Gates:
         if resource.deleted:
             message = f"{key} is gone, so nothing is deleted in Kafka or the registry; the resource is let go"
             return Report(resource.key, events=(Event("Warning", "ClusterGone", message),), release=True)
-        if _is_young(resource, self.now()):
-            return Report(resource.key, retry=YOUNG)
+        if self._is_young(resource):
+            return Report(resource.key, retry=self.young)
         return self.failed(resource, ClusterNotFound(f"{key} does not exist; create it, or correct spec.clusterRef"))
+
+    def _is_young(self, resource: Resource) -> bool:
+        """Whether nothing was ever said of it and it was made a moment ago, by the API server's clock; where the clocks differ
+        by more, nobody waits."""
+        never_told = condition(resource.status, "Ready") is None
+        return never_told and bool(resource.created) and abs(_age(resource.created, self.now())) < self.young
 
     async def _connected(
         self, resource: Resource, spec: Model, grant: Grant, cluster: Resource
@@ -200,13 +208,6 @@ def _told(resource: Resource, error: KafkadeError) -> bool:
     if ready is None or resource.status.get("observedGeneration") != resource.generation:
         return False
     return ready["reason"] == error.reason or ready["reason"] not in CLUSTER_REASONS
-
-
-def _is_young(resource: Resource, now: str) -> bool:
-    """Whether nothing was ever said of it and it was made a moment ago, by the API server's clock; where the clocks differ by
-    more, nobody waits."""
-    never_told = condition(resource.status, "Ready") is None
-    return never_told and bool(resource.created) and abs(_age(resource.created, now)) < YOUNG
 
 
 def _age(then: str, now: str) -> float:

@@ -28,6 +28,7 @@ class Parts:
 
     ``wake``: told which resources a Secret or ConfigMap concerns that changed. ``seen``: takes what a write answered.
     ``dry``: nothing is changed in Kafka. ``is_listed``: whether all resources that there were at the start are known.
+    ``young``: as of Gates.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Parts:
         selector: str | None = None,
         dry: bool = False,
         is_listed: Callable[[], bool] = lambda: True,
+        young: float = 0.0,
     ) -> None:
         self.kube = kube
         self.references = References(kube, wake)
@@ -48,7 +50,7 @@ class Parts:
         namespaces = Namespaces(kube)
         self.takings = Takings(kube, self.store, self.connections.cluster_id, seen, is_listed)
         taking = self.takings.may_concern
-        self.gates = Gates(self.store, self.connections, namespaces, now, taking)
+        self.gates = Gates(self.store, self.connections, namespaces, now, taking, young)
         self.ownership = Ownership(self.store, self.connections, namespaces, taking)
         self.view = View(kube, self.store, self.ownership, self.references, self.takings, now, seen, selector)
 

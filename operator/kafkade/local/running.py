@@ -36,7 +36,7 @@ class Runner:
 
     def __init__(self, state: State, access: AccessOf) -> None:
         self.kube = LocalKube(state, now)
-        self._engine = Engine(self.kube, Scope(), access)
+        self._engine = Engine(self.kube, Scope(), access, young=0.0)
 
     async def __aenter__(self) -> Runner:
         self.kube.seen, self.kube.gone = self._engine.seen, self._engine.gone

@@ -189,9 +189,9 @@ def test_a_topic_that_is_deleted_and_made_again(kafka: Kafka) -> None:
 def test_a_newer_redrive_fences_the_older(kafka: Kafka) -> None:
     ground = Ground(kafka)
     letters = ground.letters(range(2_000))
-    slow = Control(200)
+    slow = Control(20)  # alone, it would take longer than a slow machine needs for the newer one
     with ThreadPoolExecutor(1) as pool:
-        older = pool.submit(ground.redrive, ground.job(rate_limit=200), slow)
+        older = pool.submit(ground.redrive, ground.job(rate_limit=20), slow)
         moving(older, slow)
         newer = ground.redrive()
         with pytest.raises(Fenced, match="another redrive"):

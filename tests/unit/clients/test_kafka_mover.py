@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError as ForeignError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 
 from kafkade.api.errors import Aborted, ClusterUnreachable, Fenced
 from kafkade.clients import kafka_mover
@@ -123,3 +124,13 @@ def test_a_fatal_error_while_the_log_is_handed_over(mover: KafkaMover) -> None:
 def test_another_system_error_is_not_hidden(mover: KafkaMover) -> None:
     with pytest.raises(SystemError, match="of its own"):
         begun(mover, Producer(flush=raising(SystemError("of its own")))).commit(LEDGER, {})
+
+
+@pytest.mark.parametrize("code", [14, 15, 16])
+def test_a_group_whose_coordinator_moves_is_asked_for_again(mover: KafkaMover, code: int) -> None:
+    answers = iter([raising(failure(code)), lambda: [TopicPartition("orders.dlq", 0, 5)]])
+    partitions = SimpleNamespace(error=None, partitions={0: None})
+    topics = SimpleNamespace(topics={"orders.dlq": partitions})
+    mover._progress = Producer(list_topics=lambda: topics, committed=lambda: next(answers)())
+    assert mover.progress() == {0: Committed(5, "")}
+    assert mover._progress.calls.count("committed") == 2

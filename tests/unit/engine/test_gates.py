@@ -64,7 +64,7 @@ def gates(cluster: Resource | None, error: KafkadeError | None = None, **spaces:
     store = Store({})
     if cluster is not None:
         store.put(cluster)
-    return Gates(store, Line(error), Spaces(**spaces), lambda: NOW)  # type: ignore[arg-type]
+    return Gates(store, Line(error), Spaces(**spaces), lambda: NOW, young=YOUNG)  # type: ignore[arg-type]
 
 
 CLUSTER = resource("KafkaCluster", "main", {"bootstrapServers": "k:9092"})
