@@ -384,7 +384,9 @@ def main() -> None:
         action="store_true",
         help="the operator puts the finalizer on, as where the API server serves no MutatingAdmissionPolicies",
     )
-    parser.add_argument("--rounds", type=int, default=1, help="an odd number; the median of each figure is told")
+    parser.add_argument(
+        "--rounds", type=int, default=1, choices=range(1, 10, 2), help="the median of each figure is told"
+    )
     add_option(parser)
     options = parser.parse_args()
     count, rounds = options.topics, options.rounds
