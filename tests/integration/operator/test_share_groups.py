@@ -148,7 +148,8 @@ def test_dead_letters_that_brokers_write(place: Place, copied: bool) -> None:
     name = place.policy(f"{group}-policy", shareGroups=[entry], alert={"depth": 3})
     found = place.kubectl.wait_ready("KafkaDLQPolicy", name)
     set_ = {TOPIC_NAME: dlq, LIMIT: "3"} | ({COPY: "true"} if copied else {})
-    assert place.settings(group) == {RESET: "earliest", **set_}
+    # a broker answers once the controller has taken the change, which it may not have come by itself
+    until(lambda: place.settings(group) == {RESET: "earliest", **set_}, "the group is set")
     assert told(found, group)["config"] == set_
     assert place.view.config(dlq)["errors.deadletterqueue.group.enable"] == "true"
     assert place.view.partitions(dlq) == 2, "by the cluster's defaults"
@@ -180,7 +181,7 @@ def test_dead_letters_that_brokers_write(place: Place, copied: bool) -> None:
     )
 
     place.kubectl.delete("KafkaDLQPolicy", name)
-    assert place.settings(group) == {RESET: "earliest"}, "what was the policy's is taken back, and nothing else"
+    until(lambda: place.settings(group) == {RESET: "earliest"}, "what was the policy's is taken back, and nothing else")
     # a garbage collector that has just begun looks for new kinds every half minute
     until(lambda: place.kubectl.get("KafkaTopic", dlq) is None, "the KafkaTopic goes", timeout=90)
     assert len(records(place, dlq, 4)) == 4, "the records stay"
@@ -265,10 +266,10 @@ def test_two_policies_for_one_group(place: Place) -> None:
     found = place.kubectl.wait_reason("KafkaDLQPolicy", second, "PolicyConflict")
     assert f"KafkaDLQPolicy {place.kubectl.namespace}/first is older" in condition(found)["message"]
     until(lambda: place.settings("own") == {TOPIC_NAME: "dlq.own"}, "its neighbour is kept all the same")
-    assert place.settings("wanted") == {TOPIC_NAME: "dlq.wanted", LIMIT: "3"}
+    until(lambda: place.settings("wanted") == {TOPIC_NAME: "dlq.wanted", LIMIT: "3"}, "and has what it was given")
     place.kubectl.delete("KafkaDLQPolicy", first)
     place.kubectl.wait_ready("KafkaDLQPolicy", second)
-    assert place.settings("wanted") == {TOPIC_NAME: "dlq.second"}
+    until(lambda: place.settings("wanted") == {TOPIC_NAME: "dlq.second"}, "it is given another")
 
 
 def test_names_that_brokers_would_not_write_to(place: Place) -> None:
