@@ -266,7 +266,7 @@ def test_two_policies_for_one_group(place: Place) -> None:
     found = place.kubectl.wait_reason("KafkaDLQPolicy", second, "PolicyConflict")
     assert f"KafkaDLQPolicy {place.kubectl.namespace}/first is older" in condition(found)["message"]
     until(lambda: place.settings("own") == {TOPIC_NAME: "dlq.own"}, "its neighbour is kept all the same")
-    until(lambda: place.settings("wanted") == {TOPIC_NAME: "dlq.wanted", LIMIT: "3"}, "and has what it was given")
+    assert place.settings("wanted") == {TOPIC_NAME: "dlq.wanted", LIMIT: "3"}
     place.kubectl.delete("KafkaDLQPolicy", first)
     place.kubectl.wait_ready("KafkaDLQPolicy", second)
     until(lambda: place.settings("wanted") == {TOPIC_NAME: "dlq.second"}, "it is given another")

@@ -221,7 +221,7 @@ async def test_the_next_batch_begins_when_only_writes_are_left_and_two_at_most_a
         under_way.append(batch.keys)
         most = max(most, len(under_way))
         await asyncio.sleep(0.01)
-        if batch.keys == [key(1)]:
+        if batch.keys == [key(1)] and begun.count(batch.keys) == 1:
             lane.add([key(1)])  # while its own writes are under way: waits for their end
         batch.settled.set()
         await asyncio.sleep(0.05)
@@ -233,7 +233,8 @@ async def test_the_next_batch_begins_when_only_writes_are_left_and_two_at_most_a
     lane.add(key(n) for n in range(1, 5))
     await running(lane, done)
     assert begun[:2] == [[key(1)], [key(2)]]
-    assert [key(1)] in begun[2:]
+    # it comes as its own writes end, which a busy machine decides
+    assert sorted(begun[2:]) == [[key(1)], [key(3)], [key(4)]]
     assert most == 2
 
 
