@@ -7,7 +7,7 @@ import gc
 from asyncio import sslproto
 from contextlib import suppress
 
-_M_ARENA_MAX = -8
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 """malloc.h of glibc."""
 
 ARENAS = 2
@@ -15,6 +15,10 @@ ARENAS = 2
 client of librdkafka begins a thread for each broker and each attempt to reach one: what is freed in one arena is of no use to
 another."""
 
+LARGE = 128 * 1024
+"""Bytes from which on malloc takes a block from the system alone, and gives it back as soon as it is freed. By default it raises
+that, with each block that is freed, up to 32 MiB: answers about hundreds of topics then lie among what is small and stays, and
+leave holes. With 6,000 topics of which each was changed that was 6 MiB of 113."""
 
 TLS_BUFFER = 64 * 1024
 """Bytes that asyncio reads at once, and keeps for that, of each TLS connection: four of TLS's records. By default it is 256 KiB, and
@@ -23,8 +27,17 @@ the operator has some twenty connections to the API server."""
 
 def few_arenas() -> None:
     """Let threads share malloc's arenas, where the C library is glibc; before any thread is begun."""
+    _mallopt(_M_ARENA_MAX, ARENAS)
+
+
+def large_blocks_apart() -> None:
+    """Let malloc give large blocks back, where the C library is glibc, whatever was large before."""
+    _mallopt(_M_MMAP_THRESHOLD, LARGE)
+
+
+def _mallopt(parameter: int, value: int) -> None:
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(ctypes.c_int(_M_ARENA_MAX), ctypes.c_int(ARENAS))
+        ctypes.CDLL(None).mallopt(ctypes.c_int(parameter), ctypes.c_int(value))
 
 
 def small_buffers() -> None:

@@ -30,7 +30,7 @@ from kafkade.engine.engine import Engine, Scope
 from kafkade.handlers.leading import Leading
 from kafkade.handlers.liveness import INACTIVITY, SERVER_TIMEOUT, Liveness, answering
 from kafkade.handlers.login import Sessions, login
-from kafkade.handlers.memory import few_arenas, freeze, small_buffers
+from kafkade.handlers.memory import few_arenas, freeze, large_blocks_apart, small_buffers
 from kafkade.handlers.metrics import LeaderMetric, serving
 from kafkade.handlers.sight import interruptions
 from kafkade.handlers.streams import STREAMED, follow
@@ -90,6 +90,7 @@ def run(options: Options) -> None:
             nothing was begun.
     """
     few_arenas()
+    large_blocks_apart()
     small_buffers()
     freeze()
     with traced(options.tracing):

@@ -1,4 +1,4 @@
-"""handlers/memory: threads share malloc's arenas, modules are not searched for garbage, and TLS has small buffers."""
+"""handlers/memory: few arenas, large blocks given back, no search of modules for garbage, small buffers of TLS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from kafkade.handlers.memory import TLS_BUFFER
 
-PROGRAM = """
+ARENAS_OF_EIGHT_THREADS = """
 import ctypes, sys, threading
 from kafkade.handlers.memory import few_arenas
 if sys.argv[1] == "few":
@@ -31,15 +31,45 @@ libc.malloc_info(0, file)
 libc.fclose(file)
 """
 
+BLOCK_AFTER_A_LARGER_ONE = """
+import ctypes, sys
+from kafkade.handlers.memory import LARGE, large_blocks_apart
+if sys.argv[1] == "apart":
+    large_blocks_apart()
+class MallInfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int) for name in ("arena", "ordblks", "smblks", "hblks", *"abcdef")]
+libc = ctypes.CDLL(None)
+libc.mallinfo.restype = MallInfo
+libc.malloc.restype = ctypes.c_void_p
+libc.free(ctypes.c_void_p(libc.malloc(ctypes.c_size_t(16 * LARGE))))
+before = libc.mallinfo().hblks
+libc.malloc(ctypes.c_size_t(2 * LARGE))
+print(libc.mallinfo().hblks - before)
+"""
+
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has arenas")
 def test_eight_threads_share_two_arenas() -> None:
     def arenas(how: str) -> int:
-        done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", ARENAS_OF_EIGHT_THREADS, how], capture_output=True, text=True, check=True
+        )
         return done.stdout.count("<heap nr=")
 
     assert arenas("few") == 2
     assert arenas("as it is") > 2
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries do not count what is large by what was freed"
+)
+def test_a_large_block_is_given_back_also_after_a_larger_one() -> None:
+    def blocks_of_their_own(how: str) -> int:
+        command = [sys.executable, "-c", BLOCK_AFTER_A_LARGER_ONE, how]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert blocks_of_their_own("apart") == 1
+    assert blocks_of_their_own("as it is") == 0
 
 
 def test_what_is_there_is_not_searched_for_garbage() -> None:
