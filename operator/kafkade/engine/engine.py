@@ -147,8 +147,8 @@ class Engine:
 
     def seen(self, resource: Resource) -> None:
         """A watch showed a resource. Only what could change its reconcile makes it wait in a lane again."""
-        if self.store.outdated(resource):
-            return
+        if self.store.outdated(resource) or self.store.has(resource):
+            return  # most often the event of a write whose answer was taken already
         before = self.store.put(resource)
         if before is None or _trigger(before) != _trigger(resource):
             self.wake([resource.key], routine=before is None and _settled(resource))

@@ -131,6 +131,11 @@ class Store:
             return True
         return grave is not None and not is_older(grave, resource.resource_version, unknown=True)
 
+    def has(self, resource: Resource) -> bool:
+        """Whether a resource is known just like this: a resourceVersion is given to one state of one object, and no other."""
+        known = self._entries.get(resource.key)
+        return known is not None and known.version == resource.resource_version != ""
+
     def put(self, resource: Resource) -> Resource | None:
         """Remember a resource; returns what was known before. What is outdated is dropped."""
         before = self.get(resource.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +13,11 @@ from kafkade.api import FINALIZER
 from kafkade.api.errors import ApiConflict, ApiInvalid, ApiNotFound
 from kafkade.api.objects import Resource
 from kafkade.clients.kube import SECRET_TYPE, KubeClient
-from kafkade.devstack.kubernetes import ControlPlane
-from kafkade.handlers.login import login_as_command
 from support.api import Api
 
 MERGE = "application/merge-patch+json"
 DONE = {"observedGeneration": 1, "conditions": []}
 ANOTHER = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture
-async def kube(crds_installed: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KubeClient]:
-    monkeypatch.setenv("KUBECONFIG", str(crds_installed.kubeconfig))
-    client = KubeClient(fence=None)
-    await login_as_command(client)
-    yield client
-    await client.close()
 
 
 def owned(body: dict[str, Any]) -> dict[str, Any]:

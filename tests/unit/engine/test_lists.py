@@ -212,7 +212,7 @@ class Unseen:
         return Resource.from_body(CLUSTER, {"metadata": meta, "spec": {"paused": True}})  # no address: no connection
 
     async def patch_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        return replace(resource, status=status)
+        return replace(resource, resource_version=str(int(resource.resource_version) + 1), status=status)
 
     async def post_event(self, *_: Any) -> None:
         pass

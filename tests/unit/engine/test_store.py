@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kafkade.api.objects import Key, Resource
@@ -56,6 +57,19 @@ def test_an_older_version_is_dropped_but_a_new_object_of_the_name_is_not() -> No
     assert s.get(topic("a").key).spec["partitions"] == 3  # type: ignore[union-attr]
     s.put(topic("a", 11, uid="another", partitions=1))
     assert s.get(topic("a").key).spec["partitions"] == 1  # type: ignore[union-attr]
+
+
+def test_a_state_is_known_by_its_version() -> None:
+    s = store()
+    assert not s.has(topic("a", 10))
+    s.put(topic("a", 10))
+    assert s.has(topic("a", 10))
+    assert not s.has(topic("a", 11))
+    unversioned = replace(topic("b"), resource_version="")  # of a file
+    s.put(unversioned)
+    assert not s.has(unversioned), "two states of a file are not told apart by it"
+    s.remove(topic("a").key)
+    assert not s.has(topic("a", 10))
 
 
 def test_an_old_state_from_before_a_deletion_is_dropped() -> None:
