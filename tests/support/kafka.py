@@ -18,6 +18,9 @@ from confluent_kafka.admin import (
 
 from support.waiting import until
 
+ATTEMPTS = 200
+"""Clients that are made until each of some brokers has answered one: of three the last one has after six on average."""
+
 
 class KafkaView:
     """A person with kafka-topics.sh and kafka-configs.sh, so to say."""
@@ -32,9 +35,14 @@ class KafkaView:
 
     def known(self) -> set[str]:
         """Names that at least one broker has, but Kafka's own; a broker may hear of a deletion after another one."""
-        brokers = self.admin.list_topics(timeout=20).brokers.values()
-        # a new client is connected to the one broker that it was told of, and asks that
-        return set().union(*(KafkaView(f"{broker.host}:{broker.port}").topics() for broker in brokers))
+        answers: dict[int, set[str]] = {}
+        for _ in range(ATTEMPTS):
+            # which broker a client asks is its own choice, and one that goes on may stay with one
+            found = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=20)
+            answers[found.orig_broker_id] = {t for t in found.topics if not t.startswith("__")}
+            if answers.keys() >= found.brokers.keys():
+                return set().union(*answers.values())
+        raise AssertionError(f"{ATTEMPTS} answers, and of these brokers alone: {sorted(answers)}")
 
     def exists(self, name: str) -> bool:
         """Whether there is such a topic; a broker may learn of a new topic a moment after another one."""
