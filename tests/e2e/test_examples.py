@@ -351,7 +351,7 @@ def test_the_quickstart_grows_into_the_second_example(shop: Shop) -> None:
         shop.kubectl.wait_ready(kind, name, namespace)
     assert shop.kafka.topic_id("user-events") == made, "the same topic, not a new one"
     delete(more, shop)
-    until(lambda: shop.kafka.known() == set(), "nothing is left")
+    until(lambda: shop.kafka.known() == set(), "nothing is left", timeout=10)
 
 
 @contextmanager

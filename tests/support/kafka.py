@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
+    ClusterMetadata,
     ConfigEntry,
     ConfigResource,
     ConfigSource,
@@ -31,7 +32,7 @@ class KafkaView:
 
     def topics(self) -> set[str]:
         """Names of all topics but Kafka's own."""
-        return {t for t in self.admin.list_topics(timeout=20).topics if not t.startswith("__")}
+        return _names(self.admin.list_topics(timeout=20))
 
     def known(self) -> set[str]:
         """Names that at least one broker has, but Kafka's own; a broker may hear of a deletion after another one."""
@@ -39,7 +40,7 @@ class KafkaView:
         for _ in range(ATTEMPTS):
             # which broker a client asks is its own choice, and one that goes on may stay with one
             found = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=20)
-            answers[found.orig_broker_id] = {t for t in found.topics if not t.startswith("__")}
+            answers[found.orig_broker_id] = _names(found)
             if answers.keys() >= found.brokers.keys():
                 return set().union(*answers.values())
         raise AssertionError(f"{ATTEMPTS} answers, and of these brokers alone: {sorted(answers)}")
@@ -110,3 +111,7 @@ class KafkaView:
     def add_partitions(self, name: str, total: int) -> None:
         """Add partitions by hand."""
         self.admin.create_partitions([NewPartitions(name, total)])[name].result(20)
+
+
+def _names(metadata: ClusterMetadata) -> set[str]:
+    return {topic for topic in metadata.topics if not topic.startswith("__")}
