@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from confluent_kafka import Consumer, TopicPartition
+
+from support.coordinators import once_there
 
 
 @contextmanager
@@ -35,6 +37,10 @@ def member(bootstrap: str, group: str, topic: str, protocol: str = "classic") ->
 
 def commit(bootstrap: str, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
     """Commit offsets without being a member."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(t, p, o) for (t, p), o in offsets.items()], asynchronous=False)
-    consumer.close()
+    commit_places(bootstrap, group, *(TopicPartition(topic, number, at) for (topic, number), at in offsets.items()))
+
+
+def commit_places(bootstrap: str, group: str, *places: TopicPartition) -> None:
+    """Commit offsets with what is written beside them, without being a member."""
+    with closing(Consumer({"bootstrap.servers": bootstrap, "group.id": group})) as consumer:
+        once_there(lambda: consumer.commit(offsets=list(places), asynchronous=False))

@@ -158,6 +158,15 @@ class Kubectl:
         """Events about an object."""
         return [e for e in self.list("events", namespace) if e["involvedObject"]["name"] == name]
 
+    def wait_event(self, name: str, *reasons: str, kind: str | None = None) -> None:
+        """Wait until Events have told all of this about an object: they come after the status."""
+
+        def told() -> set[str]:
+            found = self.events(name)
+            return {e["reason"] for e in found if kind in (None, e["involvedObject"]["kind"])}
+
+        until(lambda: told() >= set(reasons), lambda: f"Events of {name} tell {reasons}, not only {told()}")
+
     def wait_for(
         self,
         kind: str,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.dlq.naming import source_topics
 from kafkade.dlq.render import render
 from kafkade.service import Service
+from support.coordinators import once_there
 from support.kafka import KafkaView
 
 QUICK = {"fetch.wait.max.ms": 20, "heartbeat.interval.ms": 500, "session.timeout.ms": 6000}
@@ -92,23 +92,9 @@ def header(record: Any, name: str) -> str | None:
     return None if value is None else value.decode()
 
 
-_MOVING = (
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
-"""Answers of a coordinator that is not there yet: the protocol has clients ask again."""
-
-
 def committed(view: KafkaView, group: str, topic: str) -> int:
     """The sum of the offsets that a group has committed for a topic's partitions."""
     places = [TopicPartition(topic, number) for number in range(view.partitions(topic))]
-    deadline = time.monotonic() + 20
-    while True:
-        asked = view.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-        try:
-            return sum(max(place.offset, 0) for place in asked[group].result(20).topic_partitions)
-        except KafkaException as error:
-            if error.args[0].code() not in _MOVING or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    request = [ConsumerGroupTopicPartitions(group, places)]
+    found = once_there(lambda: view.admin.list_consumer_group_offsets(request)[group].result(20))
+    return sum(max(place.offset, 0) for place in found.topic_partitions)

@@ -13,23 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
 
 from kafkade.devstack import loopback
 from kafkade.devstack.ports import HOST, free_port
 from kafkade.devstack.process import Process
+from support.coordinators import moving
 from support.kafka import KafkaView
 from support.metrics import series
 from support.places import DEPLOY
 from support.waiting import until
 
 EXAMPLE = DEPLOY / "examples" / "11-user-service"
-
-_COORDINATOR_MOVES = (
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-)
 
 
 def manifests() -> dict[str, str]:
@@ -111,8 +106,7 @@ def _stable(view: KafkaView) -> bool:
     try:
         found = [future.result(20) for future in view.admin.describe_consumer_groups(spec["groups"]).values()]
     except KafkaException as error:
-        # a coordinator that has just been found may not have loaded its groups, or be another one by now
-        if error.args[0].code() not in _COORDINATOR_MOVES:
+        if not moving(error):
             raise
         return False
     return all(one.state is ConsumerGroupState.STABLE and one.members for one in found)

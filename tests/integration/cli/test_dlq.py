@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -29,6 +29,7 @@ from kafkade.devstack.kafka_config import ADMIN, USER
 from kafkade.devstack.registry import Registry
 from kafkade.dlq.redrive.ledger import Ledger, group_of
 from support.cli import secure
+from support.groups import commit_places
 
 ORDER = json.dumps(
     {
@@ -198,11 +199,7 @@ def test_yaml_says_what_json_says(kafka: Kafka, filled: str) -> None:
 
 def put_back(kafka: Kafka, topic: str, partition: int, ledger: Ledger) -> None:
     """Commit a ledger, as a redrive does."""
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    place = TopicPartition(topic, partition, ledger.base, ledger.metadata())
-    request = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group_of(topic), [place])])
-    for future in request.values():
-        assert [place.error for place in future.result(30).topic_partitions] == [None]
+    commit_places(kafka.bootstrap, group_of(topic), TopicPartition(topic, partition, ledger.base, ledger.metadata()))
 
 
 def test_ls_and_stats_count_what_waits(kafka: Kafka, filled: str) -> None:

@@ -20,7 +20,7 @@ from kafkade.devstack.kafka_config import USER
 from kafkade.groups.lag import Known, PartitionLag
 from kafkade.groups.observe import Lags, lags
 from support.group_tool import describe
-from support.groups import commit, member
+from support.groups import commit, commit_places, member
 from support.kafka import KafkaView
 from support.meanwhile import at_work
 
@@ -247,7 +247,5 @@ async def test_groups_that_may_not_be_described(secured: Kafka, group: str) -> N
 
 async def test_what_was_committed_comes_with_its_text(three: Kafka, admin: KafkaAdmin, name: str, group: str) -> None:
     KafkaView(three.bootstrap).create(name, 1)
-    consumer = Consumer({"bootstrap.servers": three.bootstrap, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(name, 0, 5, "note")], asynchronous=False)
-    consumer.close()
+    commit_places(three.bootstrap, group, TopicPartition(name, 0, 5, "note"))
     assert await admin.group_offsets([group]) == {group: {(name, 0): Committed(5, "note")}}

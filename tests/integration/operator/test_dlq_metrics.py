@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TopicPartition
 
 from integration.operator.conftest import World
 from kafkade import __version__
 from kafkade.dlq.redrive.ledger import Ledger, group_of
+from support.groups import commit_places
 from support.kubernetes import manifest
 from support.letters import Seen, letter, write
 from support.metrics import scrape
@@ -71,9 +72,8 @@ class Policy:
 
     def put_back(self, metadata: str) -> None:
         """Write the ledger of what was put back: nothing, with this beside it."""
-        group = group_of(self.topic)
-        request = ConsumerGroupTopicPartitions(group, [TopicPartition(self.topic, 0, 0, metadata)])
-        self.world.view.admin.alter_consumer_group_offsets([request])[group].result(20)
+        place = TopicPartition(self.topic, 0, 0, metadata)
+        commit_places(self.world.kafka.bootstrap, group_of(self.topic), place)
 
 
 @pytest.fixture

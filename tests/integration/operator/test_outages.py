@@ -177,6 +177,7 @@ def test_kafka_away_is_told_once_and_everything_goes_on_after(ground: Ground) ->
     assert (ground.view.partitions(first), ground.view.config(first)) == (3, {"retention.ms": "60000"})
     until(lambda: kubectl.get("KafkaTopic", shop.names[-1]) is None, "the deletion is finished", timeout=30)
     assert not ground.view.exists(shop.names[-1])
+    kubectl.wait_event("main", "Recovered")
     assert reasons(shop, "KafkaCluster", "main") == ["ClusterUnreachable", "Recovered"]
     silent = set(status_writes(ground, shop, "kafkatopics")[topics:]) & set(shop.names[1:-1])
     assert silent == set(), "who was as declared all the time was never written to"
@@ -242,6 +243,7 @@ def test_the_registry_away_leaves_topics_alone(ground: Ground) -> None:
     found = kubectl.wait_ready("KafkaSchema", shop.names[0], timeout=30)
     assert found["status"]["version"] == 2
     assert f"{ns}-new-value" in ground.subjects()
+    kubectl.wait_event("main", "Recovered")
     assert reasons(shop, "KafkaCluster", "main") == ["RegistryUnreachable", "Recovered"]
     close_shop(ground, shop)
     assert not {s for s in ground.subjects() if s.startswith(ns)}

@@ -576,5 +576,6 @@ def test_status_is_written_now_and_then(world: World, redrives: Redrives) -> Non
     took = time.monotonic() - began
     written = writes(world.control_plane, name=name, subresource="status")
     assert 4 <= len(written) <= 4 + took / 3, "ten seconds of work, a write every three, the beginning and the end"
+    world.kubectl.wait_event(name, "Completed")
     told = world.kubectl.events(name)
     assert [(e["type"], e["reason"], e["message"]) for e in told] == [("Normal", "Completed", "300 put back")]

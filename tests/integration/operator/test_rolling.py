@@ -204,9 +204,8 @@ def test_pods_are_rolled_one_by_one_under_load_by_an_operator_that_is_killed(bro
     assert [node == leader for node, leader in brokers.leaders] == [False, False, True], "the active controller last"
     environments = {node: env["KAFKA_NUM_IO_THREADS"] for node, env in brokers.kubelet.environments.items()}
     assert environments == {1: "9", 2: "9", 3: "9"}
-    reasons = [e["reason"] for e in brokers.kubectl.events("main")]
-    assert reasons.count("RollingPod") <= 3
-    assert "Rolled" in reasons
+    brokers.kubectl.wait_event("main", "Rolled")
+    assert [e["reason"] for e in brokers.kubectl.events("main")].count("RollingPod") <= 3
     written = brokers.status_writes() - written
     assert written <= 40, "a write is for news: a pod that goes, starts or is back, and partitions that feel it"
     found = brokers.kubectl.get("KafkaCluster", "main") or {}

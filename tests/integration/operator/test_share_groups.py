@@ -213,7 +213,7 @@ def test_drift_is_repaired(place: Place) -> None:
     place.set("drifters", RESET, "earliest")
     until(lambda: place.settings("drifters")[LIMIT] == "4", "it is set back")
     assert place.settings("drifters")[RESET] == "earliest", "what is not declared is nobody's business"
-    until(lambda: any(e["reason"] == "DriftRepaired" for e in place.kubectl.events(name)), "it is told")
+    place.kubectl.wait_event(name, "DriftRepaired")
     (event,) = [e for e in place.kubectl.events(name) if e["reason"] == "DriftRepaired"]
     assert event["message"] == f"share group drifters was changed outside: {LIMIT} was 9, is 4 again"
 

@@ -83,7 +83,7 @@ def test_settings_changed_by_hand_are_repaired_and_told(world: World, topic: Mak
         {"field": "config[retention.ms]", "expected": "60000", "found": "1", "repaired": True}
     ]
     assert ready(found) == "True"
-    until(lambda: any(e["reason"] == "DriftRepaired" for e in world.kubectl.events(name)), "an Event tells of it")
+    world.kubectl.wait_event(name, "DriftRepaired")
 
 
 @pytest.mark.core
@@ -94,7 +94,7 @@ def test_a_topic_deleted_by_hand_comes_back_and_is_told(world: World, topic: Mak
     found = world.kubectl.wait_for("KafkaTopic", name, lambda o: o["status"]["topicId"] != before, "a new topic id")
     assert found["status"]["topicId"] == world.view.topic_id(name)
     assert found["status"]["drift"][0]["field"] == "topicId"
-    until(lambda: any(e["reason"] == "TopicDeletedOutside" for e in world.kubectl.events(name)), "an Event tells of it")
+    world.kubectl.wait_event(name, "TopicDeletedOutside")
 
 
 def test_a_topic_recreated_by_hand_is_taken_only_when_identical(world: World, topic: Make) -> None:
