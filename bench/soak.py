@@ -40,6 +40,7 @@ from support.kubernetes import manifest
 from support.operator import OperatorProcess
 from support.places import ROOT
 from support.stack import install_crds, install_operator
+from support.waiting import until
 
 NAMESPACE = "soak"
 FOLLOWED, UNLOOKED = "followed", "unlooked"
@@ -190,8 +191,16 @@ class Soak:
         ]
         return wrong, max(took, default=0.0)
 
+    def _counted(self) -> bool:
+        """Whether the status of the KafkaCluster tells of all topics, which is a write of its own."""
+        (item,) = self.truth.items("KafkaCluster", [FOLLOWED])
+        topics = patiently(lambda: self.view.admin.list_topics(timeout=20)).topics.values()
+        told = item["status"].get("topics"), item["status"].get("partitions")
+        return told == (len(topics), sum(len(topic.partitions) for topic in topics))
+
     def _quiet(self) -> list[str]:
         """Writes while nobody changes anything; the health of what was restarted may still be told for a moment."""
+        until(self._counted, "the KafkaCluster has counted its topics", timeout=self.pace.settle)
         time.sleep(self.pace.resync * 1.2)
         self.writes.new()
         before = patiently(self.parts.kafka.request_counts)

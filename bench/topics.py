@@ -305,7 +305,8 @@ class Bench:
             rows.append(
                 Row(f"{_TITLES[phase]}, CPU of the operator", round(self._milliseconds(phase), 2), "ms a topic", goal)
             )
-        rows += [self._all_parts(phase, of) for phase, of in _FLOORS.items()]
+        for phase, of in _FLOORS.items():
+            rows += self._all_parts(phase, of)
         memory = round(found.resident["steady"])
         return [
             *rows,
@@ -318,17 +319,30 @@ class Bench:
             Row("resident memory, steady state", memory, "MiB", at_most=120, beside=f"peak: {found.peak:.0f} MiB"),
         ]
 
-    def _all_parts(self, phase: str, of: str) -> Row:
-        """CPU of a phase beside that of the bare writes to Kubernetes and to Kafka."""
+    def _all_parts(self, phase: str, of: str) -> tuple[Row, Row]:
+        """CPU of the bare writes to Kubernetes and to Kafka beside the floor's, and that of a phase beside theirs."""
         spent, kafka = self.found.spent, f"floor: Kafka, {phase}"
         all_parts, before, after, bare_kafka = (
             sum(seconds for part, seconds in spent[name].items() if part not in ("others", "idle"))
             for name in (phase, f"floor: {of}, before", f"floor: {of}, after", kafka)
         )
         own = sum(seconds for part, seconds in spent[kafka].items() if part.startswith("broker "))
-        beside = f"Kafka for a bare client: {1000 * own / self.count:.2f} ms of CPU a topic"
-        ratio = round(all_parts / ((before + after) / 2 + bare_kafka), 2)
-        return Row(f"{_TITLES[phase]}, CPU of all parts", ratio, "× bare writes to Kubernetes and Kafka", beside=beside)
+        floor = (before + after) / 2
+        both = floor + bare_kafka
+        return (
+            Row(
+                f"{_TITLES[phase]}, CPU of bare writes to Kubernetes and Kafka",
+                round(both / floor, 2),
+                "× the floor",
+                beside=f"no operator could do with less; Kafka's own: {1000 * own / self.count:.2f} ms a topic",
+            ),
+            Row(
+                f"{_TITLES[phase]}, CPU of all parts",
+                round(all_parts / both, 2),
+                "× bare writes to Kubernetes and Kafka",
+                beside="where all cores are busy, the product of the two is the ratio of the times",
+            ),
+        )
 
 
 def told(requests: Mapping[str, int]) -> str:

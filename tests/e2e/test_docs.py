@@ -44,9 +44,9 @@ def label(page: Path) -> str:
 
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=label)
 def test_what_a_page_shows_comes_out_as_it_says(page: Path, shop: Shop) -> None:
-    before = shop.kafka.topics()
+    before = shop.kafka.known()
     shop.reader.read(blocks(page))
-    until(lambda: shop.kafka.topics() == before, "a page cleans up behind itself", timeout=10)
+    until(lambda: shop.kafka.known() == before, "a page cleans up behind itself", timeout=10)
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=label)

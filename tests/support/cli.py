@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from typer.testing import Result
+
 from kafkade.devstack.kafka import Kafka
+
+
+def told(result: Result) -> list[str]:
+    """The lines of stderr, without those on progress, which only a slow machine has."""
+    return [line for line in result.stderr.splitlines() if not re.match(r"(records read: |looked at )\d", line)]
 
 
 def secure(kafka: Kafka, folder: Path, user: tuple[str, str]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
@@ -18,6 +19,8 @@ from confluent_kafka.admin import (
 )
 
 from support.waiting import until
+
+T = TypeVar("T")
 
 ATTEMPTS = 200
 """Clients that are made until each of some brokers has answered one: of three the last one has after six on average."""
@@ -36,13 +39,17 @@ class KafkaView:
 
     def known(self) -> set[str]:
         """Names that at least one broker has, but Kafka's own; a broker may hear of a deletion after another one."""
+        return set().union(*self.told().values())
+
+    def told(self) -> dict[int, set[str]]:
+        """Names of topics by broker, but Kafka's own."""
         answers: dict[int, set[str]] = {}
         for _ in range(ATTEMPTS):
             # which broker a client asks is its own choice, and one that goes on may stay with one
             found = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=20)
             answers[found.orig_broker_id] = _names(found)
             if answers.keys() >= found.brokers.keys():
-                return set().union(*answers.values())
+                return answers
         raise AssertionError(f"{ATTEMPTS} answers, and of these brokers alone: {sorted(answers)}")
 
     def exists(self, name: str) -> bool:
@@ -54,15 +61,8 @@ class KafkaView:
         return False
 
     def describe(self, name: str) -> Any:
-        """Id and partitions of a topic; a broker may learn of a new topic a moment after another one."""
-        for _ in range(20):
-            try:
-                return self.admin.describe_topics(TopicCollection([name]))[name].result(20)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise
-                time.sleep(0.1)
-        raise AssertionError(f"no topic {name}")
+        """Id and partitions of a topic."""
+        return _heard(name, lambda: self.admin.describe_topics(TopicCollection([name]))[name].result(20))
 
     def topic_id(self, name: str) -> str:
         """The id of a topic, as Kafka's own tools print it (librdkafka prints plain base64)."""
@@ -79,8 +79,26 @@ class KafkaView:
     def config(self, name: str) -> dict[str, str]:
         """The topic's own settings, defaults left out."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-        entries = self.admin.describe_configs([resource])[resource].result(20)
+        entries = _heard(name, lambda: self.admin.describe_configs([resource])[resource].result(20))
         return {k: e.value for k, e in entries.items() if e.source == 1}
+
+    def shows(self, name: str, patience: float = 5, **expected: Any) -> None:
+        """Wait until the broker that is asked shows a topic so: any of ``partitions``, ``factor`` and ``config``.
+
+        It may learn of a change a moment after the one that took it.
+        """
+        asks: dict[str, Callable[[str], Any]] = {
+            "partitions": self.partitions,
+            "factor": lambda name: max(map(len, self.replicas(name))),
+            "config": self.config,
+        }
+        found: dict[str, Any] = {}
+
+        def so() -> bool:
+            found.update({what: asks[what](name) for what in expected})
+            return found == expected
+
+        until(so, lambda: f"{name} has {found}, not {expected}", patience)
 
     def broker_overrides(self, broker: int) -> dict[str, str]:
         """Dynamic settings of one broker."""
@@ -92,14 +110,15 @@ class KafkaView:
         """Make a topic by hand; returns its id."""
         settings = {k.replace("_", "."): v for k, v in config.items()}
         self.admin.create_topics([NewTopic(name, partitions, factor, config=settings)])[name].result(20)
-        until(lambda: self.exists(name), f"topic {name} exists")
+        until(lambda: all(name in known for known in self.told().values()), f"each broker knows of topic {name}")
         return self.topic_id(name)
 
-    def delete(self, *names: str) -> None:
-        """Delete topics by hand."""
+    def delete(self, *names: str, gone: bool = True) -> None:
+        """Delete topics by hand; ``gone``: wait until no broker knows of them, where no operator makes them anew."""
         for future in self.admin.delete_topics(list(names)).values():
             future.result(20)
-        until(lambda: not self.known() & set(names), f"topics {names} are gone")
+        if gone:
+            until(lambda: not self.known() & set(names), f"topics {names} are gone")
 
     def set_config(self, name: str, key: str, value: str | None) -> None:
         """Change a setting by hand; None takes it away."""
@@ -111,6 +130,18 @@ class KafkaView:
     def add_partitions(self, name: str, total: int) -> None:
         """Add partitions by hand."""
         self.admin.create_partitions([NewPartitions(name, total)])[name].result(20)
+
+
+def _heard(name: str, ask: Callable[[], T]) -> T:
+    """What a broker says of a topic, asked again while it knows none: it may learn of a new one a moment after another."""
+    for _ in range(20):
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            time.sleep(0.1)
+    raise AssertionError(f"no topic {name}")
 
 
 def _names(metadata: ClusterMetadata) -> set[str]:

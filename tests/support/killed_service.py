@@ -20,7 +20,7 @@ service = Service.from_binding("killed", root=Path(sys.argv[1]), instance=sys.ar
 )
 async def copy(event: dict[str, int]) -> None:
     """One record there for each one here."""
-    await asyncio.sleep(0.0005)
+    await asyncio.sleep(0.002)
     service.publish("killed-copies", event)
 
 

@@ -87,6 +87,8 @@ def installed(crds_installed: ControlPlane, request: pytest.FixtureRequest) -> I
         crds_installed.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=roles)
     config = crds_installed.kubeconfig_for_service_account(home, "kafkade")
     apis = [Api(config, namespace) for namespace in (watched, other, home)]
+    until(lambda: ("", "events", "create") in rights(apis[0], watched), "its rights are in force")
+    until(lambda: rights(apis[2], home) >= LEASE, "and those on the Lease")
     yield Installed(mode, *apis, crds_installed)
     for api in apis:
         api.close()
@@ -97,11 +99,17 @@ def test_bindings_add_secrets_in_their_namespace_and_nothing_else(installed: Ins
     home, namespace = f"rbac-{installed.mode}", installed.operator.namespace
     before = [rights(api, api.namespace) for api in (installed.operator, installed.elsewhere)]
     role = (RBAC / "bindings.yaml").read_text().replace("kafkade-system", home)
+
+    def changed() -> bool:
+        return rights(installed.operator, namespace) != before[0]
+
     installed.control_plane.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=role)
     try:
+        until(changed, "the authorizer knows of the Role")
         after = [rights(api, api.namespace) for api in (installed.operator, installed.elsewhere)]
     finally:
         installed.control_plane.kubectl("delete", "-n", namespace, "-f", "-", stdin=role)
+    until(lambda: not changed(), "and that it is gone")
     assert after[0] - before[0] == {("", "secrets", verb) for verb in ("create", "patch")}
     assert after[1] == before[1]
 
@@ -109,8 +117,13 @@ def test_bindings_add_secrets_in_their_namespace_and_nothing_else(installed: Ins
 def rights(api: Api, namespace: str) -> set[Right]:
     """All that the caller may do with resources in a namespace, as the API server itself lists it."""
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
-    status = api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body).body["status"]
-    assert not status["incomplete"]
+    status: dict[str, Any] = {}
+
+    def whole() -> bool:
+        status.update(api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body).body["status"])
+        return not status["incomplete"]
+
+    until(whole, "the authorizer knows of roles and of their bindings, which come by watches of their own")
     return {
         (group, resource, verb)
         for rule in status["resourceRules"]

@@ -141,8 +141,15 @@ class Recorder:
             self.steps.setdefault({"new-value": "order"}.get(name, name), _told(steps))
 
 
-async def operate(parts: Parts, patch: pytest.MonkeyPatch) -> tuple[dict[str, Steps], dict[str, str]]:
-    """Run the engine until every resource is settled: steps that it carried out, and reasons in statuses."""
+Found = tuple[dict[str, Steps], dict[str, str]]
+"""Steps by topic or subject, and reasons by resource."""
+
+
+async def operate(parts: Parts, patch: pytest.MonkeyPatch, expected: Found) -> Found:
+    """Run the engine until every resource is settled: steps that it carried out, and reasons in statuses.
+
+    ``expected`` is waited for, and then whether more comes.
+    """
     patch.setenv("KUBECONFIG", str(parts.kubectl.kubeconfig))
     with patch.context() as recording:
         recorder = Recorder(recording)
@@ -154,16 +161,23 @@ async def operate(parts: Parts, patch: pytest.MonkeyPatch) -> tuple[dict[str, St
             await _settled(engine)
             # a policy follows what its source came to: at its next look, here without waiting for it
             engine.wake([r.key for r in engine.store])
+            for _ in range(300):
+                if (recorder.steps, _reasons(engine)) == expected:
+                    break
+                await asyncio.sleep(0.2)
             await asyncio.sleep(1.0)
             await _settled(engine)
         finally:
             await engine.stop()
-    reasons = {
+    return recorder.steps, _reasons(engine)
+
+
+def _reasons(engine: Engine) -> dict[str, str]:
+    return {
         r.key.name: str(ready["reason"])
         for r in engine.store
         if (ready := condition(r.status, "Ready")) is not None and ready["status"] == "False"
     }
-    return recorder.steps, reasons
 
 
 async def _settled(engine: Engine) -> None:
@@ -203,7 +217,7 @@ async def test_a_plan_from_files_is_what_the_operator_does_and_so_is_one_from_th
     parts.kubectl.apply(*(r for r in resources(parts) if r["metadata"]["name"] != "taken"))
     await asyncio.sleep(1.1)
     parts.kubectl.apply(*resources(parts))
-    assert await operate(parts, monkeypatch) == (steps, reasons)
+    assert await operate(parts, monkeypatch, (steps, reasons)) == (steps, reasons)
 
     kubeconfig = parts.kubectl.kubeconfig
     steps, same = await asyncio.to_thread(planned, "--from-cluster", kubeconfig=kubeconfig)
@@ -225,7 +239,7 @@ async def test_a_plan_from_files_is_what_the_operator_does_and_so_is_one_from_th
     parts.kubectl.apply(*changed)
     live = await asyncio.to_thread(planned, "--from-cluster", kubeconfig=kubeconfig)
     assert before == live, "a plan of files over the cluster is that of the cluster once they are applied"
-    assert await operate(parts, monkeypatch) == live
+    assert await operate(parts, monkeypatch, live) == live
     assert live[0]["new"] == [
         "set: cleanup.policy: compact -> default, retention.ms: 7 -> 1000",
         "add partitions: partitions: 2 -> 4",

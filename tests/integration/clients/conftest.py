@@ -32,6 +32,12 @@ def tls(secured: Kafka) -> TlsFiles:
     return TlsFiles(ca_pem=secured.ca_pem)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an answer may do without is waited for: a busy machine may take longer than an operator would wait."""
+    monkeypatch.setattr("kafkade.clients.kafka._AUXILIARY_TIMEOUT", 30.0)
+
+
 @pytest.fixture
 async def admin(three: Kafka) -> AsyncIterator[KafkaAdmin]:
     """A client of the three brokers."""

@@ -23,6 +23,7 @@ from support.group_tool import describe
 from support.groups import commit, commit_places, member
 from support.kafka import KafkaView
 from support.meanwhile import at_work
+from support.transactions import transactions_ended
 
 PROTOCOLS = [pytest.param("classic", id="classic"), pytest.param("consumer", id="KIP-848")]
 
@@ -166,6 +167,7 @@ async def test_the_end_of_a_transaction_is_no_record_that_waits(
         producer.begin_transaction()
         producer.produce(name, b"x", partition=0, timestamp=int(time.time() * 1000) - 50_000)
         producer.commit_transaction(20)
+    transactions_ended(three.bootstrap, name)
     commit(three.bootstrap, group, {(name, 0): 3})
     waiting = at(await lags(admin, [group]), group)[name, 0]
     assert (waiting.records, waiting.seconds) == (1, 0.0)

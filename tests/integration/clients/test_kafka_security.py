@@ -27,8 +27,11 @@ from kafkade.devstack.certificates import CertificateAuthority
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, USER
 
-SOON = 7.0
-"""Seconds within which the cause is known, of the 15 that a request may take."""
+PATIENCE = 60.0
+"""Seconds that a request may take."""
+
+SOON = 20.0
+"""Seconds within which the cause is known."""
 
 Make = Callable[[Kafka], Security]
 
@@ -188,7 +191,7 @@ async def tried(secured: Kafka) -> AsyncIterator[Tried]:
     handler, level = logging.StreamHandler(made.log), root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    admins = {refusal.id: KafkaAdmin(refusal.security(secured)) for refusal in REFUSALS}
+    admins = {refusal.id: KafkaAdmin(refusal.security(secured), timeout=PATIENCE) for refusal in REFUSALS}
 
     async def attempt(name: str, admin: KafkaAdmin) -> None:
         found = made.answers.setdefault(name, [])

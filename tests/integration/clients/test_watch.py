@@ -16,10 +16,14 @@ from kafkade.groups.series import Bounds, Lag, Messages, Told
 from kafkade.groups.watch import Watch
 from support.groups import commit
 from support.kafka import KafkaView
+from support.requests import counted
 
 PARTITIONS = 3
 FETCH = "FetchConsumer"
 """What brokers count a Fetch as that is no follower's."""
+
+APIS = ("ListGroups", "OffsetFetch", "ListOffsets", FETCH)
+"""What a look asks for."""
 
 
 def fill(kafka: Kafka, topics: Sequence[str], group: str) -> None:
@@ -42,13 +46,13 @@ async def test_a_look_costs_as_much_for_many_topics_as_for_few(three: Kafka, adm
         await asyncio.to_thread(fill, three, topics, f"{name}-{number}")
         watch = Watch(Bounds((f"{name}-{number}",), (f"{name}-{number}-*",), 1000), 30)
         await watch.look(admin)
-        before = three.request_counts()
+        before = await asyncio.to_thread(counted, three, *APIS)
         told = await watch.look(admin)
-        spent[number] = three.request_counts() - before
+        spent[number] = await asyncio.to_thread(counted, three, *APIS) - before
         assert told.messages == dict.fromkeys(topics, Messages(3, 0))
         assert {pair: lag.records for pair, lag in told.lag.items()} == {(f"{name}-{number}", t): 1 for t in topics}
         assert all(lag.seconds is not None for lag in told.lag.values())
-    asked = {api: (spent[5][api], spent[200][api]) for api in ("ListGroups", "OffsetFetch", "ListOffsets", FETCH)}
+    asked = {api: (spent[5][api], spent[200][api]) for api in APIS}
     assert asked == {"ListGroups": (3, 3), "OffsetFetch": (1, 1), "ListOffsets": (6, 6), FETCH: (0, 0)}
 
 
@@ -71,9 +75,9 @@ async def test_groups_at_many_places_of_a_partition_are_read_in_turns(
     await asyncio.to_thread(spread, three, name, groups)
     watch = Watch(Bounds((f"{name}-*",), (name,), 1000), 30)
     for fetched in (4, 4, 2, 0):
-        before = three.request_counts()[FETCH]
+        before = await asyncio.to_thread(counted, three, FETCH)
         told = await watch.look(admin)
-        assert three.request_counts()[FETCH] - before == fetched
+        assert (await asyncio.to_thread(counted, three, FETCH) - before)[FETCH] == fetched
         assert [told.lag[group, name].records for group in groups] == list(range(11, 1, -1))
         assert told.lag[groups[0], name].seconds is not None, "the furthest behind is among the first"
     assert all(lag.seconds is not None for lag in told.lag.values())

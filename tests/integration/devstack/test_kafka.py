@@ -35,7 +35,11 @@ def create(client: AdminClient, name: str, partitions: int = 1, replicas: int = 
 def test_a_topic_is_created(kafka: Kafka) -> None:
     client = admin(kafka.bootstrap)
     create(client, "plaintext", partitions=3)
-    assert len(client.list_topics("plaintext").topics["plaintext"].partitions) == 3
+
+    def partitions() -> int:
+        return len(client.list_topics("plaintext", timeout=20).topics["plaintext"].partitions)
+
+    until(lambda: partitions() == 3, "the broker's metadata have it")
 
 
 def test_tls(kafka: Kafka) -> None:
@@ -95,6 +99,8 @@ def test_requests_are_counted(kafka: Kafka) -> None:
     client.list_topics(timeout=10)
     before = kafka.request_counts()
     create(client, "counted")
+    # a broker counts a request after it has answered it
+    until(lambda: (kafka.request_counts() - before)["CreateTopics"] >= 2, "both are counted")
     more = kafka.request_counts() - before
     # at the broker, and at the controller that it hands it on to
     assert more["CreateTopics"] == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kafkade.devstack import ControlPlane, DevStackError, cache
+from support.waiting import until
 
 NAMESPACE = "devstack"
 
@@ -59,7 +60,15 @@ def test_a_service_account_has_the_rights_that_rbac_gives_it(cluster: ControlPla
     kubeconfig = cluster.kubeconfig_for_service_account(NAMESPACE, "reader")
     as_reader = f"--kubeconfig={kubeconfig}"
     assert f"system:serviceaccount:{NAMESPACE}:reader" in cluster.kubectl(as_reader, "auth", "whoami")
-    cluster.kubectl(as_reader, "get", "secrets")
+
+    def may() -> bool:
+        try:
+            cluster.kubectl(as_reader, "get", "secrets")
+        except DevStackError:
+            return False
+        return True
+
+    until(may, "the authorizer knows of the Role")
     with pytest.raises(DevStackError, match="Forbidden"):
         cluster.kubectl(as_reader, "get", "configmaps")
 
@@ -85,6 +94,11 @@ def test_an_outage_and_the_end() -> None:
     with ControlPlane() as own:
         own.kubectl("create", "namespace", "kept")
         folder, url = own.kubeconfig.parent, own.url
+        # a controller manager that is still starting ends when no API server answers it
+        until(
+            lambda: "default" in own.kubectl("get", "serviceaccounts", "-n", "kept", "-o", "name"),
+            "the controllers are at work",
+        )
 
         own.stop_api_server()
         assert set(own.pids()) == {"etcd", "kube-controller-manager"}

@@ -30,6 +30,7 @@ from kafkade.dlq.redrive.progress import Progress
 from kafkade.dlq.redrive.run import redrive
 from support.kafka import KafkaView
 from support.letters import START, Seen, Watch, assert_each_once, letter, read, write
+from support.transactions import transactions_ended
 from support.waiting import until
 
 VERSIONS = ("3.5.2", "4.4.0")
@@ -42,7 +43,7 @@ KILLED = """if True:
     from kafkade.dlq.redrive.job import Job
     from kafkade.dlq.redrive.run import redrive
     bootstrap, topic, uid = sys.argv[1:]
-    done = redrive(Security(bootstrap), Job(uid, topic), Control(), lambda _: True)
+    done = redrive(Security(bootstrap), Job(uid, topic), Control(1_000), lambda _: True)
     print(done.counts.model_dump_json())
 """
 
@@ -168,12 +169,13 @@ def test_killed_again_and_again_each_record_arrives_once(version: str) -> None:
         assert counts(ground.redrive()) == {}, "nothing is left for another one"
 
 
-def test_a_topic_that_is_deleted_and_made_again(kafka: Kafka) -> None:
+def test_a_topic_that_is_deleted_and_made_again(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_mover_client, "_APPEARS", 60.0)
     ground = Ground(kafka)
     letters = set(ground.letters(range(2_000)))
-    slow = Control(200)
+    slow = Control(20)
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(ground.redrive, ground.job(rate_limit=200), slow)
+        running = pool.submit(ground.redrive, ground.job(rate_limit=20), slow)
         moving(running, slow)
         ground.view.delete(ground.topic)
         ground.view.create(ground.topic, 3)
@@ -216,15 +218,27 @@ def test_cancelled_and_gone_on_with(kafka: Kafka) -> None:
     assert_each_once(ground.back(), letters)
 
 
-def test_paused_and_then_faster(kafka: Kafka) -> None:
+def pause(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pause a redrive, and wait until what was on its way is committed."""
+    holds, hold = threading.Event(), control.hold
+
+    def held(*args: Any) -> Any:
+        holds.set()
+        return hold(*args)
+
+    monkeypatch.setattr(control, "hold", held)
+    control.pause()
+    assert holds.wait(60)
+
+
+def test_paused_and_then_faster(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     ground = Ground(kafka)
     letters = ground.letters(range(1_000))
     control = Control(100)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(ground.redrive, ground.job(rate_limit=100), control)
         moving(running, control)
-        control.pause()
-        time.sleep(1.5)  # what was on its way is committed
+        pause(control, monkeypatch)
         held = control.snapshot().counts.moved
         time.sleep(1)
         assert control.snapshot().counts.moved == held < 1_000
@@ -349,7 +363,7 @@ def test_why_records_stay(kafka: Kafka) -> None:
     assert counts(again) == {"read": 6, "moved": 6}
 
 
-def test_what_only_the_brokers_refuse(kafka: Kafka) -> None:
+def test_what_only_the_brokers_refuse(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """The topic's limit is lowered while the redrive runs, so that it still believes in the old one."""
     ground = Ground(kafka, 1)
     large = {17, 150, 151, 299}
@@ -361,10 +375,11 @@ def test_what_only_the_brokers_refuse(kafka: Kafka) -> None:
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(ground.redrive, ground.job(), control)
         moving(running, control)
-        control.pause()
-        time.sleep(1)
+        pause(control, monkeypatch)
         assert control.snapshot().counts.moved < 150
         ground.view.set_config(ground.origin, "max.message.bytes", "2000")
+        ground.view.shows(ground.origin, config={"max.message.bytes": "2000"})
+        time.sleep(1)  # the log takes it a moment after the broker's metadata
         before = {n for n in large if n < control.snapshot().partitions[0].next}
         control.set_rate(None)
         control.pause(False)
@@ -422,6 +437,7 @@ def test_the_end_of_a_partition_may_be_no_record(kafka: Kafka) -> None:
     done = ground.redrive(job)
     assert counts(done) == {"read": 10, "moved": 10}
     producer.commit_transaction(30)
+    transactions_ended(kafka.bootstrap, ground.topic)
     assert counts(ground.redrive(job)) == {"read": 10, "moved": 10}, "it ends where it ended when it began"
     assert counts(ground.redrive()) == {"read": 10, "moved": 10}
     assert_each_once(ground.back(), [*letters[:10], *letters[20:]])

@@ -22,6 +22,7 @@ from support.faults.schedule import Fault, Plan
 from support.faults.shim import TIMING
 from support.faults.shop import Shop
 from support.faults.world import HOME, NAMES, World
+from support.waiting import until
 
 TOPICS = ("a", "b", "c")
 SCHEMAS = ("s", "t")
@@ -315,10 +316,14 @@ class Machine(RuleBasedStateMachine):
         """Declared after that: fewer than there are would be refused for good."""
         name = one(of, self.growable())
         self.shop.say(f"one more partition of {name} by hand")
+        view = self.shop.view
+        more = view.partitions(name) + 1
         try:
-            self.shop.view.add_partitions(name, self.shop.view.partitions(name) + 1)
+            view.add_partitions(name, more)
         except KafkaException as error:
             self.shop.say(f"  an operator was quicker: {error}")
+        else:
+            until(lambda: view.partitions(name) >= more, "the broker that is asked has heard of it")
         self.sizes[name] = max(self.sizes[name], self.shop.view.partitions(name))
         spec = {**self.shop.declared["KafkaTopic", name], "partitions": self.sizes[name]}
         self.shop.apply("KafkaTopic", name, spec)

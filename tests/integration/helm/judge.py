@@ -11,6 +11,7 @@ import yaml
 
 from kafkade.devstack.helm import kubeconform
 from support.api import Answer, Api
+from support.waiting import until
 
 APPLY = "application/apply-patch+yaml"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
@@ -84,13 +85,23 @@ class Judge:
                     self._kinds[version, one["kind"]] = (one["name"], one["namespaced"])
         return self._kinds[version, kind]
 
+    def _name(self, version: str, kind: str) -> str | None:
+        """What the published schemas call a kind; they have it a moment after the API server serves it."""
+
+        def found() -> str | None:
+            return next((n for n, d in self._definitions.items() if _is_of(d, version, kind)), None)
+
+        if found() is None:
+            self._definitions = self._api.call("GET", "/openapi/v2").body["definitions"]
+        return found()
+
     def _write_schema(self, version: str, kind: str) -> None:
         target = self._schemas / f"{version.rpartition('/')[2]}-{kind.lower()}.json"
         if target.exists():
             return
-        if not self._definitions:
-            self._definitions = self._api.call("GET", "/openapi/v2").body["definitions"]
-        name = next(n for n, d in self._definitions.items() if _is_of(d, version, kind))
+        until(lambda: self._name(version, kind) is not None, f"the schema of {version} {kind} is published")
+        name = self._name(version, kind)
+        assert name is not None
         needed = {name: _strict(self._definitions[name])}
         waiting = list(_references(needed[name]))
         while waiting:

@@ -130,7 +130,7 @@ class Scenes:
         missing = {**MAIN, "consumes": [{"topic": "gitops-orders"}], "dlqPolicyRef": {"name": "not-there"}}
         self.apply("KafkaServiceBinding", "waits", missing)
         self.letters("gitops-running.dlq", 500)
-        self.redrive("running", "gitops-running.dlq", rateLimit=5, destination={"topic": "gitops-orders"})
+        self.redrive("running", "gitops-running.dlq", rateLimit=1, destination={"topic": "gitops-orders"})
         self.letters("gitops-ends.dlq", 500)
         self.redrive("ends", "gitops-ends.dlq", rateLimit=1, destination={"topic": "gitops-orders"})
         heavy = (letter(number, "gitops-payments", size=10_000) for number in range(40))

@@ -62,7 +62,7 @@ def busy(world: World, topic: Callable[..., str]) -> Iterator[World]:
     world.kubectl.apply(manifest("KafkaDLQRedrive", "boards", spec, here))
     world.kubectl.wait_ready("KafkaDLQRedrive", "boards", timeout=60)
     commit(world.kafka.bootstrap, "boards", {(source, 0): 0})
-    metrics = {"bootstrapServers": world.kafka.bootstrap, "metrics": {"topics": [source]}}
+    metrics = {"bootstrapServers": world.kafka.bootstrap, "metrics": {"topics": [source], "interval": "5s"}}
     world.kubectl.apply(manifest("KafkaCluster", "boards", metrics, here))
     yield world
     for kind in ("KafkaDLQRedrive", "KafkaDLQPolicy", "KafkaCluster"):

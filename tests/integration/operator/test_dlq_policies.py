@@ -197,9 +197,13 @@ def test_old_dead_letters_are_called_out(world: World, topic: Make, policy: Make
 def test_nothing_is_written_in_a_steady_state(world: World, topic: Make, policy: Make) -> None:
     source = topic()
     name = policy(f"{source}-policy", topics=[source], alert={"depth": 1})
-    world.kubectl.wait_ready("KafkaDLQPolicy", name)
+    world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: o["status"].get("depth") == 0, "counted")
     dead_letters(world, f"{source}.dlq", 5)
     world.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: o["status"].get("depth") == 5, "counted")
+    for grows, says in ((True, "they came"), (False, "no more come")):
+        world.kubectl.wait_for(
+            "KafkaDLQPolicy", name, lambda o, g=grows: (o["status"].get("growthPerMinute", -1) > 0) is g, says
+        )
 
     def written() -> list[AuditEvent]:
         about = {name, source, f"{source}.dlq", f"{name}-dlq"}
@@ -338,7 +342,7 @@ def test_bad_policies(world: World, topic: Make, policy: Make, fresh: Make) -> N
     """Each with its own reason, and nothing made."""
     source = topic()
     world.kubectl.wait_ready("KafkaTopic", source)
-    before = world.view.topics()
+    before = world.view.known()
 
     def refused(reason: str, says: str, **spec: Any) -> None:
         name = policy(f"bad-{reason.lower()}", **spec)
@@ -417,7 +421,9 @@ def test_another_namespace_has_what_its_prefixes_allow(world: World, topic: Make
     for name in ("team-events", "others-events"):
         world.view.create(name)
     team.apply(manifest("KafkaDLQPolicy", "wide", {**ref, "topics": ["*-events"]}, namespace))
-    found = team.wait_ready("KafkaDLQPolicy", "wide")
+    found = team.wait_for(
+        "KafkaDLQPolicy", "wide", lambda o: ready(o) == "True" and o["status"]["matched"] > 0, "Ready, and matches"
+    )
     assert [t["topic"] for t in found["status"]["topics"]] == ["team-events"]
     team.apply(manifest("KafkaDLQPolicy", "greedy", {**ref, "topics": ["others-events"]}, namespace))
     told = team.wait_reason("KafkaDLQPolicy", "greedy", "NotAllowed")

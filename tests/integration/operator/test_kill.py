@@ -98,17 +98,16 @@ def all_ready(world: World, names: set[str], kind: str) -> bool:
 
 def assert_as_declared(world: World, topics: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]]) -> None:
     """Kafka, the registry and every status against the specs."""
-    assert {t for t in world.view.topics() if t.startswith("kill-")} == set(topics)
+    until(lambda: {t for t in world.view.topics() if t.startswith("kill-")} == set(topics), "no more, no less", 5)
     for item in world.kubectl.list("KafkaTopic"):
         name = item["metadata"]["name"]
         if name not in topics:
             continue
         spec, status = topics[name], item["status"]
-        description = world.view.describe(name)
-        assert len(description.partitions) == spec["partitions"] == status["partitions"], name
-        assert world.view.topic_id(name) == status["topicId"], name
         expected = {k: str(v) for k, v in spec["config"].items()}
-        assert world.view.config(name) == expected == status["config"], name
+        world.view.shows(name, partitions=spec["partitions"], config=expected)
+        assert (status["partitions"], status["config"]) == (spec["partitions"], expected), name
+        assert world.view.topic_id(name) == status["topicId"], name
     subjects = {s for s in registry(world, "/subjects") if s.startswith("kill-")}
     assert subjects == {s["subject"] for s in schemas.values()}
     for item in world.kubectl.list("KafkaSchema"):

@@ -33,8 +33,8 @@ HOME = "kafkade-system"
 NAMES = ("kafkade", "second")
 """ServiceAccounts with the same rights, so that the audit log tells who wrote."""
 TIMING = Timing()
-TAKEOVER = TIMING.duration + TIMING.retry * (1 + TIMING.jitter) + 3.0
-"""Seconds: the Lease, a pause between two looks, and the time that two cores take for it."""
+TAKEOVER = TIMING.duration + TIMING.retry * (1 + TIMING.jitter) + 15.0
+"""Seconds: the Lease, a pause between two looks, and the time that two busy cores take for it."""
 
 
 @dataclass(slots=True)
@@ -148,6 +148,15 @@ def now() -> str:
 
 
 def test_one_acts_and_the_other_waits(ground: Ground) -> None:
+    first = next(iter(ground.operators.values()))
+    first.process.start()
+    plurals = {kind.plural for kind in KINDS.values()}
+
+    def asked() -> bool:
+        watches = first.health["watches"]
+        return watches.keys() == plurals and max(watches.values()) < 10
+
+    until(asked, "each of its watches has asked the API server")
     leader, standby = ground.pair()
     ground.orders(60000)
     assert "started:" in leader.said
@@ -157,8 +166,7 @@ def test_one_acts_and_the_other_waits(ground: Ground) -> None:
     assert ground.holder() in leader.said
     assert standby.health == {"alive": True, "leads": False, "watches": {}}
     assert leader.health["alive"]
-    assert leader.health["watches"].keys() == {kind.plural for kind in KINDS.values()}
-    until(lambda: max(leader.health["watches"].values()) < 10, "each of them has asked the API server")
+    assert leader.health["watches"].keys() == plurals
 
 
 @contextmanager
@@ -207,7 +215,7 @@ def test_ended_it_gives_the_lease_back(ground: Ground) -> None:
     leader.process.signal(signal.SIGTERM)
     assert leader.process.exit_code(20) == 0
     assert "gave Lease kafkade-system/kafkade back" in leader.said
-    until(lambda: standby.leads, "the other one takes over at once", TIMING.retry * (1 + TIMING.jitter) + 2.0)
+    until(lambda: standby.leads, "the other one takes over before the Lease has expired", TIMING.deadline)
     ground.topic("after")
     ground.kubectl.wait_ready("KafkaTopic", "after")
 
@@ -224,23 +232,23 @@ def test_a_standby_ends_quietly(ground: Ground) -> None:
 
 
 def test_suspended_past_its_lease_it_writes_nothing(ground: Ground) -> None:
-    """It wakes with plenty to do, and nobody else does it meanwhile: the other one is suspended too, for a moment."""
+    """It wakes with plenty to do, and nobody else does it meanwhile: the other one is killed."""
     leader, standby = ground.pair()
     ground.orders(60000)
     leader.process.signal(signal.SIGSTOP)
     ground.topic("orders", config={"retention.ms": 120000})
     until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "the other one goes on", TAKEOVER + 5)
-    standby.process.signal(signal.SIGSTOP)
+    standby.process.kill()
     ground.view.set_config("orders", "retention.ms", "1")
     ground.topic("fresh")
     woken = now()
     leader.process.signal(signal.SIGCONT)
-    assert leader.process.exit_code(5) == 1
+    assert leader.process.exit_code(20) == 1
     assert "lost Lease kafkade-system/kafkade" in leader.said
     assert ground.view.config("orders") == {"retention.ms": "1"}
     assert not ground.view.exists("fresh")
     assert ground.writes(leader.name, woken) == []
-    standby.process.signal(signal.SIGCONT)
+    standby.process.start()
     ground.kubectl.wait_ready("KafkaTopic", "fresh")
     until(lambda: ground.view.config("orders") == {"retention.ms": "120000"}, "repaired by who leads")
     assert standby.leads

@@ -160,6 +160,7 @@ def test_kafka_away_is_told_once_and_everything_goes_on_after(ground: Ground) ->
         kubectl.delete("KafkaTopic", shop.names[-1], wait=False)
         kubectl.wait_reason("KafkaTopic", f"{ns}-new", "ClusterUnreachable")
         kubectl.wait_reason("KafkaTopic", first, "ClusterUnreachable")
+        kubectl.wait_reason("KafkaTopic", shop.names[-1], "ClusterUnreachable")
         time.sleep(4 * RESYNC)
         assert status_writes(ground, shop, "kafkaclusters")[clusters:] == ["main"], "one outage, one status"
         assert condition(kubectl.get("KafkaCluster", "main") or {}) == condition(found)
@@ -285,7 +286,7 @@ def test_the_api_server_away_and_every_change_after_it_is_seen(ground: Ground) -
         secret("login", ns, username=ADMIN[0], password="not-the-password"),
     )
     kubectl.delete("KafkaTopic", names[2], wait=False)
-    kubectl.wait_reason("KafkaCluster", "main", "AuthenticationFailed", timeout=20)
+    kubectl.wait_reason("KafkaCluster", "main", "AuthenticationFailed")  # a watch waits up to 30 s before it asks again
     kubectl.apply(secret("login", ns, username=ADMIN[0], password=ADMIN[1]))
     kubectl.wait_ready("KafkaCluster", "main", timeout=20)
     kubectl.wait_ready("KafkaTopic", f"{ns}-new", timeout=20)
@@ -321,11 +322,16 @@ def test_what_is_deleted_while_no_watch_is_open_is_noticed(ground: Ground) -> No
 
 
 def test_a_topic_that_comes_a_moment_before_its_cluster_is_told_nothing(ground: Ground) -> None:
-    ns = "topic-first"
-    kubectl = ground.stack.namespace(ns)
-    kubectl.apply(topic(ns, f"{ns}-0"))
-    time.sleep(0.3)
-    kubectl.apply(ground.cluster(ns))
+    for number in range(5):
+        ns = f"topic-first-{number}"
+        kubectl = ground.stack.namespace(ns)
+        began = time.monotonic()
+        kubectl.apply(topic(ns, f"{ns}-0"))
+        time.sleep(0.3)
+        kubectl.apply(ground.cluster(ns))
+        if time.monotonic() - began < 0.9:
+            break
+        close_shop(ground, Shop(kubectl, (f"{ns}-0",)))  # that was no moment
     kubectl.wait_ready("KafkaTopic", f"{ns}-0")
     shop = Shop(kubectl, (f"{ns}-0",))
     assert {"ClusterNotFound", "Recovered"}.isdisjoint(reasons(shop, "KafkaTopic", f"{ns}-0"))

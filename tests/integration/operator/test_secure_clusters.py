@@ -146,13 +146,12 @@ def test_a_topic_is_kept_over(secured: Secured, way: str) -> None:
     assert found["status"]["clusterId"]
     found = secured.kubectl.wait_ready("KafkaTopic", f"over-{way}")
     assert found["status"]["topicId"] == secured.view.topic_id(f"over-{way}")
-    assert secured.view.config(f"over-{way}") == {"retention.ms": "60000"}
+    secured.view.shows(f"over-{way}", config={"retention.ms": "60000"})
     secured.topic(f"over-{way}", way, config={"retention.ms": 70000}, partitions=2)
-    until(lambda: secured.view.partitions(f"over-{way}") == 2, "it has grown")
     secured.kubectl.wait_ready("KafkaTopic", f"over-{way}")
-    assert secured.view.config(f"over-{way}") == {"retention.ms": "70000"}
+    secured.view.shows(f"over-{way}", partitions=2, config={"retention.ms": "70000"})
     secured.kubectl.delete("KafkaTopic", f"over-{way}")
-    assert not secured.view.exists(f"over-{way}")
+    until(lambda: not secured.view.exists(f"over-{way}"), "the topic is gone")
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])

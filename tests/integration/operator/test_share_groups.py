@@ -211,8 +211,8 @@ def test_drift_is_repaired(place: Place) -> None:
     assert again["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"], "nothing new, nothing written"
     place.set("drifters", LIMIT, "9")
     place.set("drifters", RESET, "earliest")
-    until(lambda: place.settings("drifters")[LIMIT] == "4", "it is set back")
-    assert place.settings("drifters")[RESET] == "earliest", "what is not declared is nobody's business"
+    expected = {TOPIC_NAME: "dlq.drifters", LIMIT: "4", RESET: "earliest"}
+    until(lambda: place.settings("drifters") == expected, "it is set back, and what is not declared is left alone")
     place.kubectl.wait_event(name, "DriftRepaired")
     (event,) = [e for e in place.kubectl.events(name) if e["reason"] == "DriftRepaired"]
     assert event["message"] == f"share group drifters was changed outside: {LIMIT} was 9, is 4 again"
@@ -290,7 +290,7 @@ def test_names_that_brokers_would_not_write_to(place: Place) -> None:
     spec["config"] = {"errors.deadletterqueue.group.enable": True}
     place.kubectl.apply(manifest("KafkaTopic", "dlq.by-hand", spec, place.kubectl.namespace))
     place.kubectl.wait_for("KafkaDLQPolicy", name, lambda o: ready(o) == "True", "it is used")
-    assert place.settings("workers") == {TOPIC_NAME: "dlq.by-hand"}
+    until(lambda: place.settings("workers") == {TOPIC_NAME: "dlq.by-hand"}, "the group is set")
     place.kubectl.delete("KafkaDLQPolicy", name)
     assert place.kubectl.get("KafkaTopic", "dlq.by-hand") is not None
     place.kubectl.delete("KafkaTopic", "dlq.by-hand")

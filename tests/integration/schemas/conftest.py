@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kafkade.api.errors import RegistryUnreachable
 from kafkade.clients.registry import RegistryClient
 from kafkade.devstack import Registry
 from support.schemas import Killed, MemoryRegistry, World
@@ -32,7 +33,12 @@ class Watched:
             if self.kill_after is not None and len(self.calls) >= self.kill_after:
                 raise Killed
             self.calls.append((name, str(args[0]) if args else ""))
-            return await method(*args, **kwargs)
+            try:
+                return await method(*args, **kwargs)
+            except RegistryUnreachable:  # it leaves one request in thousands without an answer
+                if name.startswith("delete"):
+                    raise
+                return await method(*args, **kwargs)
 
         return call
 

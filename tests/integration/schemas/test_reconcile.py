@@ -284,9 +284,11 @@ async def test_a_restart_of_the_registry_is_survived(apicurio: Registry, subject
             await client.register(subject, SchemaBody(V1), False)
     finally:
         await asyncio.to_thread(apicurio.start)
+        await client.close()
+    world.registry = RegistryClient([apicurio.url])  # one with the usual patience: it has just begun
     await world.run()
     assert world.ready("orders")["status"] == "True", world.ready("orders")["message"]
-    await client.close()
+    await world.registry.close()
 
 
 async def test_three_hundred_subjects_in_one_batch(world: World, subject: str) -> None:

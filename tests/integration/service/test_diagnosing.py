@@ -19,7 +19,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import USER
 from kafkade.diagnose.finding import Diagnosis, Finding, Severity
 from support.kafka import KafkaView
-from support.services import QUICK, Mounts, running, until
+from support.services import QUICK, Mounts, committed, running, until
 
 
 def by_check(found: Diagnosis) -> dict[str, Finding]:
@@ -48,7 +48,8 @@ async def test_the_checks_of_consumers_and_producers(mounts: Mounts, view: Kafka
         text = {"text": "hello world " * 50}
         await asyncio.gather(*[service.publish("written", text, key=str(n)) for n in range(500)])
         await until(lambda: seen == 40, "all is seen")
-        await asyncio.sleep(1.5)  # for statistics, and a commit
+        await until(lambda: committed(view, "troubled-group", "troubled") == 40, "all is committed")
+        await asyncio.sleep(1.5)  # for statistics
         found = await service.diagnose(window=1)
     (group,) = found.consumers
     assert group.subject == "group troubled-group"

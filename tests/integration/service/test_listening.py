@@ -117,7 +117,7 @@ async def test_the_end_waits_for_what_is_in_work_and_commits_it(mounts: Mounts, 
     view.create("ending", 1)
     mounts.binding("user-service")
     done: list[int] = []
-    began = asyncio.Event()
+    began, leaving = asyncio.Event(), asyncio.Event()
 
     def made() -> Service:
         service = mounts.service("user-service")
@@ -125,6 +125,7 @@ async def test_the_end_waits_for_what_is_in_work_and_commits_it(mounts: Mounts, 
         @service.listener("ending", group="ending", properties=QUICK)
         async def handle(event: dict[str, int]) -> None:
             began.set()
+            await leaving.wait()
             await asyncio.sleep(0.3)
             done.append(event["n"])
 
@@ -135,6 +136,7 @@ async def test_the_end_waits_for_what_is_in_work_and_commits_it(mounts: Mounts, 
         for n in range(3):
             await service.publish("ending", {"n": n})
         await asyncio.wait_for(began.wait(), 30)
+        leaving.set()
     assert done == [0], "the record in work is done, and no other begun"
     assert committed(view, "ending", "ending") == 1
     service = made()
@@ -154,7 +156,8 @@ async def test_a_rebalance_loses_nothing_and_does_nothing_twice(mounts: Mounts, 
 
         @service.listener("shared", group="shared", concurrency=2, properties=QUICK)
         async def handle(event: dict[str, int]) -> None:
-            await asyncio.sleep(0.001)
+            # slow until both are at work, or the first is through before the second has its partitions
+            await asyncio.sleep(0.001 if by["two"] > 100 else 0.02)
             seen[event["n"]] += 1
             by[instance] += 1
 
