@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -31,7 +32,21 @@ class KafkaView:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self.admin = self._client()
+
+    def _client(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
+    def ask(self, request: Callable[[AdminClient], Future[T]]) -> T:
+        """What a request comes to. A client that gets no answer is replaced, as the operator's own is, and asked once more.
+
+        After the machine had stood still for seconds, one was seen that never connected again.
+        """
+        try:
+            return request(self.admin).result(20)
+        except TimeoutError:
+            self.admin = self._client()
+            return request(self.admin).result(20)
 
     def topics(self) -> set[str]:
         """Names of all topics but Kafka's own."""
@@ -43,12 +58,16 @@ class KafkaView:
 
     def told(self) -> dict[int, set[str]]:
         """Names of topics by broker, but Kafka's own."""
-        answers: dict[int, set[str]] = {}
+        return {broker: _names(found) for broker, found in self.answers().items()}
+
+    def answers(self, *brokers: int) -> dict[int, ClusterMetadata]:
+        """What each broker knows, of ``brokers`` or of all that the last one that answered knows."""
+        answers: dict[int, ClusterMetadata] = {}
         for _ in range(ATTEMPTS):
             # which broker a client asks is its own choice, and one that goes on may stay with one
-            found = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=20)
-            answers[found.orig_broker_id] = _names(found)
-            if answers.keys() >= found.brokers.keys():
+            found = self._client().list_topics(timeout=20)
+            answers[found.orig_broker_id] = found
+            if answers.keys() >= set(brokers or found.brokers):
                 return answers
         raise AssertionError(f"{ATTEMPTS} answers, and of these brokers alone: {sorted(answers)}")
 
@@ -62,7 +81,7 @@ class KafkaView:
 
     def describe(self, name: str) -> Any:
         """Id and partitions of a topic."""
-        return _heard(name, lambda: self.admin.describe_topics(TopicCollection([name]))[name].result(20))
+        return _heard(name, lambda: self.ask(lambda admin: admin.describe_topics(TopicCollection([name]))[name]))
 
     def topic_id(self, name: str) -> str:
         """The id of a topic, as Kafka's own tools print it (librdkafka prints plain base64)."""
@@ -79,7 +98,7 @@ class KafkaView:
     def config(self, name: str) -> dict[str, str]:
         """The topic's own settings, defaults left out."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
-        entries = _heard(name, lambda: self.admin.describe_configs([resource])[resource].result(20))
+        entries = _heard(name, lambda: self.ask(lambda admin: admin.describe_configs([resource])[resource]))
         return {k: e.value for k, e in entries.items() if e.source == 1}
 
     def shows(self, name: str, patience: float = 5, **expected: Any) -> None:
@@ -103,13 +122,13 @@ class KafkaView:
     def broker_overrides(self, broker: int) -> dict[str, str]:
         """Dynamic settings of one broker."""
         resource = ConfigResource(ConfigResource.Type.BROKER, str(broker))
-        entries = self.admin.describe_configs([resource])[resource].result(20)
+        entries = self.ask(lambda admin: admin.describe_configs([resource])[resource])
         return {k: e.value for k, e in entries.items() if e.source == ConfigSource.DYNAMIC_BROKER_CONFIG.value}
 
     def create(self, name: str, partitions: int = 3, factor: int = 1, **config: str) -> str:
         """Make a topic by hand; returns its id."""
         settings = {k.replace("_", "."): v for k, v in config.items()}
-        self.admin.create_topics([NewTopic(name, partitions, factor, config=settings)])[name].result(20)
+        self.ask(lambda admin: admin.create_topics([NewTopic(name, partitions, factor, config=settings)])[name])
         until(lambda: all(name in known for known in self.told().values()), f"each broker knows of topic {name}")
         return self.topic_id(name)
 
@@ -125,11 +144,11 @@ class KafkaView:
         op = AlterConfigOpType.SET if value is not None else AlterConfigOpType.DELETE
         entry = ConfigEntry(key, value or "", incremental_operation=op)
         resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
-        self.admin.incremental_alter_configs([resource])[resource].result(20)
+        self.ask(lambda admin: admin.incremental_alter_configs([resource])[resource])
 
     def add_partitions(self, name: str, total: int) -> None:
         """Add partitions by hand."""
-        self.admin.create_partitions([NewPartitions(name, total)])[name].result(20)
+        self.ask(lambda admin: admin.create_partitions([NewPartitions(name, total)])[name])
 
 
 def _heard(name: str, ask: Callable[[], T]) -> T:

@@ -96,5 +96,5 @@ def committed(view: KafkaView, group: str, topic: str) -> int:
     """The sum of the offsets that a group has committed for a topic's partitions."""
     places = [TopicPartition(topic, number) for number in range(view.partitions(topic))]
     request = [ConsumerGroupTopicPartitions(group, places)]
-    found = once_there(lambda: view.admin.list_consumer_group_offsets(request)[group].result(20))
+    found = once_there(lambda: view.ask(lambda admin: admin.list_consumer_group_offsets(request)[group]))
     return sum(max(place.offset, 0) for place in found.topic_partitions)

@@ -19,7 +19,6 @@ from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
 )
@@ -396,16 +395,12 @@ def test_a_cluster_whose_broker_goes(name: str) -> None:
         kafka.stop_broker(3)
         bootstrap = ",".join(kafka.bootstrap.split(",")[:2])
 
-        def noticed() -> bool:
-            """Whether both that are left know that it is lost; which of them a client asks is its own choice."""
-            told: dict[int, bool] = {}
-            for _ in range(20):
-                found = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=20)
-                in_sync = [set(partition.isrs) for partition in found.topics[name].partitions.values()]
-                told[found.orig_broker_id] = 3 not in found.brokers and in_sync == [{1, 2}] * 3
-            return told == {1: True, 2: True}
+        def known() -> list[tuple[list[int], list[set[int]]]]:
+            """What each of the two that are left knows: the brokers, and the replicas that are in sync."""
+            found = [view.answers(1, 2)[broker] for broker in (1, 2)]
+            return [(sorted(f.brokers), [set(p.isrs) for p in f.topics[name].partitions.values()]) for f in found]
 
-        until(noticed, "replicas are out of sync")
+        until(lambda: known() == [([1, 2], [{1, 2}] * 3)] * 2, lambda: f"both know that it is lost: {known()}")
         assert "3 of 3 partitions have" in run("topic", name, "-b", bootstrap).stdout
         result = run("cluster", "-b", bootstrap, "-o", "json")
         checks = found(result)

@@ -15,6 +15,7 @@ from kafkade.ui.access import Access
 from kafkade.ui.clusters import Cluster
 from kafkade.ui.server import serving
 from support.groups import commit
+from support.kafka import KafkaView
 from support.waiting import until
 
 TOPICS = ("orders", "orders.dlq")
@@ -36,14 +37,16 @@ def three() -> Iterator[Kafka]:
         yield kafka
 
 
-def lost(kafka: Kafka) -> bool:
-    """Whether both brokers that are left know that partitions have no leader."""
-    told: dict[int, bool] = {}
-    for _ in range(20):  # which broker a client asks is its own choice
-        found = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=20)
-        without = sum(p.leader < 0 for name in TOPICS for p in found.topics[name].partitions.values())
-        told[found.orig_broker_id] = 3 not in found.brokers and without == 4
-    return told == {1: True, 2: True}
+def known(kafka: Kafka) -> list[tuple[list[int], int]]:
+    """What each of the two that are left knows: the brokers, and how many partitions have no leader."""
+    answers = KafkaView(kafka.bootstrap).answers(1, 2)
+    return [
+        (
+            sorted(answers[broker].brokers),
+            sum(p.leader < 0 for name in TOPICS for p in answers[broker].topics[name].partitions.values()),
+        )
+        for broker in (1, 2)
+    ]
 
 
 async def test_every_page_says_what_it_could_not_ask(stranger: Tab, three: Kafka) -> None:
@@ -54,7 +57,7 @@ async def test_every_page_says_what_it_could_not_ask(stranger: Tab, three: Kafka
             await stranger.open(f"{listening.url}/clusters/kafka/topics")
             assert "without a leader" not in await stranger.text("main")
             three.stop_broker(3)
-            until(lambda: lost(three), "its partitions have no leader")
+            until(lambda: known(three) == [([1, 2], 4)] * 2, lambda: f"both know what is lost: {known(three)}")
             for page, said in (
                 ("topics", "2 without a leader"),
                 ("overview", "without a leader: nobody can write there"),
