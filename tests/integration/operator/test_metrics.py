@@ -46,7 +46,7 @@ def test_a_cluster_is_told_of_while_it_is_reached(world: World, topic: Callable[
     until(lambda: value(world, "kafkade_cluster_under_replicated_partitions", **up) == 0, "all replicas are in sync")
     until(lambda: (value(world, "kafkade_cluster_partitions", **up) or 0) >= 5, "the topic's partitions are counted")
     assert (value(world, "kafkade_cluster_topics", **up) or 0) >= 1
-    assert value(world, "kafkade_cluster_offline_partitions", **up) == 0
+    until(lambda: value(world, "kafkade_cluster_offline_partitions", **up) == 0, "all partitions have a leader")
 
     away = {"namespace": world.kubectl.namespace, "cluster": "metrics-away"}
     spec = {"bootstrapServers": "127.0.0.1:1"}
