@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from kafkade.api.dlq import KafkaDLQPolicySpec
 from kafkade.dlq.naming import source_topics
@@ -95,6 +95,9 @@ def header(record: Any, name: str) -> str | None:
 def committed(view: KafkaView, group: str, topic: str) -> int:
     """The sum of the offsets that a group has committed for a topic's partitions."""
     places = [TopicPartition(topic, number) for number in range(view.partitions(topic))]
-    request = [ConsumerGroupTopicPartitions(group, places)]
-    found = once_there(lambda: view.ask(lambda admin: admin.list_consumer_group_offsets(request)[group]))
-    return sum(max(place.offset, 0) for place in found.topic_partitions)
+    settings = {"bootstrap.servers": view.bootstrap, "group.id": group, "isolation.level": "read_uncommitted"}
+    # not by AdminClient.list_consumer_group_offsets: where a coordinator is not there yet, librdkafka turns to the client's
+    # consumer group (rd_kafka_cgrp_op), which an AdminClient has none of, and the process ends by SIGSEGV
+    with closing(Consumer({**settings, "log_level": 0})) as consumer:
+        found = once_there(lambda: consumer.committed(places, timeout=20))
+    return sum(max(place.offset, 0) for place in found)

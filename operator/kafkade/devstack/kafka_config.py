@@ -95,6 +95,8 @@ def server_properties(place: BrokerPlace, cluster: ClusterOptions) -> dict[str, 
         # each partition is a folder: the defaults, 50, are for clusters with many groups
         "offsets.topic.num.partitions": "5",
         "transaction.state.log.num.partitions": "5",
+        # of 128 MiB by default, which is half of the heap, whether or not anything is compacted
+        "log.cleaner.dedupe.buffer.size": str(4 * 1024 * 1024),
     }
     if brokers > 1:
         # a broker that was killed is noticed, and its partitions move, in seconds

@@ -47,7 +47,7 @@ async def test_each_record_once_though_the_service_is_killed(mounts: Mounts, vie
     assert done < RECORDS, "it was killed in the middle"
     process = start(mounts.root)
     try:
-        await until(lambda: committed(view, "killed", "killed") == RECORDS, "all is done", 40)
+        await until(lambda: committed(view, "killed", "killed") == RECORDS, "all is done")
     finally:
         process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 20) == 0, "SIGTERM ends it in order"
