@@ -194,9 +194,7 @@ class Soak:
     def _counted(self) -> bool:
         """Whether the status of the KafkaCluster tells of all topics, which is a write of its own."""
         (item,) = self.truth.items("KafkaCluster", [FOLLOWED])
-        topics = patiently(lambda: self.view.admin.list_topics(timeout=20)).topics.values()
-        told = item["status"].get("topics"), item["status"].get("partitions")
-        return told == (len(topics), sum(len(topic.partitions) for topic in topics))
+        return patiently(self.view.counts).items() <= item["status"].items()
 
     def _quiet(self) -> list[str]:
         """Writes while nobody changes anything; the health of what was restarted may still be told for a moment."""

@@ -97,11 +97,12 @@ def change(stage: Stage) -> None:
         topics = stage.kafka.topics()
         return [topics["user-events"], topics["order-events"]]
 
+    def changed() -> bool:
+        user, order = both()
+        return user.config["retention.ms"] == DAY and order.partitions == 6
+
     # the broker that is asked may learn of it a moment after the one that told the operator
-    eventually(
-        lambda: both()[0].config["retention.ms"] == DAY and both()[1].partitions == 6,
-        "user-events keeps a day, and order-events has six partitions",
-    )
+    eventually(changed, "user-events keeps a day, and order-events has six partitions")
     stage.screen.topics(both())
     stage.screen.checked("Kafka has the new retention and the new partitions")
 

@@ -339,7 +339,7 @@ def test_an_example_comes_to_what_its_readme_says_and_leaves_nothing(example: Ex
     until(lambda: shop.kafka.known() == example.leaves, "nothing else is left")
     for name in example.leaves:
         shop.kafka.delete(name)
-    soon(lambda: same(outside(shop), before))
+    until(lambda: outside(shop) == before, lambda: f"all is as before: {outside(shop)}, not {before}", timeout=5)
 
 
 def soon(check: Callable[[], None], patience: float = 5) -> None:
@@ -354,10 +354,6 @@ def soon(check: Callable[[], None], patience: float = 5) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def same(found: dict[str, Any], before: dict[str, Any]) -> None:
-    assert found == before
 
 
 def test_the_quickstart_grows_into_the_second_example(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from kafkade.devstack.kafka import Kafka
 
 def told(result: Result) -> list[str]:
     """The lines of stderr, without those on progress, which only a slow machine has."""
-    return [line for line in result.stderr.splitlines() if not re.match(r"(records read: |looked at )\d", line)]
+    return [x for x in result.stderr.splitlines() if not re.fullmatch(r"(topics: |records read: |looked at )\d.*", x)]
 
 
 def secure(kafka: Kafka, folder: Path, user: tuple[str, str]) -> dict[str, str]:

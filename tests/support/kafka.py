@@ -52,6 +52,11 @@ class KafkaView:
         """Names of all topics but Kafka's own."""
         return _names(self.admin.list_topics(timeout=20))
 
+    def counts(self) -> dict[str, int]:
+        """Numbers of topics and partitions, Kafka's own among them, as a KafkaCluster's status has them."""
+        topics = self.admin.list_topics(timeout=20).topics.values()
+        return {"topics": len(topics), "partitions": sum(len(topic.partitions) for topic in topics)}
+
     def known(self) -> set[str]:
         """Names that at least one broker has, but Kafka's own; a broker may hear of a deletion after another one."""
         return set().union(*self.told().values())

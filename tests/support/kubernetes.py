@@ -158,14 +158,15 @@ class Kubectl:
         """Events about an object."""
         return [e for e in self.list("events", namespace) if e["involvedObject"]["name"] == name]
 
-    def wait_event(self, name: str, *reasons: str, kind: str | None = None) -> None:
-        """Wait until Events have told all of this about an object: they come after the status."""
+    def wait_event(self, name: str, reason: str, kind: str | None = None) -> list[dict[str, Any]]:
+        """Wait until an Event tells this about an object, which comes after the status; all Events that do."""
 
-        def told() -> set[str]:
-            found = self.events(name)
-            return {e["reason"] for e in found if kind in (None, e["involvedObject"]["kind"])}
+        def told() -> list[dict[str, Any]]:
+            found = [e for e in self.events(name) if e["reason"] == reason]
+            return [e for e in found if kind in (None, e["involvedObject"]["kind"])]
 
-        until(lambda: told() >= set(reasons), lambda: f"Events of {name} tell {reasons}, not only {told()}")
+        until(told, f"an Event of {name} tells {reason}")
+        return told()
 
     def wait_for(
         self,

@@ -24,6 +24,12 @@ def scrape(address: str) -> Iterator[Series]:
         yield from series(answer.read().decode())
 
 
+def value(address: str, name: str, **labels: str) -> float | None:
+    """The sum of that operator's series with these labels; None: there is none."""
+    found = [v for n, has, v in scrape(address) if n == name and labels.items() <= has.items()]
+    return sum(found) if found else None
+
+
 def leads(address: str) -> bool:
     """Whether that operator holds its Lease, as it says."""
-    return any((name, value) == ("kafkade_leader", 1) for name, _, value in scrape(address))
+    return value(address, "kafkade_leader") == 1

@@ -38,7 +38,7 @@ from kafkade.topics.steps import (
 RATES = ("leader.replication.throttled.rate", "follower.replication.throttled.rate")
 """Dynamic broker settings of a throttle (KIP-73), bytes per second."""
 
-VISIBLE_AFTER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_VISIBLE_AFTER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Waits in seconds until a broker's metadata shows what the controller already did."""
 
 StepT = TypeVar("StepT")
@@ -189,7 +189,7 @@ async def _look_again(kafka: KafkaAdmin, plans: Mapping[str, Plan], done: dict[s
     """Read back what was made: CreateTopics tells no topic id, and metadata follows the controller a moment later."""
     totals = {n: s.topic.partitions for n, s in steps_of(plans, done, Create).items()}
     totals |= {n: s.new for n, s in steps_of(plans, done, AddPartitions).items()}
-    for wait in VISIBLE_AFTER:
+    for wait in _VISIBLE_AFTER:
         missing = [name for name in totals if done[name].description is None]
         if not missing:
             return

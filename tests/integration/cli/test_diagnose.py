@@ -15,13 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from confluent_kafka import Producer, ShareConsumer, TopicPartition
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 from typer.testing import CliRunner, Result
 
 from kafkade.cli.diagnose import app

@@ -24,7 +24,6 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
-    NewTopic,
     ResourcePatternType,
     ResourceType,
 )
@@ -35,6 +34,7 @@ from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kafka_config import ADMIN, USER
 from support.acls import allowed
 from support.cli import secure, told
+from support.kafka import KafkaView
 from support.transactions import transactions_ended
 from support.waiting import until
 
@@ -88,10 +88,7 @@ class Place:
 
     def make(self, topic: str, **config: str) -> str:
         """A topic with two partitions; records are of 2023, and retention would take them."""
-        new = NewTopic(topic, 2, 1, config={"retention.ms": "-1", **config})
-        self.admin.create_topics([new])[topic].result(30)
-        # the broker may learn of it a moment later
-        until(lambda: topic in self.admin.list_topics(timeout=30).topics, f"{topic} is known", 60)
+        KafkaView(self.kafka.bootstrap).create(topic, 2, **{"retention.ms": "-1", **config})
         return topic
 
     def write(self, letters: list[Letter], topic: str | None = None) -> list[Letter]:

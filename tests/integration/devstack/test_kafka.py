@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkade.devstack import DevStackError, Kafka
 from kafkade.devstack.kafka import DEFAULT_VERSION, learn
+from support.requests import counted
 from support.waiting import until
 
 SCRAM_AND_PLAIN = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -99,9 +100,7 @@ def test_requests_are_counted(kafka: Kafka) -> None:
     client.list_topics(timeout=10)
     before = kafka.request_counts()
     create(client, "counted")
-    # a broker counts a request after it has answered it
-    until(lambda: (kafka.request_counts() - before)["CreateTopics"] >= 2, "both are counted")
-    more = kafka.request_counts() - before
+    more = counted(kafka, "CreateTopics") - before
     # at the broker, and at the controller that it hands it on to
     assert more["CreateTopics"] == 2
     assert "DeleteTopics" not in more

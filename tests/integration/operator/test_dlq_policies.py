@@ -152,8 +152,7 @@ def test_dead_letters_are_counted_and_called_out(world: World, topic: Make, poli
     assert (alert["reason"], ready(found)) == ("DepthExceeded", "True")
     assert f"7 dead letters wait in {source}.dlq, the limit is 5" in alert["message"]
 
-    world.kubectl.wait_event(name, "DepthExceeded")
-    assert len([e for e in world.kubectl.events(name) if e["reason"] == "DepthExceeded"]) == 1
+    assert len(world.kubectl.wait_event(name, "DepthExceeded")) == 1
 
     found = world.kubectl.wait_for(
         "KafkaDLQPolicy", name, lambda o: o["status"].get("growthPerMinute", 0) > 0, "how fast they come is measured"

@@ -19,7 +19,7 @@ from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import kubectl_environment
 from support import records
 from support.gitops import of_argo_cd
-from support.metrics import scrape
+from support.metrics import value
 from support.records import Object, shape
 from support.waiting import until
 
@@ -96,15 +96,6 @@ def test_what_a_policy_makes_does_not_look_like_argos(scenes: Scenes) -> None:
         assert "app.kubernetes.io/instance" not in child["metadata"]["labels"]
 
 
-def counted(world: World, policy: str) -> list[float]:
-    """Whether a policy's dead letters are counted, as the metric says; one that goes has no look any more."""
-    return [
-        value
-        for name, labels, value in scrape(world.metrics)
-        if name == "kafkade_dlq_policy_counted" and (labels["namespace"], labels["policy"]) == (NAMESPACE, policy)
-    ]
-
-
 def test_nothing_is_made_for_a_policy_in_deletion(scenes: Scenes) -> None:
     """A deletion in the foreground waits for what belongs to the policy; made again, it would wait for ever."""
     scenes.apply("KafkaTopic", "gitops-kept", {"clusterRef": {"name": "main"}})
@@ -112,7 +103,9 @@ def test_nothing_is_made_for_a_policy_in_deletion(scenes: Scenes) -> None:
     scenes.apply("KafkaDLQPolicy", "kept", spec, finalizers=[HELD])
     scenes.kubectl.wait_ready("KafkaDLQPolicy", "kept")
     scenes.kubectl.delete("KafkaDLQPolicy", "kept", wait=False)
-    until(lambda: counted(scenes.world, "kept") == [0], "its deletion is seen")
+    kept = {"namespace": NAMESPACE, "policy": "kept"}
+    # of one that goes dead letters are not counted any more
+    until(lambda: value(scenes.world.metrics, "kafkade_dlq_policy_counted", **kept) == 0, "its deletion is seen")
     scenes.kubectl.delete("KafkaTopic", "gitops-kept.dlq")
     time.sleep(5)
     assert scenes.kubectl.get("KafkaTopic", "gitops-kept.dlq") is None
@@ -126,8 +119,7 @@ def test_in_a_steady_state_no_watch_sees_anything(scenes: Scenes) -> None:
     for kind, name in (("KafkaTopic", "gitops-payments"), ("KafkaTopic", "gitops-new")):
         scenes.kubectl.wait_for(kind, name, lambda o: "reassignment" not in o["status"], "settled", timeout=60)
     scenes.kubectl.run("-n", NAMESPACE, "delete", "kafkadlqredrives", "running", "away", "--ignore-not-found")
-    topics = len(scenes.world.view.admin.list_topics(timeout=20).topics)
-    health = {"topics": topics, "offlinePartitions": 0, "underReplicatedPartitions": 0}
+    health = {**scenes.world.view.counts(), "offlinePartitions": 0, "underReplicatedPartitions": 0}
     for name in ("main", "gitops-new"):
         scenes.kubectl.wait_for("KafkaCluster", name, lambda o: health.items() <= o["status"].items(), "counted")
     time.sleep(5)

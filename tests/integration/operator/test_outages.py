@@ -110,8 +110,7 @@ def open_shop(ground: Ground, name: str, topics: int = 3, **cluster: Any) -> Sho
     for each in names:
         kubectl.wait_ready("KafkaTopic", each)
         kubectl.wait_ready("KafkaSchema", each)
-    found = ground.view.admin.list_topics(timeout=20).topics.values()
-    counts = {"topics": len(found), "partitions": sum(len(topic.partitions) for topic in found), "offlinePartitions": 0}
+    counts = {**ground.view.counts(), "offlinePartitions": 0}
     kubectl.wait_for("KafkaCluster", "main", lambda o: counts.items() <= o["status"].items(), "counted its topics")
     return Shop(kubectl, names)
 
@@ -224,7 +223,7 @@ def test_the_registry_away_leaves_topics_alone(ground: Ground) -> None:
         kubectl.wait_reason("KafkaSchema", f"{ns}-new", "RegistryUnreachable")
         kubectl.wait_reason("KafkaSchema", shop.names[0], "RegistryUnreachable")
         # a topic more is another status of the cluster, or two where a look came before its leader; not another outage
-        until(lambda: counted(shop) == (len(ground.view.admin.list_topics(timeout=20).topics), 0), "it is counted")
+        until(lambda: counted(shop) == (ground.view.counts()["topics"], 0), "it is counted")
         clusters = len(status_writes(ground, shop, "kafkaclusters"))
         time.sleep(4 * RESYNC)
         told = status_writes(ground, shop, "kafkaschemas")[schemas:]

@@ -218,7 +218,8 @@ def test_a_password_that_turns_wrong_is_told_once_and_its_topics_stay_quiet(secu
     until(
         lambda: secured.view.config(name) == {"retention.ms": "60000"}, "what changed meanwhile is repaired", timeout=10
     )
-    secured.kubectl.wait_event(name, "AuthenticationFailed", "Recovered", kind="KafkaCluster")
+    for reason in ("AuthenticationFailed", "Recovered"):
+        secured.kubectl.wait_event(name, reason, kind="KafkaCluster")
 
 
 def test_a_secret_that_goes_and_comes_back(secured: Secured) -> None:

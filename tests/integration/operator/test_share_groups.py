@@ -213,8 +213,7 @@ def test_drift_is_repaired(place: Place) -> None:
     place.set("drifters", RESET, "earliest")
     expected = {TOPIC_NAME: "dlq.drifters", LIMIT: "4", RESET: "earliest"}
     until(lambda: place.settings("drifters") == expected, "it is set back, and what is not declared is left alone")
-    place.kubectl.wait_event(name, "DriftRepaired")
-    (event,) = [e for e in place.kubectl.events(name) if e["reason"] == "DriftRepaired"]
+    (event,) = place.kubectl.wait_event(name, "DriftRepaired")
     assert event["message"] == f"share group drifters was changed outside: {LIMIT} was 9, is 4 again"
 
 
