@@ -1,4 +1,8 @@
-"""Sees when resources are Ready by one watch: asking for lists again and again would keep the API server from its work."""
+"""Sees when resources are Ready by one watch: asking for lists again and again would keep the API server from its work.
+
+A watch takes CPU itself, of the API server and of who reads it: where no more than the end is asked for, it begins with a list
+once all is written.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from typing import Any
 from bare import Bare
 
 from kafkade.devstack import progress
+
+_PAGE = 500
 
 
 class Following:
@@ -46,11 +52,16 @@ class Following:
         self.version = found["metadata"]["resourceVersion"]
         if event["type"] == "BOOKMARK":
             return
-        name, generation = found["metadata"]["name"], found["metadata"]["generation"]
         if event["type"] == "DELETED":
-            self.gone.add(name)
+            self.gone.add(found["metadata"]["name"])
             self._changed.set()
-        elif _ready(found.get("status", {}), generation):
+        else:
+            self.there(found)
+
+    def there(self, found: dict[str, Any]) -> None:
+        """A resource as it is."""
+        name, generation = found["metadata"]["name"], found["metadata"]["generation"]
+        if _ready(found.get("status", {}), generation):
             self.ready[generation].setdefault(name, time.monotonic())
             self._changed.set()
 
@@ -68,11 +79,18 @@ def _ready(status: dict[str, Any], generation: int) -> bool:
 
 
 @asynccontextmanager
-async def following(bare: Bare, plural: str) -> AsyncIterator[Following]:
-    """Watch all resources of a kind in the client's namespace."""
-    listed = await bare.call("GET", f"/{plural}?limit=1")
+async def following(bare: Bare, plural: str, *, present: bool = False) -> AsyncIterator[Following]:
+    """Watch all resources of a kind in the client's namespace, from now on; ``present``: those that are there are seen first."""
     seen = Following()
-    seen.version = listed["metadata"]["resourceVersion"]
+    page = await bare.call("GET", f"/{plural}?limit={_PAGE if present else 1}")
+    seen.version = page["metadata"]["resourceVersion"]
+    while present:
+        for found in page["items"]:
+            seen.there(found)
+        if not (token := page["metadata"].get("continue")):
+            break
+        # all pages are of the version that the first one was
+        page = await bare.call("GET", f"/{plural}?limit={_PAGE}&continue={token}")
 
     async def read() -> None:
         # an API server ends the watch of who does not keep up for a moment; it goes on where it ended
