@@ -17,8 +17,8 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -343,6 +343,16 @@ class Bench:
         )
 
 
+def _median(rounds: Sequence[Row]) -> Row:
+    """The round in the middle, which tells of the others where there is a goal."""
+    ordered = sorted(rounds, key=lambda row: row.value)
+    row = ordered[len(ordered) // 2]
+    if row.at_most is None or ordered[0].value == ordered[-1].value:
+        return row
+    spread = f"rounds: {ordered[0].value:g} to {ordered[-1].value:g}"
+    return replace(row, beside=f"{row.beside}; {spread}" if row.beside else spread)
+
+
 def told(requests: Mapping[str, int]) -> str:
     """Kafka's requests by their names."""
     return ", ".join(f"{name} {count}" for name, count in sorted(requests.items()))
@@ -382,7 +392,7 @@ async def measure(
             figures.append(bench.rows())
             for phase, seconds in bench.found.spent.items():
                 spent.setdefault(phase, Counter()).update(seconds)
-    rows = [sorted(of_rounds, key=lambda row: row.value)[rounds // 2] for of_rounds in zip(*figures, strict=True)]
+    rows = [_median(of_rounds) for of_rounds in zip(*figures, strict=True)]
     columns = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker "}
     return rows, by_whom("topic", {**columns, "operator": "operator", "client": "client"}, spent, count * rounds)
 
