@@ -73,7 +73,7 @@ lock: ## renew requirements*.lock from pyproject.toml, and the SBOM
 sbom: $(READY) ## write sbom.cdx.json (CycloneDX): what the operator's image has, from requirements.lock
 	$(BIN)/python deploy/supply/sbom.py
 
-audit: $(READY) ## ask PyPI and OSV for advisories about what the image has; 3 when they could not be asked
+audit: $(READY) ## ask PyPI and OSV for advisories about what the image has, and the index for what is yanked; 3 when one could not be asked
 	$(BIN)/python deploy/supply/audit.py
 
 crashes: prepare ## the operator killed at each await of each scenario, then compared with a run without (some 40 minutes)

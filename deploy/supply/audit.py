@@ -1,8 +1,9 @@
-"""Whether what is pinned is known to be vulnerable, asked package by package; and whether all of it is pinned by hash.
+"""Whether what is pinned is known to be vulnerable, asked package by package, or yanked; and whether all is pinned by hash.
 
-PyPI's own JSON API is asked for the advisories of each release, then OSV's where it does not answer. What could not be asked is
+PyPI's own JSON API is asked for the advisories of each release, then OSV's where it does not answer. The package index that pip
+uses is asked for what its maintainers have yanked (PEP 592), and for files of just these hashes. What could not be asked is
 told, and the command then ends with 3: no answer is not a good one. It ends with 1 when there is an advisory, or something is
-not pinned. Usage: ``make audit``, or ``python deploy/supply/audit.py --all`` for the development's packages too.
+yanked or not pinned. Usage: ``make audit``, or ``python deploy/supply/audit.py --all`` for the development's packages too.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import argparse
 import http.client
 import json
 import re
+import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,16 +38,19 @@ class Found:
 
     unpinned: list[str] = field(default_factory=list)
     advisories: list[str] = field(default_factory=list)
+    yanked: list[str] = field(default_factory=list)
     asked: int = 0
     unasked: list[str] = field(default_factory=list)
     """Packages that no service said anything of."""
     silent: dict[str, str] = field(default_factory=dict)
     """Services that gave no answer, and why."""
+    silent_index: str = ""
+    """Why the package index did not have all of these files."""
 
     @property
     def code(self) -> int:
         """0: all was asked, and nothing found."""
-        return 1 if self.unpinned or self.advisories else 3 if self.unasked else 0
+        return 1 if self.unpinned or self.advisories or self.yanked else 3 if self.unasked or self.silent_index else 0
 
 
 def audit(packages: Sequence[Pinned], services: dict[str, Ask]) -> Found:
@@ -87,6 +92,25 @@ def dockerfile_problems(text: str) -> list[str]:
     ]
 
 
+def yanked(lock: Path, environment: Mapping[str, str] | None = None) -> list[str]:
+    """What a lock pins and the package index calls yanked; pip gets each file, holds it to its hash and installs nothing.
+
+    Raises:
+        OSError: the index does not have all of these files, or cannot be asked.
+    """
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--no-color", "--quiet"]
+    how = ["--dry-run", "--ignore-installed", "--no-deps", "--require-hashes", "-r", str(lock)]
+    done = subprocess.run([*pip, "install", *how], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        raise OSError(errors[-1].removeprefix("ERROR: ") if errors else f"pip ended with {done.returncode}")
+    return [f"{name} {version}: {reason}" for name, version, reason in _YANKED.findall(done.stderr)]
+
+
+_YANKED = re.compile(r"yanked version: '([^']+)' candidate \(version (\S+) at .*\nReason for being yanked: (.*)")
+"""How pip warns of it, since 19.2."""
+
+
 def pypi(package: Pinned) -> list[str]:
     """What PyPI knows of a release."""
     answer = _json(f"https://pypi.org/pypi/{package.name}/{package.version}/json")
@@ -124,12 +148,17 @@ def told(found: Found) -> str:
     """For people."""
     lines = [f"asked about {found.asked} packages: {len(found.advisories)} advisories"]
     lines += [f"VULNERABLE {text}" for text in found.advisories]
+    lines += [f"YANKED {text}" for text in found.yanked]
     lines += [f"NOT PINNED {text}" for text in found.unpinned]
     lines += [f"no answer from {name}: {why}" for name, why in found.silent.items()]
     if found.unasked:
         lines.append(
             f"NOT ASKED about {len(found.unasked)} packages, which may be vulnerable: {', '.join(found.unasked)}"
         )
+    if found.silent_index:
+        lines.append(f"NOT ALL of the package index, so some may be yanked: {found.silent_index}")
+    elif not found.yanked:
+        lines.append("the package index has all files by their hashes, and calls none of them yanked")
     return "\n".join(lines)
 
 
@@ -141,6 +170,11 @@ def main() -> None:
     locks: list[Path] = [IMAGE, BUILD, *([DEV] if args.all else [])]
     packages = {(p.name, p.version): p for lock in locks for p in read(lock)}
     found = audit([packages[key] for key in sorted(packages)], {"PyPI": pypi, "OSV": osv})
+    print("asking the package index for all files, by their hashes: some ten seconds", file=sys.stderr)  # noqa: T201
+    try:
+        found.yanked = [text for lock in locks for text in yanked(lock)]
+    except OSError as error:
+        found.silent_index = str(error)
     found.unpinned += dockerfile_problems((ROOT / "Dockerfile").read_text())
     print(told(found))  # noqa: T201 -- its result
     sys.exit(found.code)

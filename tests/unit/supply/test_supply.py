@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -106,6 +107,31 @@ def test_an_advisory_and_a_missing_hash_are_told() -> None:
     assert (found.code, found.advisories) == (1, ["p1 1: CVE-2026-1 (fixed in 2)"])
     found = audit.audit([locks.Pinned("bare", "1", (), None)], {"one": lambda _: []})
     assert (found.code, found.unpinned) == (1, ["bare 1 has no hash"])
+
+
+def test_what_the_index_calls_yanked_is_told(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    digest = "8ee1e5f5a1afc5b19bdfae4fdf0c35ed324074bdce3500c939842c8f818645d9"
+    lock.write_text(f"attrs==21.1.0 --hash=sha256:{digest}\n")
+    [text] = audit.yanked(lock)
+    assert text == "attrs 21.1.0: Installable but not importable on Python 3.4."
+    found = audit.Found(yanked=[text])
+    assert found.code == 1
+    assert f"YANKED {text}" in audit.told(found)
+    lock.write_text(f"attrs==21.2.0 --hash=sha256:{digest}\n")
+    with pytest.raises(OSError, match="HASHES"):
+        audit.yanked(lock)
+
+
+def test_an_index_that_does_not_answer_is_not_good(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    lock.write_text(f"attrs==21.2.0 --hash=sha256:{'0' * 64}\n")
+    nobody = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
+    with pytest.raises(OSError, match="attrs") as caught:
+        audit.yanked(lock, nobody)
+    found = audit.Found(silent_index=str(caught.value))
+    assert found.code == 3
+    assert "some may be yanked" in audit.told(found)
 
 
 def test_a_line_that_is_not_pinned_is_an_error(tmp_path: Path) -> None:
