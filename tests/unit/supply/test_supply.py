@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -109,26 +111,51 @@ def test_an_advisory_and_a_missing_hash_are_told() -> None:
     assert (found.code, found.unpinned) == (1, ["bare 1 has no hash"])
 
 
+def index(folder: Path, name: str, attributes: str) -> tuple[str, dict[str, str]]:
+    """A package index of files (PEP 503) with version 1 of one package: a line for a lock, and what has pip ask it."""
+    place = folder / name
+    place.mkdir(parents=True)
+    wheel = place / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr(f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        packed.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr(f"{name}-1.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (place / "index.html").write_text(f'<a href="{wheel.name}#sha256={digest}" {attributes}>{wheel.name}</a>')
+    return f"{name}==1 --hash=sha256:{digest}\n", only(folder.as_uri())
+
+
+def only(url: str) -> dict[str, str]:
+    """An environment in which pip asks this index and no other, once."""
+    others = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    return {**others, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url, "PIP_RETRIES": "0"}
+
+
 def test_what_the_index_calls_yanked_is_told(tmp_path: Path) -> None:
+    line, environment = index(tmp_path / "index", "gone", 'data-yanked="does not import"')
     lock = tmp_path / "x.lock"
-    digest = "8ee1e5f5a1afc5b19bdfae4fdf0c35ed324074bdce3500c939842c8f818645d9"
-    lock.write_text(f"attrs==21.1.0 --hash=sha256:{digest}\n")
-    [text] = audit.yanked(lock)
-    assert text == "attrs 21.1.0: Installable but not importable on Python 3.4."
-    found = audit.Found(yanked=[text])
+    lock.write_text(line)
+    assert audit.yanked(lock, environment) == ["gone 1: does not import"]
+    found = audit.Found(yanked=["gone 1: does not import"])
     assert found.code == 1
-    assert f"YANKED {text}" in audit.told(found)
-    lock.write_text(f"attrs==21.2.0 --hash=sha256:{digest}\n")
+    assert "YANKED gone 1: does not import" in audit.told(found)
+
+
+def test_what_the_index_has_by_its_hash_is_well_and_nothing_else(tmp_path: Path) -> None:
+    line, environment = index(tmp_path / "index", "here", "")
+    lock = tmp_path / "x.lock"
+    lock.write_text(line)
+    assert audit.yanked(lock, environment) == []
+    lock.write_text(f"here==1 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(OSError, match="HASHES"):
-        audit.yanked(lock)
+        audit.yanked(lock, environment)
 
 
 def test_an_index_that_does_not_answer_is_not_good(tmp_path: Path) -> None:
     lock = tmp_path / "x.lock"
     lock.write_text(f"attrs==21.2.0 --hash=sha256:{'0' * 64}\n")
-    nobody = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
     with pytest.raises(OSError, match="attrs") as caught:
-        audit.yanked(lock, nobody)
+        audit.yanked(lock, only("http://127.0.0.1:9/"))
     found = audit.Found(silent_index=str(caught.value))
     assert found.code == 3
     assert "some may be yanked" in audit.told(found)
