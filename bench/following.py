@@ -19,6 +19,7 @@ from bare import Bare
 from kafkade.devstack import progress
 
 _PAGE = 500
+"""Resources a page of a list."""
 
 
 class Following:
@@ -78,19 +79,29 @@ def _ready(status: dict[str, Any], generation: int) -> bool:
     )
 
 
+async def _list(bare: Bare, plural: str, seen: Following) -> None:
+    """See all that are there; each page is of the version that the first one was."""
+    rest = ""
+    while True:
+        page = await bare.call("GET", f"/{plural}?limit={_PAGE}{rest}")
+        for found in page["items"]:
+            seen.there(found)
+        seen.version = page["metadata"]["resourceVersion"]
+        token = page["metadata"].get("continue")
+        if not token:
+            return
+        rest = f"&continue={token}"
+
+
 @asynccontextmanager
 async def following(bare: Bare, plural: str, *, present: bool = False) -> AsyncIterator[Following]:
     """Watch all resources of a kind in the client's namespace, from now on; ``present``: those that are there are seen first."""
     seen = Following()
-    page = await bare.call("GET", f"/{plural}?limit={_PAGE if present else 1}")
-    seen.version = page["metadata"]["resourceVersion"]
-    while present:
-        for found in page["items"]:
-            seen.there(found)
-        if not (token := page["metadata"].get("continue")):
-            break
-        # all pages are of the version that the first one was
-        page = await bare.call("GET", f"/{plural}?limit={_PAGE}&continue={token}")
+    if present:
+        await _list(bare, plural, seen)
+    else:
+        listed = await bare.call("GET", f"/{plural}?limit=1")
+        seen.version = listed["metadata"]["resourceVersion"]
 
     async def read() -> None:
         # an API server ends the watch of who does not keep up for a moment; it goes on where it ended

@@ -38,19 +38,22 @@ class Found:
 
     unpinned: list[str] = field(default_factory=list)
     advisories: list[str] = field(default_factory=list)
-    yanked: list[str] = field(default_factory=list)
+    yanked: list[str] | None = None
+    """None: the package index was not asked, or did not have all of these files."""
     asked: int = 0
     unasked: list[str] = field(default_factory=list)
     """Packages that no service said anything of."""
     silent: dict[str, str] = field(default_factory=dict)
     """Services that gave no answer, and why."""
     silent_index: str = ""
-    """Why the package index did not have all of these files."""
+    """Why it did not."""
 
     @property
     def code(self) -> int:
         """0: all was asked, and nothing found."""
-        return 1 if self.unpinned or self.advisories or self.yanked else 3 if self.unasked or self.silent_index else 0
+        if self.unpinned or self.advisories or self.yanked:
+            return 1
+        return 3 if self.unasked or self.silent_index else 0
 
 
 def audit(packages: Sequence[Pinned], services: dict[str, Ask]) -> Found:
@@ -148,7 +151,7 @@ def told(found: Found) -> str:
     """For people."""
     lines = [f"asked about {found.asked} packages: {len(found.advisories)} advisories"]
     lines += [f"VULNERABLE {text}" for text in found.advisories]
-    lines += [f"YANKED {text}" for text in found.yanked]
+    lines += [f"YANKED {text}" for text in found.yanked or ()]
     lines += [f"NOT PINNED {text}" for text in found.unpinned]
     lines += [f"no answer from {name}: {why}" for name, why in found.silent.items()]
     if found.unasked:
@@ -157,7 +160,7 @@ def told(found: Found) -> str:
         )
     if found.silent_index:
         lines.append(f"NOT ALL of the package index, so some may be yanked: {found.silent_index}")
-    elif not found.yanked:
+    elif found.yanked == []:
         lines.append("the package index has all files by their hashes, and calls none of them yanked")
     return "\n".join(lines)
 

@@ -90,6 +90,7 @@ def test_an_audit_that_reached_nobody_is_not_good() -> None:
     text = audit.told(found)
     assert "NOT ASKED about 6 packages" in text
     assert "no answer from one: p0 1: connection refused" in text
+    assert "yanked" not in text, "nobody asked for that here"
 
 
 def test_a_service_that_does_not_answer_is_asked_no_more() -> None:
@@ -146,6 +147,7 @@ def test_what_the_index_has_by_its_hash_is_well_and_nothing_else(tmp_path: Path)
     lock = tmp_path / "x.lock"
     lock.write_text(line)
     assert audit.yanked(lock, environment) == []
+    assert "calls none of them yanked" in audit.told(audit.Found(yanked=[]))
     lock.write_text(f"here==1 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(OSError, match="HASHES"):
         audit.yanked(lock, environment)
