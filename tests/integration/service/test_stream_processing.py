@@ -15,10 +15,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from kafkade.service import ListenerStopped, Service
 from kafkade.service.streams import Flow
+from kafkade.service.streams import running as running_streams
 from support import stream_service
 from support.kafka import KafkaView
 from support.letters import read
@@ -162,6 +163,31 @@ async def test_a_topic_that_is_missing_is_named_and_waited_for(
     async with running(service):
         await until(lambda: "early-metrics-repartition" in caplog.text, "the missing topic is named")
         assert "declare it as a KafkaTopic" in caplog.text
+
+
+async def test_nobody_says_where_the_group_stands(
+    mounts: Mounts, view: KafkaView, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a transaction of somebody else would commit is in doubt: the stream tells it, asks again, and then begins."""
+    monkeypatch.setattr(running_streams, "_COMMITTED", 1)
+    topics(view, "-doubt", partitions=1)
+    mounts.binding(stream_service.BINDING)
+    producer = Producer({"bootstrap.servers": view.bootstrap, "transactional.id": "doubt"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    member = Consumer({"bootstrap.servers": view.bootstrap, "group.id": "metrics-doubt"})
+    places = [TopicPartition("raw-metrics-doubt", 0, 7)]
+    producer.send_offsets_to_transaction(places, member.consumer_group_metadata(), 30)
+    value = {"timestamp": "2026-01-01T00:00:00Z", "value": 1, "metadata": {}}
+    async with running(stream_service.service(mounts.root, "a", "-doubt")):
+        told = "stream process_metrics begins again where it last committed: Failed to get committed offsets"
+        await until(lambda: told in caplog.text, "it is told")
+        producer.abort_transaction(30)
+        plain = Producer({"bootstrap.servers": view.bootstrap})
+        plain.produce("raw-metrics-doubt", json.dumps(value))
+        assert plain.flush(30) == 0
+        await eventually(lambda: len(read(view.bootstrap, "processed-metrics-doubt")) == 1, "the stream goes on")
+    assert caplog.text.count(told) == 1, "the same trouble is told once"
 
 
 async def test_exactly_once_whatever_is_killed(mounts: Mounts, view: KafkaView) -> None:

@@ -292,6 +292,14 @@ class _Life:
         self._paused = full
 
     def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        try:
+            self._assign(consumer, partitions)
+        except KafkaException as error:
+            # before Python 3.12 confluent_kafka passes on what a callback raises by its value alone, and that of an exception
+            # of its own is the KafkaError as long as nobody has caught it: no ``except`` sees that, and the thread is gone
+            raise KafkaException(*error.args) from error
+
+    def _assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         committed = consumer.committed(partitions, timeout=_COMMITTED) if partitions else []
         for place in committed:
             if place.error is not None:
