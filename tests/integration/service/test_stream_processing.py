@@ -228,9 +228,12 @@ async def test_exactly_once_whatever_is_killed(mounts: Mounts, view: KafkaView) 
             closing = [(events[-1][0] + 60_000, f"closing{n}", count + n) for n in range(80)]
             await asyncio.to_thread(write, view, topic, closing)
         await eventually(all_are_there, "all events are somewhere", 90)
-    finally:
         for process in processes.values():
             process.terminate()
+        assert [process.wait(30) for process in processes.values()] == [0, 0], "they end when they are told to"
+    finally:
+        for process in processes.values():
+            process.kill()
             process.wait()
     windows = emitted(view, f"user-activity{suffix}")
     late = [one["id"] for one in values(read(view.bootstrap, f"late-events{suffix}"))]
