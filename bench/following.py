@@ -121,3 +121,9 @@ async def following(bare: Bare, plural: str, *, present: bool = False) -> AsyncI
         yield seen
     finally:
         task.cancel()
+
+
+async def all_ready(bare: Bare, plural: str, title: str, generation: int, count: int) -> None:
+    """Wait until that many are Ready at a generation, for who has written all of them."""
+    async with following(bare, plural, present=True) as seen:
+        await seen.until(title, lambda: len(seen.ready[generation]), count)

@@ -21,7 +21,7 @@ from typing import Any
 
 import aiohttp
 from bare import Bare, connected, install, timed
-from following import following
+from following import all_ready
 from results import Result, Row, Section, Table, add_option, record
 from running import Spending, by_whom, running
 
@@ -176,8 +176,7 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
             spending = Spending({"operator": operator.process.pid, **parts, **control_plane.pids()})
             started = time.monotonic()
             await bare.each("create: POST", bodies, "POST", f"/{PLURAL}", lambda name: bodies[name])
-            async with following(bare, PLURAL, present=True) as seen:
-                await seen.until("create: Ready", lambda: len(seen.ready[1]), count)
+            await all_ready(bare, PLURAL, "create: Ready", 1, count)
             taken = time.monotonic() - started
             note("create to Ready", spending)
             resident = operator.resident

@@ -25,7 +25,7 @@ from typing import Any
 
 from bare import MERGE, Bare, connected, finalizer_policy, floor, install, switch
 from bare_kafka import kafka_floor
-from following import following
+from following import all_ready, following
 from results import Result, Row, Section, Table, add_option, record
 from running import Running, Spending, by_whom, running
 
@@ -233,8 +233,7 @@ class Bench:
         await self._ready(name, generation)
 
     async def _ready(self, phase: str, generation: int) -> None:
-        async with following(self.bare, PLURAL, present=True) as seen:
-            await seen.until(f"{phase}: Ready", lambda: len(seen.ready[generation]), self.count)
+        await all_ready(self.bare, PLURAL, f"{phase}: Ready", generation, self.count)
 
     async def _delete(self) -> None:
         await self.bare.each("delete: DELETE", [*self.names, NEW], "DELETE", f"/{PLURAL}/{{}}")

@@ -178,12 +178,12 @@ async def test_nobody_says_where_the_group_stands(
     member = Consumer({"bootstrap.servers": view.bootstrap, "group.id": "metrics-doubt"})
     places = [TopicPartition("raw-metrics-doubt", 0, 7)]
     producer.send_offsets_to_transaction(places, member.consumer_group_metadata(), 30)
-    value = {"timestamp": "2026-01-01T00:00:00Z", "value": 1, "metadata": {}}
     async with running(stream_service.service(mounts.root, "a", "-doubt")):
         told = "stream process_metrics begins again where it last committed: Failed to get committed offsets"
         await until(lambda: told in caplog.text, "it is told")
         producer.abort_transaction(30)
         plain = Producer({"bootstrap.servers": view.bootstrap})
+        value = {"timestamp": "2026-01-01T00:00:00Z", "value": 1, "metadata": {}}
         plain.produce("raw-metrics-doubt", json.dumps(value))
         assert plain.flush(30) == 0
         await eventually(lambda: len(read(view.bootstrap, "processed-metrics-doubt")) == 1, "the stream goes on")
