@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +57,13 @@ class Cluster:
         assert found is not None
         return list(found["spec"]["template"]["spec"]["containers"][0]["args"])
 
+    def kinds(self) -> list[str]:
+        """Those of kafkade's group that the API server tells of."""
+        return self.kubectl.run("api-resources", "--api-group=kafkade.io", "-o", "name", check=False).stdout.split()
+
     def served(self) -> bool:
         """Whether the API server tells of all kinds."""
-        found = self.kubectl.run("api-resources", "--api-group=kafkade.io", "-o", "name", check=False).stdout
-        return len(found.split()) == 6
+        return len(self.kinds()) == 6
 
     def crds(self) -> dict[str, dict[str, Any]]:
         """Those of kafkade by their names."""
@@ -165,11 +170,47 @@ def declared(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
     return kafka, topic
 
 
+AFTER_THE_KINDS = """
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: pods
+  namespace: {{ .Release.Namespace }}
+  annotations:
+    helm.sh/hook: post-install
+    helm.sh/hook-weight: "-1"
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: none
+          image: none
+"""
+"""A hook before those of the chart: what ``--wait`` does where pods run, there is no pod to do here."""
+
+
+def finish(cluster: Cluster, job: str) -> None:
+    """Say of a Job's pod that it is done, once the kinds are served."""
+    until(cluster.served, "the kinds are served")
+    words = ("pods", "-n", NAMESPACE, "-l", f"job-name={job}", "-o", "name")
+    until(lambda: cluster.kubectl.run("get", *words, check=False).stdout, "the hook's pod is there")
+    pod = cluster.kubectl.run("get", *words).stdout.strip()
+    done = json.dumps({"status": {"phase": "Succeeded"}})
+    cluster.kubectl.run("patch", pod, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", done)
+
+
 def test_what_values_declare_comes_with_its_kinds(tmp_path: Path) -> None:
     """By a hook, since Helm takes no resource of a kind that is not served when it begins; then they are the release's."""
-    with ControlPlane() as control_plane:
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "pods.yaml").write_text(AFTER_THE_KINDS)
+    with ControlPlane() as control_plane, ThreadPoolExecutor() as beside:
         cluster = Cluster(control_plane, tmp_path)
-        assert "NOT YET MADE" not in cluster.install(*DECLARED)
+        pods = beside.submit(finish, cluster, "pods")
+        said = cluster.install(*DECLARED, "--timeout", "2m", chart=chart)
+        pods.result()
+        assert "NOT YET MADE" not in said
         kafka, topic = declared(cluster)
 
         cluster.upgrade("--reuse-values", "--set", "topics.orders.partitions=6")
@@ -184,6 +225,26 @@ def test_what_values_declare_comes_with_its_kinds(tmp_path: Path) -> None:
         left = declared(cluster)
         cluster.helm.run("uninstall", RELEASE, "-n", NAMESPACE)
         assert declared(cluster) == left
+
+
+def test_kinds_that_are_not_served_in_time_are_used_by_the_next_upgrade(tmp_path: Path) -> None:
+    """As the guide to brokers has it."""
+    with ControlPlane() as control_plane:
+        cluster = Cluster(control_plane, tmp_path)
+        crd = yaml.safe_load((ROOT / "crds" / "kafkaclusters.yaml").read_text())
+        # a name that is taken keeps a definition from being served
+        names = {"kind": "Other", "listKind": "OtherList", "plural": "others", "singular": "kafkacluster"}
+        other = {**crd, "metadata": {"name": "others.kafkade.io"}, "spec": {**crd["spec"], "names": names}}
+        cluster.kubectl.run("create", "-f", "-", stdin=json.dumps(other))
+        cluster.kubectl.run("wait", "--for=condition=Established", "crd/others.kafkade.io", "--timeout=30s")
+        with pytest.raises(DevStackError, match='no matches for kind "KafkaCluster"'):
+            cluster.install(*DECLARED)
+        free = '{"spec":{"names":{"singular":"other"}}}'
+        cluster.kubectl.run("patch", "crd", "others.kafkade.io", "--type=merge", "-p", free)
+        cluster.kubectl.run("wait", "--for=condition=Established", "crd/kafkaclusters.kafkade.io", "--timeout=30s")
+        until(lambda: "kafkaclusters.kafkade.io" in cluster.kinds(), "the kind is served")
+        cluster.upgrade(*DECLARED)
+        assert declared(cluster)[1]["spec"]["partitions"] == 3
 
 
 def test_helm_3_makes_what_values_declare_at_the_second_time(tmp_path: Path) -> None:
