@@ -69,6 +69,13 @@ class Bare:
 
             await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
 
+    async def known_cluster(self, name: str, spec: Mapping[str, Any]) -> None:
+        """Make a KafkaCluster, and wait until an operator knows which Kafka it is."""
+        body = {"apiVersion": API_VERSION, "kind": "KafkaCluster", "metadata": {"name": name}, "spec": spec}
+        await self.call("POST", "/kafkaclusters", body)
+        while not (await self.call("GET", f"/kafkaclusters/{name}")).get("status", {}).get("clusterId"):
+            await asyncio.sleep(0.1)
+
     async def writes(self) -> int:
         """Writes of kafkade's kinds and of Events that the API server has taken so far, by whomever."""
         async with self.session.get(f"{self.server}/metrics") as response:

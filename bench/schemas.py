@@ -162,17 +162,10 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
         spending.lap()
         kubernetes = await written(bare, everything)
         note("floor: Kubernetes, with DELETE", spending)
-        cluster = {
-            "apiVersion": API_VERSION,
-            "kind": "KafkaCluster",
-            "metadata": {"name": NAMESPACE},
-            "spec": {"bootstrapServers": kafka.bootstrap, "schemaRegistry": {"urls": [registry.url]}},
-        }
+        cluster = {"bootstrapServers": kafka.bootstrap, "schemaRegistry": {"urls": [registry.url]}}
         bodies = {schema.name.lower(): resource(schema, NAMESPACE) for schema in everything}
         with running(kubeconfig) as operator:
-            await bare.call("POST", "/kafkaclusters", cluster)
-            while not (await bare.call("GET", f"/kafkaclusters/{NAMESPACE}")).get("status", {}).get("clusterId"):
-                await asyncio.sleep(0.1)
+            await bare.known_cluster(NAMESPACE, cluster)
             spending = Spending({"operator": operator.process.pid, **parts, **control_plane.pids()})
             started = time.monotonic()
             await bare.each("create: POST", bodies, "POST", f"/{PLURAL}", lambda name: bodies[name])

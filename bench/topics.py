@@ -180,15 +180,7 @@ class Bench:
             await asyncio.sleep(0.1)
 
     async def _connect(self) -> None:
-        cluster = {
-            "apiVersion": API_VERSION,
-            "kind": "KafkaCluster",
-            "metadata": {"name": "bench"},
-            "spec": {"bootstrapServers": self.kafka.bootstrap},
-        }
-        await self.bare.call("POST", "/kafkaclusters", cluster)
-        while not (await self.bare.call("GET", "/kafkaclusters/bench")).get("status", {}).get("clusterId"):
-            await asyncio.sleep(0.1)
+        await self.bare.known_cluster("bench", {"bootstrapServers": self.kafka.bootstrap})
 
     async def _disconnect(self) -> None:
         await self.bare.call("DELETE", "/kafkaclusters/bench")
