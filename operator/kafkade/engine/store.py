@@ -58,7 +58,7 @@ class Readiness(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _one(value: T) -> T:
-    """The first of equal values: thousands of resources stand alike, belong to one cluster and name no others."""
+    """The first of equal values: thousands of resources stand alike and belong to one cluster."""
     return value
 
 
@@ -77,7 +77,8 @@ class _Entry:
     kept: Kept
     readiness: Readiness
     cluster: Key | None = None
-    references: frozenset[Key] = frozenset()
+    references: tuple[Key, ...] = ()
+    """Each once; most name none, and a set would take four times the memory."""
     claim: str | None = None
 
     @property
@@ -204,7 +205,7 @@ class Store:
         key = entry.key
         indexer = self._indexers.get(key.kind)
         entry.cluster = _one(cluster_of(resource))
-        entry.references = _one(frozenset(indexer.references(resource) if indexer else ()))
+        entry.references = tuple(dict.fromkeys(indexer.references(resource))) if indexer else ()
         entry.claim = indexer.claim(resource) if indexer else None
         if entry.cluster is not None:
             self._by_cluster[entry.cluster, key.kind].add(key)
