@@ -24,6 +24,7 @@ class Topic:
     """A topic as the brokers tell of it; ``config`` is what differs from their defaults."""
 
     name: str
+    id: str
     partitions: int
     replicas: int
     config: dict[str, str]
@@ -51,14 +52,16 @@ class KafkaOutside:
         result = {}
         for name in names:
             try:
-                partitions = found[name].result(_TIMEOUT).partitions
+                described = found[name].result(_TIMEOUT)
                 entries = configs[resources[name]].result(_TIMEOUT)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
                 continue  # one broker lists it, and another has heard already that it is gone, or not yet that it is there
             config = {k: e.value for k, e in entries.items() if _is_own(e)}
-            result[name] = Topic(name, len(partitions), min(len(p.replicas) for p in partitions), config)
+            partitions = described.partitions
+            replicas = min(len(p.replicas) for p in partitions)
+            result[name] = Topic(name, str(described.topic_id), len(partitions), replicas, config)
         return result
 
     def set_config(self, topic: str, key: str, value: str) -> None:
@@ -68,10 +71,8 @@ class KafkaOutside:
         self._admin.incremental_alter_configs([resource])[resource].result(_TIMEOUT)
 
     def delete(self, topic: str) -> None:
-        """Delete a topic by hand, and wait until the brokers say so."""
+        """Delete a topic by hand; an operator may make it anew before the brokers say that it is gone."""
         self._admin.delete_topics([topic])[topic].result(_TIMEOUT)
-        while topic in self.names():
-            time.sleep(0.05)
 
 
 class Service:

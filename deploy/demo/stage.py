@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from checks import eventually
 from kubectl import Kubectl
 from outside import KafkaOutside, RegistryOutside
 from screen import Screen
@@ -86,7 +87,16 @@ def _install(kubectl: Kubectl) -> None:
     """As the README says it."""
     kubectl("apply", "--server-side", "-f", ROOT / "crds")
     kubectl("apply", "-f", ROOT / "deploy" / "rbac" / "cluster-wide.yaml", "-f", ROOT / "deploy" / "admission")
-    kubectl("wait", "--for=condition=Established", "crd", "-l", "app.kubernetes.io/part-of=kafkade", "--timeout=30s")
+    eventually(lambda: _established(kubectl), "the definitions are served")
+
+
+def _established(kubectl: Kubectl) -> bool:
+    """Not by ``kubectl wait``, which fails over a definition that is so new that it has no conditions at all."""
+    items = json.loads(kubectl("get", "crd", "-l", "app.kubernetes.io/part-of=kafkade", "-o", "json"))["items"]
+    conditions = (item["status"].get("conditions") or [] for item in items)
+    return bool(items) and all(
+        any(c["type"] == "Established" and c["status"] == "True" for c in found) for found in conditions
+    )
 
 
 def _operator(kubectl: Kubectl, folder: Path) -> Process:
