@@ -551,9 +551,10 @@ class Consuming:
         positions = []
         for share in shares:
             position = share.begin if share.position is None else share.position
-            if position is not None:
-                at = max(position, share.end) if share.queued == 0 else position
-                positions.append((share.topic, share.partition, at))
+            if position is None or (share.end is None and not share.handed):
+                continue  # what is fetched first may be markers alone, and who has only those before him is not behind
+            at = max(position, share.end or 0) if share.queued == 0 else position
+            positions.append((share.topic, share.partition, at))
         self._metrics.lag(self.listener, self.listener.group, lags(self._consumer, self._settings, positions))
 
     def _ask_where_they_begin(self, shares: list[Share]) -> None:

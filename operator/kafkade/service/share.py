@@ -53,8 +53,9 @@ class Share:
         self.begin: int | None = None
         """What the group has committed, below 0 for nothing; None: nobody has asked."""
         self.paused = False
-        self.end = 0
-        """The end of the partition when it was read to it: behind the markers of transactions too, which are no records."""
+        self.end: int | None = None
+        """The end of the partition when it was read to it: behind the markers of transactions too, which are no records; None:
+        it was not read to its end yet."""
         self.most = most
         self.high = most
         """So many records that were fetched and are not done are enough."""
