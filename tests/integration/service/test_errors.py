@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import subprocess
 import sys
 from typing import Any
@@ -32,7 +33,10 @@ def dlq(view: KafkaView, *words: str) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)
 
 
-async def test_retry_in_place_and_dead_letters_by_route(mounts: Mounts, view: KafkaView) -> None:
+async def test_retry_in_place_and_dead_letters_by_route(
+    mounts: Mounts, view: KafkaView, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "kafkade.service")
     for name in ("in-place", "in-place.dlq"):
         view.create(name, 1)
     mounts.binding("user-service")
@@ -61,7 +65,7 @@ async def test_retry_in_place_and_dead_letters_by_route(mounts: Mounts, view: Ka
         assert tried == [(0, 1), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (4, 1)]
         # the policy changes while the service runs
         mounts.policy("user-service", "in-place", retry={"maxAttempts": 1})
-        await asyncio.sleep(2.5)
+        await until(lambda: "was read anew" in caplog.text, "the listener has seen it")
         await service.publish("in-place", {"n": 1})
         await until(lambda: committed(view, "in-place", "in-place") == 7, "the last one is done")
         assert tried[-1] == (1, 1)
@@ -102,6 +106,8 @@ async def test_retry_topics_let_others_pass(mounts: Mounts, view: KafkaView, exa
         for n in range(4):
             await service.publish(source, {"n": n})
         await until(lambda: (0, 3, f"{source}.retry.2") in tried, "the last attempt was made")
+        # the other one has its second attempt a moment after its first one, whenever that was
+        await until(lambda: (1, 2, f"{source}.retry.1") in tried, "and that of the one that came after it")
         await until(lambda: committed(view, source, f"{source}.retry.2") > 0, "and committed")
     assert [n for n, attempt, _ in tried if attempt == 1] == [0, 1, 2, 3]
     assert [(n, topic) for n, attempt, topic in tried if attempt == 2] == [
