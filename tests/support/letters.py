@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_OFFSET, OWN_TOPIC
+from support.waiting import until
 
 START = int(time.time() * 1000) - 3_600_000
 """Timestamp of letter 0; each has one more millisecond. No older than that, or retention would take them."""
+
+OPEN = 90.0
+"""Seconds: a broker ends what a producer left open after 60 s, and looks for such transactions every 10 s."""
 
 
 class Seen(NamedTuple):
@@ -79,7 +84,7 @@ def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
         }
     )
     try:
-        partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        partitions = _partitions(consumer, topic)
         _wait_for_markers(bootstrap, consumer, topic, partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         found: dict[int, list[Seen]] = {number: [] for number in sorted(partitions)}
@@ -96,16 +101,33 @@ def read(bootstrap: str, topic: str, *, patience: float = 60) -> list[Seen]:
         consumer.close()
 
 
+def _partitions(reader: Consumer, topic: str) -> list[int]:
+    """Numbers of a topic's partitions; a broker that has not heard of it yet would tell of none, and nothing would be read."""
+    found: list[int] = []
+
+    def known() -> bool:
+        found[:] = reader.list_topics(topic, timeout=20).topics[topic].partitions
+        return bool(found)
+
+    until(known, f"the broker that is asked knows topic {topic}", 20)
+    return found
+
+
 def _wait_for_markers(bootstrap: str, reader: Consumer, topic: str, partitions: Iterable[int]) -> None:
     """A transaction is committed before each partition has the marker that lets readers see its records."""
-    watch = Watch(bootstrap, topic, partitions)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        places = [TopicPartition(topic, number) for number in partitions]
-        if sum(reader.get_watermark_offsets(place, timeout=20)[1] for place in places) == watch.records():
-            break
-        time.sleep(0.05)
-    watch.close()
+    with closing(Watch(bootstrap, topic, partitions)) as watch:
+        written = watch.ends()
+    readable: dict[int, int] = {}
+
+    def ended() -> bool:
+        for number in written:
+            readable[number] = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=20)[1]
+        return all(readable[number] >= end for number, end in written.items())
+
+    def told() -> str:
+        return f"readers of {topic} get all that was written: {readable} of {written} by partition"
+
+    until(ended, told, OPEN, pause=0.05)
 
 
 class Watch:
@@ -116,9 +138,13 @@ class Watch:
         settings = {"group.id": "watch", "isolation.level": "read_uncommitted", "log_level": 0}
         self._consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
 
+    def ends(self) -> dict[int, int]:
+        """Of its partitions, by now."""
+        return {p.partition: self._consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._places}
+
     def records(self) -> int:
         """By now."""
-        return sum(self._consumer.get_watermark_offsets(place, timeout=20)[1] for place in self._places)
+        return sum(self.ends().values())
 
     def wait_beyond(self, number: int) -> None:
         """Until there are more than ``number``."""
