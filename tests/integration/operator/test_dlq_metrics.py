@@ -90,13 +90,13 @@ def policy(world: World, topic: Callable[..., str]) -> Iterator[Callable[..., Po
 
 
 def test_depth_age_arrivals_growth_and_alert(world: World, policy: Callable[..., Policy]) -> None:
-    letters = policy(alert={"depth": 5})
+    letters = policy(alert={"depth": 6})
     empty = {"records": 0, "arrived_records_total": 0, "policy_alert": 0, "policy_counted": 1}
     letters.wait(lambda s: s == empty, "counted, nothing waits, growth is not known yet")
 
     since = int(time.time()) - 7200
     letters.write(*(letter(n, letters.origin)._replace(timestamp=since * 1000 + n) for n in range(3)))
-    found = letters.wait(lambda s: s["records"] == 3, "three wait")
+    found = letters.wait(lambda s: s.get("records") == 3, "three wait")
     assert (found["arrived_records_total"], found["policy_alert"]) == (3, 0)
     assert found["oldest_record_timestamp_seconds"] == since
     assert found["oldest_record_age_seconds"] == pytest.approx(time.time() - since, abs=5)
@@ -104,7 +104,8 @@ def test_depth_age_arrivals_growth_and_alert(world: World, policy: Callable[...,
     assert later > found["oldest_record_age_seconds"], "the age grows with every scrape"
 
     letters.write(*(letter(n, letters.origin) for n in range(4)))
-    found = letters.wait(lambda s: s["policy_alert"] == 1, "the alert is on")
+    # by the last of the four: a look may come when some of them are there
+    found = letters.wait(lambda s: s.get("policy_alert") == 1, "the alert is on")
     assert (found["records"], found["arrived_records_total"]) == (7, 7)
     found = letters.wait(lambda s: s.get("growth_records_per_minute", 0) > 0, "growth is known")
     assert found["growth_records_per_minute"] <= 7 * 6, "seven in at least ten seconds"
@@ -125,7 +126,7 @@ def test_what_is_put_back_does_not_wait(world: World, policy: Callable[..., Poli
         world.kubectl.wait_ready("KafkaDLQRedrive", name, timeout=60)
     assert redriven("put-back") == {"moved": 4, "skipped": 2, "failed": 0, "quarantined": 0, "lost": 0}
     assert redriven("only-count") == {}, "a dry run puts nothing back"
-    found = letters.wait(lambda s: s["records"] == 2, "two are left")
+    found = letters.wait(lambda s: s.get("records") == 2, "two are left")
     assert found["arrived_records_total"] == 6, "what came has come"
     world.kubectl.run("-n", world.kubectl.namespace, "delete", "kafkadlqredrives", "--all", "--timeout=60s")
     until(lambda: redriven("put-back") == {}, "its series go with it")
