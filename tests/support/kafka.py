@@ -144,6 +144,17 @@ class KafkaView:
         if gone:
             until(lambda: not self.known() & set(names), f"topics {names} are gone")
 
+    def clear(self, prefix: str) -> None:
+        """Delete all topics of that prefix; some may be going already, which the broker that is asked has not heard of."""
+        names = [name for name in self.topics() if name.startswith(prefix)]
+        for future in self.admin.delete_topics(names).values() if names else ():
+            try:
+                future.result(20)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        until(lambda: not [name for name in self.known() if name.startswith(prefix)], f"no topic is left of {prefix}")
+
     def set_config(self, name: str, key: str, value: str | None) -> None:
         """Change a setting by hand; None takes it away."""
         op = AlterConfigOpType.SET if value is not None else AlterConfigOpType.DELETE

@@ -65,9 +65,10 @@ class Scenes:
         self.kubectl.run("create", "namespace", NAMESPACE)
         self.kubectl.run("apply", "--server-side", "-n", NAMESPACE, "-f", str(DEPLOY / "rbac" / "bindings.yaml"))
         self.apply("KafkaCluster", "main", self.main_cluster())
-        self.keep("KafkaCluster", "ready", "main", _is_ready)
+        self.keep("KafkaCluster", "ready", "main", lambda o: _is_ready(o) and _is_described(o))
         for name in ("gitops-orders", "gitops-payments", "gitops-leaving"):
             self.apply("KafkaTopic", name, {**MAIN, "replicationFactor": 1})
+            self.kubectl.wait_ready("KafkaTopic", name)
         self.keep("KafkaTopic", "ready", "gitops-orders", _is_ready)
         self.apply("KafkaSchema", "order", {**MAIN, "subject": "gitops-order", "schema": TEXT})
         self.keep("KafkaSchema", "ready", "order", _is_ready)
@@ -109,7 +110,12 @@ class Scenes:
         # every topic with that prefix would be one of Kafka's own, too
         self.apply("KafkaServiceBinding", "too-much", {**MAIN, "consumes": [{"prefix": "__"}]})
         self.keep_reason("KafkaServiceBinding", "failed", "too-much", "NamingRefused")
-        self.keep_reason("KafkaCluster", "failed", "static", "StaticBrokerConfig")
+        self.keep(
+            "KafkaCluster",
+            "failed",
+            "static",
+            lambda o: current(o) and condition(o)["reason"] == "StaticBrokerConfig" and _is_described(o),
+        )
         self.keep_reason("KafkaTopic", "failed", "misspelt", "InvalidConfig")
         self.keep_reason("KafkaSchema", "failed", "broken", "InvalidSchema")
         self.keep_reason("KafkaDLQPolicy", "failed", "too-late", "PolicyConflict")
@@ -230,6 +236,11 @@ class Scenes:
 
 def _is_ready(found: Object) -> bool:
     return condition(found)["status"] == "True" and current(found)
+
+
+def _is_described(found: Object) -> bool:
+    """With what the cluster can do, which stays open where the brokers do not answer that question at once."""
+    return "metadataVersion" in found["status"]
 
 
 def _has_moved(found: Object) -> bool:

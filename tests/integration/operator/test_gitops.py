@@ -19,6 +19,7 @@ from kafkade.api.kinds import KINDS
 from kafkade.devstack.kubernetes import kubectl_environment
 from support import records
 from support.gitops import of_argo_cd
+from support.kubernetes import current
 from support.metrics import value
 from support.records import Object, shape
 from support.waiting import until
@@ -46,7 +47,7 @@ def scenes(world: World) -> Iterator[Scenes]:
             if found["spec"].get("paused"):
                 made.patch(kind, found["metadata"]["name"], {"spec": {"paused": False}})
     made.kubectl.end()
-    made.world.view.delete(*(t for t in made.world.view.topics() if t.startswith("gitops-")))
+    made.world.view.clear("gitops-")
 
 
 def test_the_records_are_as_the_operator_makes_them(scenes: Scenes) -> None:
@@ -117,7 +118,7 @@ def test_nothing_is_made_for_a_policy_in_deletion(scenes: Scenes) -> None:
 def test_in_a_steady_state_no_watch_sees_anything(scenes: Scenes) -> None:
     """Every event has Argo CD look at its Application anew: of resources that are well, that fail and that wait."""
     for kind, name in (("KafkaTopic", "gitops-payments"), ("KafkaTopic", "gitops-new")):
-        scenes.kubectl.wait_for(kind, name, lambda o: "reassignment" not in o["status"], "settled", timeout=60)
+        scenes.kubectl.wait_for(kind, name, lambda o: current(o) and "reassignment" not in o["status"], "settled")
     scenes.kubectl.run("-n", NAMESPACE, "delete", "kafkadlqredrives", "running", "away", "--ignore-not-found")
     health = {**scenes.world.view.counts(), "offlinePartitions": 0, "underReplicatedPartitions": 0}
     for name in ("main", "gitops-new"):
@@ -148,7 +149,7 @@ def test_what_deploy_gitops_declares_becomes_ready(world: World, tmp_path: Path)
     for wave in reversed(ordered):
         for found in wave:
             kubectl.delete(found["kind"], found["metadata"]["name"])
-    assert not world.view.exists("user-events")
+    until(lambda: "user-events" not in world.view.known(), "no broker has it any more")
     assert world.view.exists("user-events.dlq"), "a policy that goes leaves its dead letters"
     world.view.delete("user-events.dlq", "order-events.dlq")
 
