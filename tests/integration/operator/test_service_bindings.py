@@ -390,6 +390,8 @@ def test_another_namespace_gets_what_the_cluster_lets_it_have_and_no_longer(boun
         allowed = {"from": "Selected", "namespaces": [namespace]} if namespace else {"from": "Same"}
         spec = {**cluster["spec"], "allowedNamespaces": allowed}
         bound.kubectl.apply(manifest("KafkaCluster", "main", spec, NAMESPACE))
+        # it comes by another watch than bindings, which would be refused by what was there before
+        bound.kubectl.wait_ready("KafkaCluster", "main")
 
     def bind(name: str, **spec: Any) -> None:
         ref = {"clusterRef": {"name": "main", "namespace": NAMESPACE}}

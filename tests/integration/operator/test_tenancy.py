@@ -103,6 +103,8 @@ def test_a_grant_taken_back_deletes_nothing(teams: Kubectl, world: World) -> Non
         assert any(e["reason"] == "Kept" for e in teams.events("gold-late", "team-gold"))
     finally:
         teams.apply(manifest("KafkaCluster", "shared", cluster["spec"], "infra"))
+        # whoever is refused next is to be refused by it
+        teams.wait_ready("KafkaCluster", "shared", "infra")
         world.view.delete("gold-late")
 
 
