@@ -164,7 +164,7 @@ class Api:
         if annotations:
             metadata["annotations"] = annotations
         body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-        return self.call("POST", self.path(kind), body, **_options(dry_run))
+        return self.patient("POST", self.path(kind), body, **_options(dry_run))
 
     def replace(self, body: Object, *, dry_run: bool = False) -> Answer:
         """PUT a resource of ours."""

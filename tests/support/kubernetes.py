@@ -89,9 +89,14 @@ class Kubectl:
         return replace(known, api_version=obj["apiVersion"]).path(meta.get("namespace", "default"), meta["name"])
 
     def _resource(self, api: Api, kind: str) -> Resource:
-        if kind not in self._resources:
-            self._resources.update(api.resources())
-        assert kind in self._resources, f"the API server does not serve {kind}"
+        """What is told of a kind; of a new one a moment after its definition is served."""
+
+        def known() -> bool:
+            if kind not in self._resources:
+                self._resources.update(api.resources())
+            return kind in self._resources
+
+        until(known, f"the API server serves {kind}", 20)
         return self._resources[kind]
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Judge:
         plural, namespaced = self._kind(version, kind)
         name = item["metadata"]["name"]
         place = f"/namespaces/{item['metadata'].get('namespace', self.namespace)}" if namespaced else ""
-        return self._api.call(
+        return self._api.patient(
             "PATCH",
             f"{_root(version)}{place}/{plural}/{name}",
             item,
@@ -77,12 +78,17 @@ class Judge:
         kubeconform(yaml.dump_all(found, Dumper=yaml.CSafeDumper), [template])
 
     def _kind(self, version: str, kind: str) -> tuple[str, bool]:
+        """What the API server tells of a kind; of a new one a moment after its definition is served."""
+
+        def known() -> bool:
+            with suppress(json.JSONDecodeError):  # of a group that is not served yet there is a page of plain text
+                for one in self._api.call("GET", _root(version)).body.get("resources", ()):
+                    if "/" not in one["name"]:
+                        self._kinds[version, one["kind"]] = (one["name"], one["namespaced"])
+            return (version, kind) in self._kinds
+
         if (version, kind) not in self._kinds:
-            listed = self._api.call("GET", _root(version))
-            assert listed.status == 200, f"{version} is not served"
-            for one in listed.body["resources"]:
-                if "/" not in one["name"]:
-                    self._kinds[version, one["kind"]] = (one["name"], one["namespaced"])
+            until(known, f"{kind} of {version} is served", timeout=20)
         return self._kinds[version, kind]
 
     def _name(self, version: str, kind: str) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from integration.helm.hooks import kinds_are_served, waiting_chart
 from integration.helm.judge import Judge, pods
 from kafkade.devstack import registry
 from kafkade.devstack.helm import Helm
@@ -345,12 +347,17 @@ def claimed(kubectl: Kubectl) -> str:
 
 def test_an_empty_cluster_takes_the_documents_values(tmp_path: Path) -> None:
     """At once, with definitions and resources; later upgrades change brokers, and take no resource away."""
-    with ControlPlane() as empty:
+    chart = waiting_chart(tmp_path)
+    with ControlPlane() as empty, ThreadPoolExecutor() as beside:
         helm = Helm(tmp_path, empty.kubeconfig)
         kubectl = Kubectl(empty.kubeconfig, "kafka")
-        here = ("kafka", CHART, "-n", "kafka", "-f", DOCUMENT)
+        values = ("-n", "kafka", "-f", DOCUMENT)
+        here = ("kafka", CHART, *values)
 
-        helm.run("install", *here, "--create-namespace")
+        # the chart's hook would make the KafkaCluster before the API server tells of its kind
+        hook = beside.submit(kinds_are_served, kubectl, "kafka")
+        helm.run("install", "kafka", chart, *values, "--create-namespace", "--timeout", "2m")
+        hook.result()
         assert image(kubectl) == "kafkade/kafka:3.5.2"
         assert kubectl.get("KafkaCluster", "kafka") is not None
 

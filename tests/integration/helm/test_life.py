@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from integration.helm.hooks import kinds, kinds_are_served, served, waiting_chart
 from kafkade.devstack import golang
 from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.helm import Helm
@@ -57,13 +57,10 @@ class Cluster:
         assert found is not None
         return list(found["spec"]["template"]["spec"]["containers"][0]["args"])
 
-    def kinds(self) -> list[str]:
-        """Those of kafkade's group that the API server tells of."""
-        return self.kubectl.run("api-resources", "--api-group=kafkade.io", "-o", "name", check=False).stdout.split()
-
-    def served(self) -> bool:
-        """Whether the API server tells of all kinds."""
-        return len(self.kinds()) == 6
+    def takes(self, obj: dict[str, Any]) -> bool:
+        """Whether the API server knows all fields of an object: those of a definition that has changed a moment later."""
+        words = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-")
+        return self.kubectl.run(*words, stdin=yaml.safe_dump(obj), check=False).returncode == 0
 
     def crds(self) -> dict[str, dict[str, Any]]:
         """Those of kafkade by their names."""
@@ -136,6 +133,7 @@ def test_install_upgrade_roll_back_uninstall(cluster: Cluster, tmp_path: Path) -
     assert has_partitions(cluster.crds()["kafkatopics.kafkade.io"])
     cluster.kubectl.run("wait", "--for=condition=Established", "crd/kafkatopics.kafkade.io", "--timeout=30s")
     cluster.kubectl.run("create", "namespace", "shop")
+    until(lambda: cluster.takes(manifest("KafkaTopic", "orders", TOPIC)), "what is served is the new definition")
     cluster.kubectl.apply(manifest("KafkaTopic", "orders", TOPIC))
 
     cluster.upgrade("--set", "operator.logLevel=WARNING")
@@ -170,44 +168,12 @@ def declared(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
     return kafka, topic
 
 
-AFTER_THE_KINDS = """
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: pods
-  namespace: {{ .Release.Namespace }}
-  annotations:
-    helm.sh/hook: post-install
-    helm.sh/hook-weight: "-1"
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-        - name: none
-          image: none
-"""
-"""A hook before those of the chart: what ``--wait`` does where pods run, there is no pod to do here."""
-
-
-def finish(cluster: Cluster, job: str) -> None:
-    """Say of a Job's pod that it is done, once the kinds are served."""
-    until(cluster.served, "the kinds are served")
-    words = ("pods", "-n", NAMESPACE, "-l", f"job-name={job}", "-o", "name")
-    until(lambda: cluster.kubectl.run("get", *words, check=False).stdout, "the hook's pod is there")
-    pod = cluster.kubectl.run("get", *words).stdout.strip()
-    done = json.dumps({"status": {"phase": "Succeeded"}})
-    cluster.kubectl.run("patch", pod, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", done)
-
-
 def test_what_values_declare_comes_with_its_kinds(tmp_path: Path) -> None:
     """By a hook, since Helm takes no resource of a kind that is not served when it begins; then they are the release's."""
-    chart = tmp_path / "chart"
-    shutil.copytree(CHART, chart)
-    (chart / "templates" / "pods.yaml").write_text(AFTER_THE_KINDS)
+    chart = waiting_chart(tmp_path)
     with ControlPlane() as control_plane, ThreadPoolExecutor() as beside:
         cluster = Cluster(control_plane, tmp_path)
-        pods = beside.submit(finish, cluster, "pods")
+        pods = beside.submit(kinds_are_served, cluster.kubectl, NAMESPACE)
         said = cluster.install(*DECLARED, "--timeout", "2m", chart=chart)
         pods.result()
         assert "NOT YET MADE" not in said
@@ -236,13 +202,14 @@ def test_kinds_that_are_not_served_in_time_are_used_by_the_next_upgrade(tmp_path
         names = {"kind": "Other", "listKind": "OtherList", "plural": "others", "singular": "kafkacluster"}
         other = {**crd, "metadata": {"name": "others.kafkade.io"}, "spec": {**crd["spec"], "names": names}}
         cluster.kubectl.run("create", "-f", "-", stdin=json.dumps(other))
-        cluster.kubectl.run("wait", "--for=condition=Established", "crd/others.kafkade.io", "--timeout=30s")
+        # not by kubectl wait, which fails over a definition that is so new that it has no conditions at all
+        until(lambda: "others.kafkade.io" in kinds(cluster.kubectl), "the other kind is served")
         with pytest.raises(DevStackError, match='no matches for kind "KafkaCluster"'):
             cluster.install(*DECLARED)
         free = '{"spec":{"names":{"singular":"other"}}}'
         cluster.kubectl.run("patch", "crd", "others.kafkade.io", "--type=merge", "-p", free)
         cluster.kubectl.run("wait", "--for=condition=Established", "crd/kafkaclusters.kafkade.io", "--timeout=30s")
-        until(lambda: "kafkaclusters.kafkade.io" in cluster.kinds(), "the kind is served")
+        until(lambda: "kafkaclusters.kafkade.io" in kinds(cluster.kubectl), "the kind is served")
         cluster.upgrade(*DECLARED)
         assert declared(cluster)[1]["spec"]["partitions"] == 3
 
@@ -251,7 +218,7 @@ def test_helm_3_makes_what_values_declare_at_the_second_time(tmp_path: Path) -> 
     with ControlPlane() as control_plane:
         cluster = Cluster(control_plane, tmp_path, golang.HELM_3)
         assert "NOT YET MADE" in cluster.install(*DECLARED)
-        until(cluster.served, "the kinds are served")
+        until(lambda: served(cluster.kubectl), "the kinds are served")
         assert cluster.kubectl.get("KafkaTopic", "orders", NAMESPACE) is None
         assert "NOT YET MADE" not in cluster.upgrade("--reset-then-reuse-values")
         assert declared(cluster)[1]["spec"]["partitions"] == 3
@@ -396,15 +363,20 @@ def test_the_operator_runs_as_the_chart_would_have_it(cluster: Cluster, tmp_path
     for name in (mine, other):
         cluster.kubectl.run("create", "namespace", name)
     cluster.install(*(() if wide else ("--set", f"operator.watch.namespaces={{{mine}}}")))
-    # the API server takes a moment to see new roles
-    until(lambda: may(cluster, mine, ALLOWED[0]), "the roles are in force")
-    for row in ALLOWED:
-        assert may(cluster, mine, row), row
-    for row in ALLOWED[:2]:
-        assert may(cluster, other, row) == wide, row
-    assert may(cluster, NAMESPACE, ("coordination.k8s.io", "leases", "", "create"))
-    for row in DENIED:
-        assert not may(cluster, mine, row), row
+    # the API server takes a moment to see new roles and bindings, of each kind by a watch of its own, and that old ones are gone
+    lease = ("coordination.k8s.io", "leases", "", "create")
+    rights = [
+        *((mine, row, True) for row in ALLOWED),
+        *((other, row, wide) for row in ALLOWED[:2]),
+        (NAMESPACE, lease, True),
+        *((mine, row, False) for row in DENIED),
+    ]
+    for namespace, row, allowed in rights:
+        until(
+            lambda namespace=namespace, row=row, allowed=allowed: may(cluster, namespace, row) == allowed,
+            f"{row} in {namespace} is {'allowed' if allowed else 'denied'}",
+            timeout=10,
+        )
 
     kubeconfig = cluster.control_plane.kubeconfig_for_service_account(NAMESPACE, RELEASE)
     first, second = (replica(cluster, kubeconfig, tmp_path / f"{number}.log") for number in (1, 2))
