@@ -170,14 +170,15 @@ def test_share_groups_are_planned_with_their_topics_set_and_taken_back(
     before = policy_changes()
     assert {key: new for key, (_, new) in before.items()} == {topic_name: "dlq.workers", limit: "3"}
     apply(tmp_path)
-    assert settings() == {topic_name: "dlq.workers", limit: "3"}
+    # the controller has taken it, and the broker that is asked hears of it a moment later
+    until(lambda: settings() == {topic_name: "dlq.workers", limit: "3"}, "the group is set")
     assert view.config("dlq.workers")["errors.deadletterqueue.group.enable"] == "true"
     same(tmp_path)
 
     declared()
     assert policy_changes() == {limit: ("3", None)}
     apply(tmp_path)
-    assert settings() == {topic_name: "dlq.workers"}
+    until(lambda: settings() == {topic_name: "dlq.workers"}, "what is not declared any more is taken back")
     same(tmp_path)
 
     write(tmp_path, cluster(broker))
@@ -272,10 +273,16 @@ def test_killed_anywhere_it_is_finished_by_the_next_run(broker: Kafka, view: Kaf
         command.process.wait()
     apply(tmp_path)
     assert view.topics() == set(names)
-    assert {view.config(n)["retention.ms"] for n in names} == {"1007"}
+    for name in names:
+        until(lambda name=name: view.config(name)["retention.ms"] == "1007", f"{name} is as the last run had it", 10)
     write(tmp_path, main, *(topic(n) for n in names))
     apply(tmp_path)
-    assert all(view.config(n) == {} for n in names), "what kafkade set is known after all these crashes"
+    for name in names:
+        until(
+            lambda name=name: view.config(name) == {},
+            f"what kafkade set on {name} is known after all these crashes",
+            10,
+        )
     write(tmp_path, main)
     for _ in range(3):
         command = started("apply", tmp_path, "--prune", "--yes")
