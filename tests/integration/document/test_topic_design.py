@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from integration.document.conftest import Code, Platform
+from integration.document.conftest import Code, Platform, eventually
 from support.kubernetes import condition, manifest
 from support.user_service import manifests
 
@@ -16,7 +16,8 @@ def test_the_names_in_the_code_are_the_topics_in_kafka(platform: Platform, code:
     assert topics < declared
     sources = yaml.safe_load(manifests()["05-policy.yaml"])["spec"]["topics"]
     dead = {code.topics.dead_letter_topic(topic) for topic in sources}
-    assert platform.view.topics() == declared | dead
+    # the broker that is asked may learn of a topic a moment after the one that told the operator
+    eventually(platform.view.topics, declared | dead, "the topics")
     assert code.topics.service_topic("user") == code.topics.USER_EVENTS
 
 
