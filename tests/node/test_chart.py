@@ -18,7 +18,7 @@ from kafkade.devstack.helm import Helm
 from kafkade.devstack.images import recipes
 from kafkade.devstack.node.kubelet import ZONE
 from node.conftest import RESTRICTED, Cluster
-from support.kubernetes import Kubectl, manifest
+from support.kubernetes import Kubectl, manifest, ready
 from support.metrics import series
 from support.places import CHART, DOCUMENT, ROOT
 from support.user_service import manifests
@@ -175,7 +175,14 @@ def test_all_pods_become_ready(release: Helm, kafka: Kubectl) -> None:
         *["kafkade/kafka:3.5.2"] * 3,
         f"kafkade/kafkade:{__version__}",
     ]
-    cluster = kafka.wait_ready("KafkaCluster", "kafka", timeout=PATIENCE)
+    # the operator may have looked when some of them were not there yet
+    cluster = kafka.wait_for(
+        "KafkaCluster",
+        "kafka",
+        lambda o: ready(o) == "True" and len(o["status"]["brokers"]) == len(BROKERS),
+        "Ready with all brokers",
+        timeout=PATIENCE,
+    )
     assert [broker.get("rack") for broker in cluster["status"]["brokers"]] == [ZONE] * 3, "the zone of their node"
 
 
