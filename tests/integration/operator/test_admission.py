@@ -154,7 +154,7 @@ def test_one_announcement_for_all_and_a_status_each(stack: Stack, view: KafkaVie
     assert len(names) <= statuses <= len(names) + 4
     assert ("patch", "kafkatopics", "") not in written()
     stack.kubectl.run("-n", NAMESPACE, "delete", "kafkatopics", *names, "--timeout=60s")
-    assert not set(view.topics()) & set(names), "and deleted with their resources"
+    until(lambda: not set(view.topics()) & set(names), "they are deleted with their resources")
 
 
 def test_deleted_before_the_operator_saw_it(stack: Stack, view: KafkaView) -> None:
@@ -204,6 +204,8 @@ def test_killed_at_random_points_each_topic_is_its_makers(stack: Stack, view: Ka
         assert found is None or "topicId" not in found["status"]
     stack.kubectl.run("-n", NAMESPACE, "delete", "kafkatopics", *names, "--timeout=90s")
     assert {name: view.topic_id(name) for name in theirs} == ids
+    # the broker hears of the last deletions a moment after the controller
+    until(lambda: {n for n in view.topics() if n.startswith("storm-")} <= theirs, "the others are deleted")
     assert {n for n in view.topics() if n.startswith("storm-")} == theirs
 
 

@@ -192,6 +192,8 @@ def test_records_that_were_delivered_too_often(place: Place) -> None:
     place.set("slow", RESET, "earliest")
     name = place.policy("slow", shareGroups=[{"group": "slow", "maxAttempts": 2}])
     place.kubectl.wait_ready("KafkaDLQPolicy", name)
+    set_ = {RESET: "earliest", TOPIC_NAME: "dlq.slow", LIMIT: "2"}
+    until(lambda: place.settings("slow") == set_, "the broker has heard of it")
     producer = Producer({"bootstrap.servers": place.kafka.bootstrap})
     producer.produce("slow-jobs", b"v")
     assert producer.flush(30) == 0
