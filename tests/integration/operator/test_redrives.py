@@ -574,8 +574,9 @@ def test_status_is_written_now_and_then(world: World, redrives: Redrives) -> Non
     name = redrives.apply(letters, rateLimit=30)
     redrives.phase(name, "Completed")
     took = time.monotonic() - began
+    # which comes after the last status, and that is in the audit log then
+    world.kubectl.wait_event(name, "Completed")
     written = writes(world.control_plane, name=name, subresource="status")
     assert 4 <= len(written) <= 4 + took / 3, "ten seconds of work, a write every three, the beginning and the end"
-    world.kubectl.wait_event(name, "Completed")
     told = world.kubectl.events(name)
     assert [(e["type"], e["reason"], e["message"]) for e in told] == [("Normal", "Completed", "300 put back")]
