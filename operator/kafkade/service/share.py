@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence, Sized
 from typing import Any
@@ -19,7 +20,7 @@ class Share:
     __slots__ = (
         *("topic", "partition", "source", "buffer", "position", "attempt", "not_before", "trouble"),
         *("scheduled", "task", "gone", "handed", "done", "stored", "paused", "since", "delayed"),
-        *("most", "high", "low", "begin", "end", "asks"),
+        *("most", "high", "low", "begin", "end", "asks", "taken"),
     )
 
     def __init__(self, topic: str, partition: int, source: str, most: int) -> None:
@@ -48,6 +49,8 @@ class Share:
         self.asks: asyncio.Future[int | KafkaError | None] | None = None
         """The question to the thread where the group stands; None: nobody needs the answer any more."""
         # the thread's
+        self.taken = time.monotonic()
+        """When it came to this consumer."""
         self.handed = 0
         self.stored: int | None = None
         self.begin: int | None = None

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from kafkade.service import Service, consuming
 from kafkade.service.otel import instrument
 from kafkade.service.streams import Flow
 from support.kafka import KafkaView
@@ -84,6 +86,33 @@ async def test_who_starts_again_and_has_nothing_to_do_is_not_behind(mounts: Moun
                 await until(lambda service=service: service.metrics.lags == lag, "nothing is left")
             assert service.metrics.lags == lag
         assert service.metrics.lags == {}, "it has no partitions any more"
+
+
+async def test_who_gets_neither_records_nor_the_end_of_a_partition_is_behind(
+    mounts: Mounts, view: KafkaView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partition that cannot be fetched from is told of, once there was time for its first records."""
+    monkeypatch.setattr(consuming, "_SILENT", 0.0)
+    view.create("silent", 1)
+    mounts.binding("user-service")
+
+    def listening() -> Service:
+        service = mounts.service("user-service")
+
+        @service.listener("silent", group="silent-group", properties={**QUICK, "fetch.wait.max.ms": 3000})
+        async def handle(event: dict[str, int]) -> None:
+            pass
+
+        return service
+
+    first = listening()
+    async with running(first):
+        async with first.transaction():  # whose marker is behind the record
+            await first.publish("silent", {"n": 0})
+        await until(lambda: committed(view, "silent-group", "silent") == 1, "it is done")
+    second = listening()
+    async with running(second):  # the marker comes, and the end of the partition not yet
+        await until(lambda: second.metrics.lags == {("silent", "silent-group"): 1}, "it is behind")
 
 
 async def test_a_stream_that_starts_again_and_has_nothing_to_do_is_not_behind(mounts: Mounts, view: KafkaView) -> None:
