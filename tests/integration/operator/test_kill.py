@@ -6,8 +6,6 @@ import json
 import random
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 
 from integration.operator.conftest import World
+from support import registry as registries
 from support.kubernetes import current, manifest, ready
 from support.waiting import until
 
@@ -82,13 +81,7 @@ def killings(world: World, chance: random.Random, kills: int) -> Iterator[None]:
 
 def registry(world: World, path: str) -> Any:
     """GET from the registry; None for 404."""
-    try:
-        with urllib.request.urlopen(f"{world.registry.url}{path}") as response:
-            return json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        if error.code != 404:
-            raise
-        return None
+    return registries.found(world.registry.url, path)
 
 
 def all_ready(world: World, names: set[str], kind: str) -> bool:

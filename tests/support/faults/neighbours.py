@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
 
 from support.faults.world import World
 from support.kubernetes import manifest
 from support.letters import letter, write
+from support.registry import ask
 
 NAMESPACE = "neighbour"
 TOPICS = ("neighbour-orders", "foreign-orders")
@@ -63,11 +62,4 @@ class Neighbours:
         return found
 
     def _registry(self, method: str, path: str, body: Any = None) -> Any:
-        place = urlsplit(self._world.registry.url)
-        connection = HTTPConnection(str(place.hostname), place.port, timeout=20)
-        try:
-            headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
-            connection.request(method, place.path + path, None if body is None else json.dumps(body), headers)
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+        return ask(self._world.registry.url, path, method, body)[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import logging
 import random
@@ -12,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from kafkade.api.kinds import KINDS
 from kafkade.api.objects import Key
 from kafkade.local.admission import faults
 from support.api import Api
 from support.kafka import KafkaView
+from support.registry import ask
 from support.snapshot import of_kafka
 from support.transitions.fields import Field
 from support.transitions.oracle import Object, Seen, counted, is_whole, problems, settled
@@ -262,19 +262,8 @@ class World:
         }
 
     def _ask(self, path: str) -> Any:
-        place = urlsplit(self._registry)
-        for _ in range(4):
-            connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=5)
-            try:
-                connection.request("GET", place.path + path)
-                with connection.getresponse() as response:
-                    text = response.read()
-                return json.loads(text) if response.status == 200 else None
-            except TimeoutError:
-                continue  # Apicurio leaves a request unanswered now and then
-            finally:
-                connection.close()
-        raise AssertionError(f"the registry does not answer {path}")
+        status, answer = ask(self._registry, path)
+        return answer if status == 200 else None
 
     # the API server
 
