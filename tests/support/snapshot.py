@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import json
+import time
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from confluent_kafka import TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource
 
 from support.kafka import KafkaView
 
 Snapshot = dict[str, Any]
 
+TRIES = 50
+
 _OWN = frozenset({1, 2, 3})
 """Sources of a setting that somebody made: on the topic, on one broker, on all brokers (ConfigSource)."""
 
 
 def of_kafka(view: KafkaView) -> Snapshot:
-    """Each topic's id, replicas and own settings, Kafka's own topics included; and the brokers' dynamic settings."""
+    """Each topic's id, replicas and own settings, Kafka's own topics included; and the brokers' dynamic settings.
+
+    Looked at anew where a topic that was listed is not there any more, or not yet for the broker that is asked for it.
+    """
+    for _ in range(TRIES):
+        try:
+            return _of_kafka(view)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            time.sleep(0.1)
+    raise AssertionError("topics come and go all the time")
+
+
+def _of_kafka(view: KafkaView) -> Snapshot:
     metadata = view.admin.list_topics(timeout=20)
     topics = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in metadata.topics]
     brokers = [ConfigResource(ConfigResource.Type.BROKER, str(number)) for number in metadata.brokers]
