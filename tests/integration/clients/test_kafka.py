@@ -335,12 +335,13 @@ async def test_default_broker_configs(admin: KafkaAdmin) -> None:
         return all((e.value, e.source) == ("86400000", ConfigSource.DEFAULT_BROKER) for e in found)
 
     async def unset() -> bool:
-        return key not in await admin.default_broker_configs()
+        found = [(await admin.broker_configs(n))[key] for n in (1, 2, 3)]
+        return all(e.source is ConfigSource.DEFAULT for e in found) and key not in await admin.default_broker_configs()
 
     await until(is_set, "set")
     await until(brokers_follow, "on all brokers")
     await admin.alter_default_broker_configs({key: None})
-    await until(unset, "taken away")
+    await until(unset, "taken away on all brokers, whichever the next test asks")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +390,11 @@ async def test_reassign_can_be_seen_and_cancelled(admin: KafkaAdmin, name: str, 
         assert await admin.reassign({key: (home, other)}) == {key: None}
         moves = await admin.reassignments([name])
         assert (set(moves[key].replicas), moves[key].adding, moves[key].removing) == ({home, other}, (other,), ())
-        assert (await admin.describe_cluster()).health.under_replicated >= 1
+
+        async def lacking() -> bool:
+            return (await admin.describe_cluster()).health.under_replicated >= 1
+
+        await until(lacking, "the broker that is asked has heard of the replica that is not in sync")
         with pytest.raises(KafkaRequestFailed, match="not up"):
             await admin.alter_broker_configs(other, {THROTTLE: "1"})
         assert await admin.reassign({key: None}) == {key: None}
