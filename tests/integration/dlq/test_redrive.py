@@ -205,8 +205,8 @@ def test_a_newer_redrive_fences_the_older(kafka: Kafka) -> None:
 def test_cancelled_and_gone_on_with(kafka: Kafka) -> None:
     ground = Ground(kafka)
     letters = ground.letters(range(1_000))
-    control = Control(500)
-    job = ground.job(rate_limit=500)
+    control = Control(50)
+    job = ground.job(rate_limit=50)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(ground.redrive, job, control)
         moving(running, control)
@@ -371,7 +371,7 @@ def test_what_only_the_brokers_refuse(kafka: Kafka, monkeypatch: pytest.MonkeyPa
     letters = [letter(n, ground.origin) for n in range(300)]
     letters = [one._replace(value=chance.randbytes(5_000)) if n in large else one for n, one in enumerate(letters)]
     write(ground.bootstrap, ground.topic, letters)
-    control = Control(60)
+    control = Control(20)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(ground.redrive, ground.job(), control)
         moving(running, control)
@@ -379,7 +379,8 @@ def test_what_only_the_brokers_refuse(kafka: Kafka, monkeypatch: pytest.MonkeyPa
         assert control.snapshot().counts.moved < 150
         ground.view.set_config(ground.origin, "max.message.bytes", "2000")
         ground.view.shows(ground.origin, config={"max.message.bytes": "2000"})
-        time.sleep(1)  # the log takes it a moment after the broker's metadata
+        # the log takes it a moment after the broker's metadata, and before these have what comes next
+        ground.view.create(f"{ground.origin}-later", 1)
         before = {n for n in large if n < control.snapshot().partitions[0].next}
         control.set_rate(None)
         control.pause(False)
