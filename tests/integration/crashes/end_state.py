@@ -19,6 +19,7 @@ from kafkade.api import GROUP, VERSION
 from kafkade.api.kinds import KINDS
 from kafkade.clients.kafka_access import any_acl
 from support import snapshot
+from support.transactions import all_ended
 
 PLACE = re.compile(r"c\d{4}x")
 """Names of the namespaces; topics, subjects and groups begin with one, or have it behind a first word."""
@@ -103,6 +104,7 @@ def _records(world: World) -> dict[str, list[str]]:
     with closing(Consumer(settings)) as consumer:
         topics = {n: t for n, t in consumer.list_topics(timeout=20).topics.items() if PLACE.search(n)}
         places = [TopicPartition(name, number, 0) for name, topic in topics.items() for number in topic.partitions]
+        all_ended(world.kafka.bootstrap, places)  # what is committed can be read once its partition has the marker too
         consumer.assign(places)
         found, open_ = defaultdict(list), len(places)
         while open_:

@@ -142,7 +142,7 @@ def apply(api: Api, found: Object) -> None:
     """Server-side apply, as a user's kubectl does."""
     meta = found["metadata"]
     path = path_of(found["kind"], meta["namespace"], meta["name"])
-    answer = api.call("PATCH", path, found, "application/apply-patch+yaml", fieldManager="user", force="true")
+    answer = api.patient("PATCH", path, found, "application/apply-patch+yaml", fieldManager="user", force="true")
     assert answer.status in (200, 201), f"{found}: {answer.message}"
 
 
