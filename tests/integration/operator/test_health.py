@@ -92,6 +92,6 @@ def test_replicas_move_under_a_throttle_and_progress_is_told(world: World, topic
         )
         world.view.shows(name, factor=3, config={})  # the topic's throttle is taken away
         for broker in (1, 2, 3):
-            until(lambda b=broker: world.view.broker_overrides(b) == {}, "the brokers' throttle is taken away", 5)
+            until(lambda b=broker: world.view.broker_overrides(b) == {}, "the brokers' throttle is taken away")
     finally:
         world.kubectl.apply(manifest("KafkaCluster", "main", cluster["spec"]))

@@ -35,6 +35,18 @@ def series(world: World, name: str, *labels: str, cluster: str = CLUSTER) -> Ser
     }
 
 
+def told(world: World, name: str, *labels: str, cluster: str = CLUSTER) -> Series:
+    """The same of the next look that tells of any: one that failed takes the series away until then."""
+    found: Series = {}
+
+    def some() -> bool:
+        found.update(series(world, name, *labels, cluster=cluster))
+        return bool(found)
+
+    until(some, f"{name} is told of")
+    return found
+
+
 def lag(world: World, unit: str, cluster: str = CLUSTER) -> Series:
     """Lag by group and topic."""
     return series(world, f"kafkade_consumer_lag_{unit}", "group", "topic", cluster=cluster)
@@ -100,7 +112,6 @@ def test_lag_is_what_kafkas_own_tool_says(world: World, topics: tuple[str, ...])
         return series(world, "kafkade_topic_messages_total", "topic", "status")
 
     def more(now: Series, then: Series) -> bool:
-        """A look that failed takes the series away until the next one."""
         return all(now.get((topic, "written"), 0) > then[topic, "written"] for topic in topics)
 
     two = topics[:2]
@@ -109,13 +120,13 @@ def test_lag_is_what_kafkas_own_tool_says(world: World, topics: tuple[str, ...])
         with at_work(lambda stop: consume(world.kafka, two, "lag-slow", 0.3, stop)):
             until(lambda: lag(world, "records").keys() == pairs, "both topics of the group are told of")
             until(lambda: {topic for topic, _ in later()} == set(topics), "all topics are told of")
-            written = later()
+            written = told(world, "kafkade_topic_messages_total", "topic", "status")
             until(lambda: min(lag(world, "seconds").values(), default=0) > 2, "it falls behind")
-            states = series(world, "kafkade_consumer_groups", "state")
-            assert states["Stable",] >= 1
+            assert told(world, "kafkade_consumer_groups", "state")["Stable",] >= 1
 
         until(lambda: more(later(), written), "the next look counts more")
-        assert all(later()[topic, "expired"] == 0 for topic in topics)
+        counted = told(world, "kafkade_topic_messages_total", "topic", "status")
+        assert all(counted[topic, "expired"] == 0 for topic in topics)
 
     # nobody writes or reads any more: both must say the same, partition by partition summed up
     rows = describe(world.kafka.bootstrap, "lag-slow")
@@ -123,15 +134,15 @@ def test_lag_is_what_kafkas_own_tool_says(world: World, topics: tuple[str, ...])
     assert min(by_tool.values()) > 0
     until(lambda: lag(world, "records") == by_tool, f"lag is {by_tool}")
     ends = {topic: sum(row.end or 0 for (t, _), row in rows.items() if t == topic) for topic in two}
-    counted = series(world, "kafkade_topic_messages_total", "topic", "status")
+    counted = told(world, "kafkade_topic_messages_total", "topic", "status")
     assert {topic: counted[topic, "written"] for topic in two} == ends
-    before, since = lag(world, "seconds"), time.monotonic()
+    before, since = told(world, "kafkade_consumer_lag_seconds", "group", "topic"), time.monotonic()
     assert before.keys() == pairs
     until(lambda: all(lag(world, "seconds").get(pair, 0) > before[pair] for pair in pairs), "what waits gets older")
     assert all(value - before[pair] < time.monotonic() - since + 10 for pair, value in lag(world, "seconds").items())
-    assert series(world, "kafkade_cluster_metrics_read") == {(): 1}
-    assert 0 < series(world, "kafkade_cluster_metrics_read_duration_seconds")[()] < 5
-    assert set(series(world, "kafkade_cluster_metrics_left_out", "what").values()) == {0}
+    until(lambda: series(world, "kafkade_cluster_metrics_read") == {(): 1}, "the last look could read them")
+    assert 0 < told(world, "kafkade_cluster_metrics_read_duration_seconds")[()] < 5
+    assert set(told(world, "kafkade_cluster_metrics_left_out", "what").values()) == {0}
 
     with at_work(lambda stop: consume(world.kafka, two, "lag-slow", 0.0, stop)):
         nothing = dict.fromkeys(pairs, 0.0)
@@ -143,11 +154,11 @@ def test_more_than_may_be_is_told_together(world: World, topics: tuple[str, ...]
         cluster(world, "lag-few", maxSeries=2, groups=["lag-all"])
         all_others = ("*", "*")
         until(lambda: all_others in lag(world, "records", "lag-few"), "the third topic is among the others")
-    told = lag(world, "records", "lag-few")
-    assert len(told) == 3
-    left_out = series(world, "kafkade_cluster_metrics_left_out", "what", cluster="lag-few")
+    few = told(world, "kafkade_consumer_lag_records", "group", "topic", cluster="lag-few")
+    assert len(few) == 3
+    left_out = told(world, "kafkade_cluster_metrics_left_out", "what", cluster="lag-few")
     assert left_out == {("groups",): 0, ("pairs",): 1, ("topics",): 1, ("unknown",): 0}
-    assert len({t for t, _ in series(world, "kafkade_topic_messages_total", "topic", "status", cluster="lag-few")}) == 2
+    assert len({t for t, _ in told(world, "kafkade_topic_messages_total", "topic", "status", cluster="lag-few")}) == 2
 
     world.kubectl.delete("KafkaCluster", "lag-few")
     until(lambda: lag(world, "records", "lag-few") == {}, "its series go with it")

@@ -36,7 +36,10 @@ def test_a_cluster_is_told_of_while_it_is_reached(world: World, topic: Callable[
     world.kubectl.wait_ready("KafkaTopic", topic(partitions=5))
     up = {"namespace": world.kubectl.namespace, "cluster": "main"}
     assert value(world.metrics, "kafkade_cluster_connected", **up) == 1
-    assert value(world.metrics, "kafkade_cluster_brokers", **up) == 3
+    until(
+        lambda: value(world.metrics, "kafkade_cluster_brokers", **up) == 3,
+        "the broker that was asked has heard of the others",
+    )
     until(
         lambda: value(world.metrics, "kafkade_cluster_under_replicated_partitions", **up) == 0,
         "all replicas are in sync",
