@@ -14,8 +14,10 @@ from kafkade.api import API_VERSION
 from kafkade.api.common import parse
 from kafkade.api.crd import crds
 from kafkade.api.kinds import KINDS
+from kafkade.devstack.errors import DevStackError
 from kafkade.devstack.kubernetes import ControlPlane
 from support.api import Api
+from support.waiting import until
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KIND_NAMES = sorted(KINDS)
@@ -270,5 +272,15 @@ def test_kubectl_get_shows_what_people_on_call_want(crds_installed: ControlPlane
 
 
 def test_kubectl_explain_describes_a_field(crds_installed: ControlPlane, api: Api) -> None:
-    text = crds_installed.kubectl("explain", "kafkatopics.spec.partitions")
+    text = ""
+
+    def described() -> bool:
+        nonlocal text
+        try:
+            text = crds_installed.kubectl("explain", "kafkatopics.spec.partitions")
+        except DevStackError:
+            return False
+        return True
+
+    until(described, "OpenAPI, which is made of a definition after it is served, has the kind")
     assert "can only grow" in text
