@@ -10,6 +10,8 @@ import pytest
 from kafkade.clients.kafka import KafkaAdmin, Security
 from kafkade.clients.kafka_config import TlsFiles
 from kafkade.devstack.kafka import Kafka
+from support.kafka import KafkaView
+from support.waiting import until
 
 
 @pytest.fixture(scope="package")
@@ -23,6 +25,9 @@ def secured() -> Iterator[Kafka]:
 def three() -> Iterator[Kafka]:
     """Three brokers in three racks; requests are counted."""
     with Kafka(brokers=3, racks=("a", "b", "c"), metrics=True) as running:
+        view, all_ = KafkaView(running.bootstrap), set(running.broker_ids)
+        # a broker takes requests before the others have heard that it does
+        until(lambda: all(set(told.brokers) == all_ for told in view.answers(*all_).values()), "all know of each other")
         yield running
 
 
