@@ -13,7 +13,7 @@ EXAMPLES = 1
 STEPS = len(ACTIONS) + 4
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("faulty")
 def test_whatever_happens_the_world_becomes_as_declared() -> None:
     run(Machine, EXAMPLES, STEPS, derandomize=True)
