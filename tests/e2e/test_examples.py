@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from kafkade.service.binding import find, load
 from support.kubernetes import condition
 from support.letters import read
 from support.places import ROOT
+from support.registry import ask
 from support.waiting import until
 
 from .book import Block, blocks
@@ -415,8 +415,9 @@ def subjects(shop: Shop) -> list[str]:
 
 def registry(shop: Shop, path: str) -> Any:
     """An answer of the registry."""
-    with urllib.request.urlopen(shop.registry_url + path, timeout=20) as answer:
-        return json.load(answer)
+    status, answer = ask(shop.registry_url, path)
+    assert status == 200, answer
+    return answer
 
 
 def resource(shop: Shop, name: Name) -> dict[str, Any]:

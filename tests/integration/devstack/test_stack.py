@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kafkade.devstack import DevStackError, Kafka, Registry, Stack
+from support.registry import ask
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,9 @@ def registry() -> Iterator[Registry]:
 
 
 def call(registry: Registry, path: str, body: object = None) -> Any:
-    request = urllib.request.Request(
-        registry.url + path,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return json.load(response)
+    status, answer = ask(registry.url, path, "GET" if body is None else "POST", body)
+    assert status == 200, answer
+    return answer
 
 
 def test_a_schema_is_registered_and_survives_a_restart(registry: Registry) -> None:

@@ -91,7 +91,7 @@ def all_ready(world: World, names: set[str], kind: str) -> bool:
 
 def assert_as_declared(world: World, topics: dict[str, dict[str, Any]], schemas: dict[str, dict[str, Any]]) -> None:
     """Kafka, the registry and every status against the specs."""
-    until(lambda: {t for t in world.view.topics() if t.startswith("kill-")} == set(topics), "no more, no less", 5)
+    until(lambda: {t for t in world.view.topics() if t.startswith("kill-")} == set(topics), "no more, no less")
     for item in world.kubectl.list("KafkaTopic"):
         name = item["metadata"]["name"]
         if name not in topics:
