@@ -324,7 +324,7 @@ def with_rolling(installed: Installed) -> Installed:
     watched = installed.operator.namespace
     installed.control_plane.kubectl("apply", "--server-side", "-n", watched, "-f", "-", stdin=role)
     path = f"/apis/apps/v1/namespaces/{watched}/statefulsets/kafka"
-    until(lambda: installed.operator.call("GET", path).status == 404, "the authorizer knows of the rights", timeout=10)
+    until(lambda: installed.operator.call("GET", path).status == 404, "the authorizer knows of the rights")
     return installed
 
 
