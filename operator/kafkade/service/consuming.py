@@ -33,7 +33,7 @@ from kafkade.service.errors import (
     TransactionAborted,
     TransactionInDoubt,
 )
-from kafkade.service.lag import lags
+from kafkade.service.lag import lags, untold
 from kafkade.service.letters import attempts, letter_headers
 from kafkade.service.listener import Listener
 from kafkade.service.metadata import Metadata
@@ -68,9 +68,6 @@ _LITTLE_ROOM = 0.02
 
 _LOOK = 1.0
 """Seconds between two looks at the mounted policy, and at lag."""
-
-_SILENT = 10.0
-"""Seconds for which nothing is told of the lag of a partition of which nothing came yet, neither records nor its end."""
 
 _COMMITTED = 2.0
 """Seconds that the question for committed offsets may take: the thread fetches nothing meanwhile."""
@@ -554,9 +551,8 @@ class Consuming:
         positions = []
         for share in shares:
             position = share.begin if share.position is None else share.position
-            silent = share.end is None and not share.handed and time.monotonic() < share.taken + _SILENT
-            if position is None or silent:
-                continue  # what is fetched first may be markers alone, and who has only those before him is not behind
+            if position is None or untold(share.taken, heard=share.end is not None or share.handed > 0):
+                continue
             at = max(position, share.end or 0) if share.queued == 0 else position
             positions.append((share.topic, share.partition, at))
         self._metrics.lag(self.listener, self.listener.group, lags(self._consumer, self._settings, positions))

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import OFFSET_INVALID, TopicPartition
+
+SILENT = 10.0
+"""Seconds for which nothing is told of a new partition of which nothing came yet, neither records nor its end."""
+
+
+def untold(since: float, *, heard: bool) -> bool:
+    """Whether nothing is told yet of a partition that came at ``since``, on time.monotonic's clock.
+
+    What is fetched first may be markers of transactions alone, and who has only those before him is not behind. ``heard``:
+    whether a record came of it, or its end was reached.
+    """
+    return not heard and time.monotonic() < since + SILENT
 
 
 def lags(consumer: Any, settings: Mapping[str, Any], positions: Iterable[tuple[str, int, int]]) -> dict[str, int]:

@@ -29,7 +29,7 @@ from kafkade.service.errors import (
     TransactionAborted,
     TransactionInDoubt,
 )
-from kafkade.service.lag import lags
+from kafkade.service.lag import lags, untold
 from kafkade.service.letters import letter_headers
 from kafkade.service.metadata import Metadata
 from kafkade.service.metrics import Metrics, Status
@@ -188,6 +188,8 @@ class _Life:
         self._paused: set[Place] = set()
         self._waiting_since: float | None = None
         self._looked = time.monotonic()
+        self._taken: dict[Place, float] = {}
+        """When each partition came, on time.monotonic's clock."""
         self._done: dict[Place, int] = {}
         """The offset behind what is committed of each partition; of windows, behind what was counted in."""
         self._fetched: dict[Place, int] = {}
@@ -234,6 +236,8 @@ class _Life:
             async with self._with_consumer:
                 positions = []
                 for place, done in self._done.items():
+                    if untold(self._taken[place], heard=place in self._fetched or place in self._ends):
+                        continue
                     to_the_end = done >= self._fetched.get(place, OFFSET_INVALID)
                     positions.append((*place, max(done, self._ends.get(place, done)) if to_the_end else done))
                 self._metrics.lag(self._stream, self._stream.group, lags(self._consumer, self._settings, positions))
@@ -304,6 +308,7 @@ class _Life:
         for place in committed:
             if place.error is not None:
                 raise KafkaException(place.error)
+            self._taken[place.topic, place.partition] = time.monotonic()
             self._done[place.topic, place.partition] = place.offset
             if place.topic == self._stream.regrouped:
                 part = self._parts[place.partition] = self._part(place)
@@ -321,7 +326,7 @@ class _Life:
 
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
         for place in partitions:
-            for kept in (self._done, self._fetched, self._ends):
+            for kept in (self._taken, self._done, self._fetched, self._ends):
                 kept.pop((place.topic, place.partition), None)
             if place.topic == self._stream.regrouped:
                 self._parts.pop(place.partition, None)
