@@ -42,9 +42,10 @@ class RegistryTransport:
     """Sends one request to the first base URL that answers; remembers which one that was.
 
     The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per
-    attempt; at most ``concurrency`` requests are under way at once. Requests that wait for their turn while another one
-    finds no URL answering fail with it, so that an outage costs a batch one timeout and not one for each subject.
-    Redirects are not followed: they would take credentials along.
+    attempt, of which there is a second one where others were answered meanwhile; at most ``concurrency`` requests are
+    under way at once. Requests that wait for their turn while another one finds no URL answering fail with it, so that
+    an outage costs a batch one timeout and not one for each subject. Redirects are not followed: they would take
+    credentials along.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class RegistryTransport:
         self._concurrency = concurrency
         self._session: aiohttp.ClientSession | None = None
         self._current = 0
+        self._answered: float | None = None
+        """When an answer came last, on the event loop's clock."""
         self._outage: tuple[float, str] | None = None
         """When and why no URL answered last, on the event loop's clock."""
 
@@ -176,7 +179,7 @@ class RegistryTransport:
         answer: tuple[int, str] | None = None
         for url in order:
             try:
-                answer = await self._once(method, url + path, params, body)
+                answer = await self._patiently(method, url + path, params, body)
             except (aiohttp.ClientError, TimeoutError) as error:
                 failures.append(f"{_host(url)}: {_why(error, self._timeout)}")
                 cause = error
@@ -191,6 +194,22 @@ class RegistryTransport:
         self._outage = (asyncio.get_running_loop().time(), why)
         raise RegistryUnreachable(f"{what}: {why}") from cause
 
+    async def _patiently(
+        self, method: str, url: str, params: Mapping[str, str] | None, body: object
+    ) -> tuple[int, str]:
+        """The answer, asked for once more where others came meanwhile.
+
+        Apicurio (3.3.3) leaves one request in thousands without any, and a plan of a thousand schemas asks for thousands. What
+        a client asks can be asked twice: to register the same schema again changes nothing, and what was deleted is not found.
+        """
+        sent = asyncio.get_running_loop().time()
+        try:
+            return await self._once(method, url, params, body)
+        except TimeoutError:
+            if self._answered is None or self._answered <= sent:
+                raise
+            return await self._once(method, url, params, body)
+
     async def _once(self, method: str, url: str, params: Mapping[str, str] | None, body: object) -> tuple[int, str]:
         target = URL(url, encoded=True)
         if params:
@@ -199,7 +218,9 @@ class RegistryTransport:
         headers = {"Content-Type": MEDIA_TYPE} if data is not None else None
         session = self._open()
         async with session.request(method, target, data=data, headers=headers, allow_redirects=False) as response:
-            return response.status, await _text(response)
+            answer = response.status, await _text(response)
+        self._answered = asyncio.get_running_loop().time()
+        return answer
 
 
 _HALVES = re.compile(r"\\u[dD][89a-fA-F]")
