@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ def ask(url: str, path: str, method: str = "GET", body: Any = None) -> tuple[int
                 connection.request(method, place.path + path, content, _HEADERS)
                 answer = connection.getresponse()
                 text = answer.read()
-            except TimeoutError:
+            except (TimeoutError, RemoteDisconnected):
                 continue
         return answer.status, json.loads(text) if answer.status < 300 else text.decode()
     raise AssertionError(f"the registry does not answer {method} {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -73,7 +73,7 @@ def _of_registry(connection: HTTPConnection, base: str) -> Snapshot:
             connection.request("GET", base + path)
             with connection.getresponse() as response:
                 text = response.read()
-        except TimeoutError:
+        except (TimeoutError, RemoteDisconnected):
             # Apicurio 3.3.3 leaves a request unanswered now and then
             connection.close()
             if tries == 1:

@@ -205,7 +205,7 @@ class RegistryTransport:
         sent = asyncio.get_running_loop().time()
         try:
             return await self._once(method, url, params, body)
-        except TimeoutError:
+        except (TimeoutError, aiohttp.ServerDisconnectedError):
             if self._answered is None or self._answered <= sent:
                 raise
             return await self._once(method, url, params, body)
