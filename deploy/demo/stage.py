@@ -20,6 +20,7 @@ from screen import Screen
 from kafkade.devstack import golang, parallel
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kind import Cluster, choose_cluster
+from kafkade.devstack.kubernetes import established
 from kafkade.devstack.process import Process
 from kafkade.devstack.registry import Registry
 
@@ -91,12 +92,8 @@ def _install(kubectl: Kubectl) -> None:
 
 
 def _established(kubectl: Kubectl) -> bool:
-    """Not by ``kubectl wait``, which fails over a definition that is so new that it has no conditions at all."""
     items = json.loads(kubectl("get", "crd", "-l", "app.kubernetes.io/part-of=kafkade", "-o", "json"))["items"]
-    conditions = (item["status"].get("conditions") or [] for item in items)
-    return bool(items) and all(
-        any(c["type"] == "Established" and c["status"] == "True" for c in found) for found in conditions
-    )
+    return bool(items) and established(items)
 
 
 def _operator(kubectl: Kubectl, folder: Path) -> Process:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-from http.client import HTTPConnection, RemoteDisconnected
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource
 
+from support import registry
 from support.kafka import KafkaView
 
 Snapshot = dict[str, Any]
@@ -59,41 +58,20 @@ def _of_kafka(view: KafkaView) -> Snapshot:
 
 def of_registry(url: str) -> Snapshot:
     """Each subject's versions with their texts and ids, its level and its mode, deleted ones included; and the registry's own."""
-    place = urlsplit(url)
-    connection = HTTPConnection(str(place.hostname), place.port, timeout=5)
-    try:
-        return _of_registry(connection, place.path)
-    finally:
-        connection.close()
 
+    def ask(path: str) -> Any:
+        return registry.found(url, path)
 
-def _of_registry(connection: HTTPConnection, base: str) -> Snapshot:
-    def ask(path: str, tries: int = 4) -> Any:
-        try:
-            connection.request("GET", base + path)
-            with connection.getresponse() as response:
-                text = response.read()
-        except (TimeoutError, RemoteDisconnected):
-            # Apicurio 3.3.3 leaves a request unanswered now and then
-            connection.close()
-            if tries == 1:
-                raise
-            return ask(path, tries - 1)
-        if response.status == 404:
-            return None
-        assert response.status == 200, f"{path}: {response.status} {text!r}"
-        return json.loads(text)
-
-    found: Snapshot = {"config": ask("/config"), "mode": ask("/mode")}
+    result: Snapshot = {"config": ask("/config"), "mode": ask("/mode")}
     for subject in ask("/subjects?deleted=true"):
         path = quote(subject, safe="")
         versions = ask(f"/subjects/{path}/versions?deleted=true") or []
-        found[f"subject {subject}"] = {
+        result[f"subject {subject}"] = {
             "versions": [ask(f"/subjects/{path}/versions/{v}?deleted=true") for v in versions],
             "config": ask(f"/config/{path}"),
             "mode": ask(f"/mode/{path}"),
         }
-    return found
+    return result
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.kubernetes import ControlPlane, established
 from support.chart import objects
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
@@ -44,15 +44,9 @@ def serve_crds(control_plane: ControlPlane, *places: Path) -> None:
 
 
 def _established(control_plane: ControlPlane, words: Sequence[str | Path]) -> bool:
-    """Whether the CRDs that these words of kubectl name are served.
-
-    Not by ``kubectl wait``: it fails over a definition that is so new that it has no conditions at all.
-    """
+    """Whether the CRDs that these words of kubectl name are served."""
     listed = json.loads(control_plane.kubectl("get", *words, "-o", "json"))
-    crds = listed["items"] if listed["kind"] == "List" else [listed]
-    # null, not [], when they are new
-    conditions = (crd["status"].get("conditions") or [] for crd in crds)
-    return all(any(c["type"] == "Established" and c["status"] == "True" for c in found) for found in conditions)
+    return established(listed["items"] if listed["kind"] == "List" else [listed])
 
 
 def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:

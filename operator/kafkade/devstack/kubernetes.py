@@ -7,8 +7,9 @@ cluster; pods stay pending, since nothing runs them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import audit, golang, kubernetes_config, loopback, progress
 from .audit import AuditEvent
@@ -198,6 +199,16 @@ class ControlPlane(Part):
         except OSError:
             return False
         return True
+
+
+def established(definitions: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether all these CustomResourceDefinitions, as the API server tells of them, are served.
+
+    Not by ``kubectl wait``: it fails over a definition that is so new that it has no conditions at all.
+    """
+    # null, not [], when they are new
+    conditions = (definition["status"].get("conditions") or [] for definition in definitions)
+    return all(any(c["type"] == "Established" and c["status"] == "True" for c in found) for found in conditions)
 
 
 def kubectl_environment(kubeconfig: Path) -> dict[str, str]:
