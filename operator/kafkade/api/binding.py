@@ -91,6 +91,8 @@ MAX_POLL_RECORDS: Final = 500
 It is in ``binding.json`` as ``consumer.maxPollRecords``, for the application to hand over."""
 REGISTRY_CACHE: Final = 100
 """How many schemas a client keeps: ``cache.capacity`` of confluent-kafka's, ``max.schemas.per.subject`` of Java's."""
+REGISTRY_TIMEOUT: Final = 10.0
+"""Seconds that the registry has for an answer: ``timeout`` of confluent-kafka's client, which then asks again, three times."""
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 

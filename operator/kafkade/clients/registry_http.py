@@ -41,9 +41,9 @@ _ELSEWHERE = frozenset({502, 503, 504})
 class RegistryTransport:
     """Sends one request to the first base URL that answers; remembers which one that was.
 
-    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per
-    attempt, of which there is a second one where others were answered meanwhile; at most ``concurrency`` requests are
-    under way at once. Requests that wait for their turn while another one finds no URL answering fail with it, so that
+    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per attempt; where
+    no other URL can be asked, there is a second one, unless the registry is known to be away. At most ``concurrency`` requests
+    are under way at once. Requests that wait for their turn while another one finds no URL answering fail with it, so that
     an outage costs a batch one timeout and not one for each subject. Redirects are not followed: they would take
     credentials along.
     """
@@ -179,7 +179,7 @@ class RegistryTransport:
         answer: tuple[int, str] | None = None
         for url in order:
             try:
-                answer = await self._patiently(method, url + path, params, body)
+                answer = await self._asked(method, url + path, params, body, again=len(order) == 1)
             except (aiohttp.ClientError, TimeoutError) as error:
                 failures.append(f"{_host(url)}: {_why(error, self._timeout)}")
                 cause = error
@@ -194,21 +194,24 @@ class RegistryTransport:
         self._outage = (asyncio.get_running_loop().time(), why)
         raise RegistryUnreachable(f"{what}: {why}") from cause
 
-    async def _patiently(
-        self, method: str, url: str, params: Mapping[str, str] | None, body: object
+    async def _asked(
+        self, method: str, url: str, params: Mapping[str, str] | None, body: object, *, again: bool
     ) -> tuple[int, str]:
-        """The answer, asked for once more where others came meanwhile.
+        """The answer; if there is none, and the registry answered so far, asked for once more (``again``).
 
         Apicurio (3.3.3) leaves one request in thousands without any, and a plan of a thousand schemas asks for thousands. What
         a client asks can be asked twice: to register the same schema again changes nothing, and what was deleted is not found.
         """
-        sent = asyncio.get_running_loop().time()
         try:
             return await self._once(method, url, params, body)
         except (TimeoutError, aiohttp.ServerDisconnectedError):
-            if self._answered is None or self._answered <= sent:
+            if not again or self._away:
                 raise
             return await self._once(method, url, params, body)
+
+    @property
+    def _away(self) -> bool:
+        return self._outage is not None and (self._answered is None or self._answered < self._outage[0])
 
     async def _once(self, method: str, url: str, params: Mapping[str, str] | None, body: object) -> tuple[int, str]:
         target = URL(url, encoded=True)

@@ -32,6 +32,7 @@ from kafkade.api.binding import (
     KEY_USERNAME,
     MAX_POLL_RECORDS,
     REGISTRY_CACHE,
+    REGISTRY_TIMEOUT,
     TYPE,
 )
 from kafkade.clients.kafka_config import SaslPassword, Security, TlsFiles
@@ -208,6 +209,7 @@ def _registry(folder: Path, given: Mapping[str, str] | None) -> dict[str, Any] |
         if (ca := _value(folder, KEY_REGISTRY_CA)) is not None:
             settings["ssl.ca.pem"] = ca
     settings["cache.capacity"] = int(settings.get("cache.capacity") or REGISTRY_CACHE)
+    settings["timeout"] = float(settings.get("timeout") or REGISTRY_TIMEOUT)  # without one it waits without end
     if (pem := settings.pop("ssl.ca.pem", None)) is not None:
         with tempfile.NamedTemporaryFile("w", prefix="kafkade-registry-", suffix=".pem", delete=False) as file:
             file.write(pem)

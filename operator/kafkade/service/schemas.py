@@ -177,21 +177,23 @@ class Schemas:
         return schema.schema_type or "AVRO"
 
     def _make_decoder(self, event: EventType, topic: str, kind: str) -> Callable[[bytes], Any]:
+        from confluent_kafka.schema_registry import topic_subject_name_strategy
         from confluent_kafka.serialization import MessageField, SerializationContext
 
         if event.protobuf != (kind == "PROTOBUF"):
             raise DeserializationException(
                 f"the record is {kind} by its schema, which cannot be read as {name(event.kind)}"
             )
+        by_topic = {"subject.name.strategy": topic_subject_name_strategy}  # others ask the registry for the name
         deserializer: Any
         if kind == "AVRO":
             from confluent_kafka.schema_registry.avro import AvroDeserializer
 
-            deserializer = AvroDeserializer(self._client)
+            deserializer = AvroDeserializer(self._client, conf=by_topic)
         else:
             from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
 
-            deserializer = ProtobufDeserializer(event.kind, {"use.deprecated.format": False})
+            deserializer = ProtobufDeserializer(event.kind, {**by_topic, "use.deprecated.format": False})
         context = SerializationContext(topic, MessageField.VALUE)
         made: Callable[[Any], Any] = _same if event.protobuf else event.of_data
 

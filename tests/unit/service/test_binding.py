@@ -55,7 +55,12 @@ def test_credentials_are_used_and_never_shown(tmp_path: Path) -> None:
     )
     assert found.client["sasl.password"] == "s3cret"
     assert found.client["ssl.ca.pem"] == "PEM"
-    assert found.registry == {"url": "https://r", "basic.auth.user.info": "u:s3cret", "cache.capacity": 100}
+    assert found.registry == {
+        "url": "https://r",
+        "basic.auth.user.info": "u:s3cret",
+        "cache.capacity": 100,
+        "timeout": 10.0,
+    }
     assert "s3cret" not in repr(found)
 
 
@@ -64,7 +69,7 @@ def test_kafkades_own_files_win(tmp_path: Path) -> None:
         "client": {"bootstrap.servers": "c:1"},
         "producer": {"bootstrap.servers": "c:1", "acks": "all"},
         "consumer": {"bootstrap.servers": "c:1", "group.id": "other"},
-        "registry": {"url": "http://r", "cache.capacity": "7"},
+        "registry": {"url": "http://r", "cache.capacity": "7", "timeout": "3"},
     }
     about = {
         "service": "user-service",
@@ -87,7 +92,7 @@ def test_kafkades_own_files_win(tmp_path: Path) -> None:
         "user-service.",
     )
     assert (found.max_poll_records, found.policy) == (9, folder / "policy.json")
-    assert found.registry == {"url": "http://r", "cache.capacity": 7}
+    assert found.registry == {"url": "http://r", "cache.capacity": 7, "timeout": 3.0}
 
 
 @pytest.mark.parametrize("way", [PLAIN, FULL], ids=["plaintext", "all"])

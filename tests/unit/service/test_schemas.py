@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from aiohttp import web
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from pydantic import BaseModel, Field
 
@@ -14,6 +16,7 @@ from kafkade.service import DeserializationException, SchemasUnavailable, Serial
 from kafkade.service.binding import load
 from kafkade.service.events import EventType
 from kafkade.service.schemas import UNKNOWN, Schemas
+from support.http import serving
 
 pytest.importorskip("authlib", reason="the extra `service` is not installed")
 
@@ -146,6 +149,25 @@ async def test_a_registry_that_is_away_is_no_failure_of_a_record() -> None:
         await schemas.resolve("any", {"n": 1})
     with pytest.raises(SchemasUnavailable, match="cannot be reached"):
         await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x01abc")
+
+
+async def test_a_registry_that_leaves_a_question_unanswered_is_asked_again(tmp_path: Path) -> None:
+    asked = list[str]()
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        if len(asked) == 1:
+            await asyncio.sleep(30)
+        return web.json_response({"schema": json.dumps(CREATED)})
+
+    async with serving(handle) as url:
+        (tmp_path / "bootstrap-servers").write_text("127.0.0.1:1")
+        (tmp_path / "librdkafka.json").write_text(json.dumps({"registry": {"url": url, "timeout": "0.3"}}))
+        schemas = Schemas(load(tmp_path).registry)
+        with pytest.raises(DeserializationException, match="not AVRO by the schema"):
+            await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x07\xff")
+        schemas.close()
+    assert asked == ["/schemas/ids/7"] * 3, "again, and by confluent's deserializer, which keeps schemas by subject"
 
 
 async def test_without_a_registry_all_is_plain() -> None:
