@@ -39,5 +39,5 @@ def test_the_clients_are_set_as_the_document_sets_them(platform: Platform) -> No
 def test_the_service_has_them_from_the_folder_alone(platform: Platform, service: UserService, code: Code) -> None:
     binding = code.kafka.service.binding
     assert (binding.service, binding.group, binding.max_poll_records) == ("user-service", "user-service-group", 500)
-    assert binding.registry == {"url": platform.registry.url, "cache.capacity": 100}
+    assert binding.registry == {"url": platform.registry.url, "cache.capacity": 100, "timeout": 10.0}
     assert service.process.running
