@@ -1,7 +1,8 @@
 """Publishing: records to librdkafka's idempotent producer, each with a future for the brokers' answer.
 
 confluent_kafka's AIOProducer (2.16) refuses headers, which every record here has, so this is a Producer whose delivery reports
-are asked for by the event loop itself while any are outstanding: no thread, and no hop between threads for a record.
+are asked for by the event loop itself while any are outstanding, and by who writes many in a row: no thread, and no hop between
+threads for a record.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
@@ -22,6 +24,8 @@ from kafkade.service.metadata import Metadata
 from kafkade.service.metrics import Metrics, Status
 from kafkade.service.schemas import Schemas
 
+log = logging.getLogger("kafkade.service")
+
 HeaderInput = Mapping[str, str | bytes | None] | Iterable[tuple[str, str | bytes | None]]
 
 Count = Callable[[str, Status], None]
@@ -32,6 +36,10 @@ TIMESTAMP = "timestamp"
 
 _POLL = 0.001
 """Seconds between two looks for delivery reports while any are outstanding."""
+
+_IN_A_ROW = 50
+"""Records handed over without a look for delivery reports: who writes without a pause gives the event loop no turn for one, and
+reports that come by the thousand find nothing of theirs in the processor's caches any more."""
 
 _FULL = 0.01
 """Seconds to wait when librdkafka's queue is full."""
@@ -127,6 +135,7 @@ class Publisher:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._polling = False
+        self._in_a_row = 0
         self._newest: Mapping[str, Any] = {}
         self._statistics: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         # what librdkafka has to tell waits in its memory until somebody asks
@@ -180,6 +189,9 @@ class Publisher:
         if not self._polling:
             self._polling = True
             self._loop.call_later(_POLL, self._poll)
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW:
+            self._serve()
         return future
 
     def _refused(self, future: asyncio.Future[Any], error: KafkaError, topic: str, count: Count | None) -> None:
@@ -192,19 +204,28 @@ class Publisher:
         """Hand bytes over as soon as there is room, and wait for the answer. Not counted."""
         return await (await self._when_room(topic, data, key, headers, -1, None))
 
+    def _serve(self) -> None:
+        """Have librdkafka call back for what there is to tell."""
+        self._in_a_row = 0
+        try:
+            self._producer.poll(0)
+        except Exception:
+            # of a callback that the application's settings have: no record's fault, and reports must go on
+            log.exception("a callback of the producer failed")
+
     def _poll(self) -> None:
-        self._producer.poll(0)
+        self._serve()
         self._polling = len(self._producer) > 0
         if self._polling:
             self._loop.call_later(_POLL, self._poll)
 
     def statistics(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
         """librdkafka's statistics of the last time that something was written, behind those before (empty for the first)."""
-        self._producer.poll(0)  # which may have some to tell
+        self._serve()  # which may have some to tell
         return self._statistics
 
     def _look(self) -> None:
-        self._producer.poll(0)
+        self._serve()
         self._idle = self._loop.call_later(STATISTICS / 2, self._look)
 
     def _told(self, text: str) -> None:
@@ -255,7 +276,7 @@ class Publisher:
         """Wait until all is acknowledged; how many records are not after ``patience`` seconds."""
         deadline = self._loop.time() + patience
         while (len(self._producer) or self._queues) and self._loop.time() < deadline:
-            self._producer.poll(0)
+            self._serve()
             await asyncio.sleep(_POLL)
         return len(self._producer)
 
