@@ -221,7 +221,7 @@ def test_the_registry_away_leaves_topics_alone(ground: Ground) -> None:
     began = moment()
     ground.registry.pause()
     try:
-        found = kubectl.wait_reason("KafkaCluster", "main", "RegistryUnreachable", timeout=30)
+        found = kubectl.wait_reason("KafkaCluster", "main", "RegistryUnreachable")  # two attempts of ten seconds
         assert found["status"]["registry"]["reachable"] is False
         kubectl.apply(topic(ns, f"{ns}-new"), schema(ns, f"{ns}-new"), schema(ns, shop.names[0], schema=WIDER))
         kubectl.wait_ready("KafkaTopic", f"{ns}-new")
