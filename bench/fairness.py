@@ -36,6 +36,7 @@ from kafkade.devstack.golang import KUBERNETES
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
 from kafkade.devstack.kubernetes import ControlPlane
 from kafkade.devstack.ports import HOST, free_port
+from kafkade.devstack.process import end_in_order
 
 CROWD, SINGLE, DOWN = "crowd", "single", "down"
 """Namespaces."""
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument("--made", type=int, default=300, help="topics of the healthy cluster in each part")
     add_option(parser)
     options = parser.parse_args()
+    end_in_order()
     rows = measure(options.topics, options.made)
     print(*rows, sep="\n")
     if options.record:

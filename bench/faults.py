@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30, help="actions in a namespace (default: 30)")
     add_option(parser)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Hypothesis takes SystemExit for a failure, and goes on
     first = random.randrange(1_000_000) if options.seed is None else options.seed  # noqa: S311
     console, begun, rounds, broken = Console(stderr=True), time.monotonic(), 0, 0
     folder = Path(tempfile.mkdtemp(prefix="kafkade-faults-"))

@@ -22,6 +22,7 @@ from topics import KAFKA, NAMESPACE, PLURAL, Bench, body, status
 from kafkade.devstack.golang import KUBERNETES
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.process import end_in_order
 
 SIZES = (250, 500, 1000, 2000, 4000, 8000, 10_000)
 LINEAR = 1.05
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--topics", type=int, nargs="+", default=list(SIZES), metavar="N", help="two at least")
     add_option(parser)
     options = parser.parse_args()
+    end_in_order()
     sizes = sorted(set(options.topics))
     if len(sizes) < 2 or sizes[0] < 1:
         parser.error("--topics: give two different numbers at least, each 1 or more")

@@ -26,6 +26,7 @@ from kafkade.clients.kafka import KafkaAdmin
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.model import NewTopic
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
+from kafkade.devstack.process import end_in_order
 
 BATCH = 500
 """Topics that are made by one request."""
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     add_option(parser)
     options = parser.parse_args()
+    end_in_order()
     names = [f"orders-{number:05}" for number in range(options.topics)]
     with (
         Kafka(metrics=True, heap="1536m") as kafka,

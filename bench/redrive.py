@@ -20,6 +20,7 @@ from rich.console import Console
 
 from kafkade.clients.kafka_config import Security
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
+from kafkade.devstack.process import end_in_order
 from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_TOPIC
 from kafkade.dlq.redrive.control import Control
 from kafkade.dlq.redrive.job import Job
@@ -86,6 +87,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30)
     add_option(parser)
     args = parser.parse_args()
+    end_in_order()
     say = Console(stderr=True).print
     with Kafka() as kafka:
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap})

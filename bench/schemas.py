@@ -31,6 +31,7 @@ from kafkade.clients.registry_http import MEDIA_TYPE
 from kafkade.devstack.golang import KUBERNETES
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
 from kafkade.devstack.kubernetes import ControlPlane
+from kafkade.devstack.process import end_in_order
 from kafkade.devstack.registry import VERSION, Registry
 
 CONNECTIONS = 8
@@ -205,6 +206,7 @@ def main() -> None:
     parser.add_argument("--schemas", type=int, default=2000)
     add_option(parser)
     options = parser.parse_args()
+    end_in_order()
     with ControlPlane() as control_plane, Kafka() as kafka, Registry() as registry:
         install(control_plane, NAMESPACE)
         rows, spent = asyncio.run(measure(control_plane, kafka, registry, options.schemas))

@@ -33,6 +33,7 @@ from results import Result, Row, Section, add_option, record
 from rich.console import Console
 
 from kafkade.devstack.kafka import DEFAULT_VERSION, Kafka
+from kafkade.devstack.process import end_in_order
 from kafkade.devstack.registry import VERSION, Registry
 from kafkade.service import Metadata, Service
 from kafkade.service.avro import avro_schema
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("--form", choices=("json", "avro"), help="measure this one alone")
     add_option(parser)
     args = parser.parse_args()
+    end_in_order()
     figures: list[Row] = []
     with (
         Kafka(config={"group.initial.rebalance.delay.ms": "0"}) as kafka,

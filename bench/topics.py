@@ -35,6 +35,7 @@ from kafkade.devstack import maven, progress
 from kafkade.devstack.golang import KUBERNETES
 from kafkade.devstack.kafka import Kafka
 from kafkade.devstack.kubernetes import MUTATING_POLICIES, ControlPlane
+from kafkade.devstack.process import end_in_order
 
 KAFKA = maven.locked_versions("kafka")[-1]
 """The newest: what a broker takes for an alteration or a deletion grows with its partitions, in newer ones less."""
@@ -402,6 +403,7 @@ def main() -> None:
     )
     add_option(parser)
     options = parser.parse_args()
+    end_in_order()
     count, rounds = options.topics, options.rounds
     brokers = math.ceil(2 * count / PARTITIONS_OF_BROKER)
     heap = f"{512 + count // 5 // brokers}m"
