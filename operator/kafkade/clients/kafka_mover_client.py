@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError as ForeignError
@@ -34,6 +35,9 @@ _TICK = 0.5
 
 _UNHEARD = 5.0
 """Seconds between two reads after which silence is not counted any more."""
+
+_MARGIN = 2.0
+"""Seconds beyond a request's own timeout after which it is taken never to end."""
 
 _APPEARS = 3.0
 """Seconds until a topic is believed to be gone: a broker that has just started may not know it yet."""
@@ -193,7 +197,9 @@ class Lookup:
             return None
         resource = ck.ConfigResource(ck.ResourceType.TOPIC, topic)
         try:
-            settings = self._admin.describe_configs([resource], request_timeout=self._way.timeout)[resource].result()
+            settings = self._answer(
+                self._admin.describe_configs([resource], request_timeout=self._way.timeout)[resource]
+            )
         except KafkaException as error:
             if error.args[0].code() < 0:
                 raise self._way.failed(error.args[0], _READ, topic) from error
@@ -211,13 +217,24 @@ class Lookup:
         while True:
             try:
                 asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=self._way.timeout)
-                return id_of(asked[topic].result())
+                return id_of(self._answer(asked[topic]))
             except KafkaException as error:
                 if error.args[0].code() != ForeignError.UNKNOWN_TOPIC_OR_PART:
                     raise self._way.failed(error.args[0], _READ, topic) from error
                 if time.monotonic() > deadline or self._stop():
                     raise UnknownTopic(f"topic {topic}: the brokers do not know it") from error
             time.sleep(_PAUSE)
+
+    def _answer(self, future: Future[Any]) -> Any:
+        """A request's answer. librdkafka (2.16) leaves one without any now and then, whatever timeout it was given.
+
+        Raises:
+            KafkaException: as the brokers answer. ClusterUnreachable: they do not, as ``Way.silent``.
+        """
+        try:
+            return future.result(self._way.timeout + _MARGIN)
+        except TimeoutError as error:
+            raise self._way.silent() from error
 
     def fetch(self, topic: str, partition: int, offsets: Collection[int]) -> dict[int, Record]:
         """Single records by offset, whatever transaction they are of; those that are not there are left out.

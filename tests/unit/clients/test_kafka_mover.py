@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,7 @@ from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, TopicPartition
 
 from kafkade.api.errors import Aborted, ClusterUnreachable, Fenced
-from kafkade.clients import kafka_mover
+from kafkade.clients import kafka_mover, kafka_mover_client
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import KafkaMover
 from kafkade.clients.kafka_mover_model import Record
@@ -75,6 +77,22 @@ def test_a_request_that_never_returns_is_left_behind(mover: KafkaMover, monkeypa
     free.set()
     assert "commit_transaction" not in producer.calls
     assert mover._producer is None, "the next transaction is another producer's"
+
+
+def test_a_topic_of_which_nothing_is_ever_told_is_not_waited_for(
+    mover: KafkaMover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_mover_client, "_MARGIN", 0.0)
+    mover.lookup._way.timeout = 0.2
+    known = SimpleNamespace(topics={"orders": SimpleNamespace(error=None, partitions={0: None})})
+    mover.lookup._admin = Producer(
+        list_topics=lambda: known,
+        describe_topics=lambda: defaultdict(Future),
+        describe_configs=lambda: defaultdict(Future),
+    )
+    for ask in (mover.lookup.identity, mover.lookup.target):
+        with pytest.raises(ClusterUnreachable, match=r"no broker at 127\.0\.0\.1:1 answered"):
+            ask("orders")
 
 
 def failure(code: int, text: str = "told", *, fatal: bool = False, abort: bool = False) -> KafkaException:
