@@ -41,11 +41,11 @@ _ELSEWHERE = frozenset({502, 503, 504})
 class RegistryTransport:
     """Sends one request to the first base URL that answers; remembers which one that was.
 
-    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per attempt; where
-    no other URL can be asked, there is a second one, unless the registry is known to be away. At most ``concurrency`` requests
-    are under way at once. Requests that wait for their turn while another one finds no URL answering fail with it, so that
-    an outage costs a batch one timeout and not one for each subject. Redirects are not followed: they would take
-    credentials along.
+    The session belongs to the event loop that first used it and is made there. ``timeout`` is in seconds and per attempt;
+    where no other URL can be asked, there is a second one, except of a deletion and of a registry that is known to be away.
+    At most ``concurrency`` requests are under way at once. Requests that wait for their turn while another one finds no URL
+    answering fail with it, so that an outage costs a batch one timeout and not one for each subject. Redirects are not
+    followed: they would take credentials along.
     """
 
     def __init__(
@@ -179,7 +179,9 @@ class RegistryTransport:
         answer: tuple[int, str] | None = None
         for url in order:
             try:
-                answer = await self._asked(method, url + path, params, body, again=len(order) == 1)
+                answer = await self._asked(
+                    method, url + path, params, body, again=len(order) == 1 and method != "DELETE"
+                )
             except (aiohttp.ClientError, TimeoutError) as error:
                 failures.append(f"{_host(url)}: {_why(error, self._timeout)}")
                 cause = error
@@ -199,8 +201,9 @@ class RegistryTransport:
     ) -> tuple[int, str]:
         """The answer; if there is none, and the registry answered so far, asked for once more (``again``).
 
-        Apicurio (3.3.3) leaves one request in thousands without any, and a plan of a thousand schemas asks for thousands. What
-        a client asks can be asked twice: to register the same schema again changes nothing, and what was deleted is not found.
+        Apicurio (3.3.3) leaves one request in thousands without any, and a plan of a thousand schemas asks for thousands. To
+        register the same schema twice changes nothing. A deletion is not repeated without a look: by then it may be of a
+        subject that somebody registered anew.
         """
         try:
             return await self._once(method, url, params, body)

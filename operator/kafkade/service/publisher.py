@@ -211,7 +211,7 @@ class Publisher:
             self._producer.poll(0)
         except Exception:
             # of a callback that the application's settings have: no record's fault, and reports must go on
-            log.exception("a callback of the producer failed")
+            log.exception("a callback in the settings of the producer failed")
 
     def _poll(self) -> None:
         self._serve()

@@ -192,7 +192,11 @@ async def test_a_request_without_an_answer_is_sent_once_more() -> None:
         assert await registry.versions("other") == (1,)
         with pytest.raises(RegistryUnreachable):
             await registry.versions("silent")
-    assert seen == ["lost", "lost", "silent", "silent", "silent", "other", "silent", "silent"]
+        assert await registry.versions("other") == (1,)
+        with pytest.raises(RegistryUnreachable):
+            await registry.delete_subject("silent", permanent=False)
+    once, twice = ["silent"], ["silent", "silent"]
+    assert seen == ["lost", "lost", *twice, *once, "other", *twice, "other", *once]
 
 
 async def test_a_connection_that_closes_without_an_answer_is_not_the_end_of_a_request() -> None:
