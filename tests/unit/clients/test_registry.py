@@ -184,7 +184,7 @@ async def test_a_request_without_an_answer_is_sent_once_more() -> None:
             await asyncio.sleep(10)
         return web.json_response([1])
 
-    async with serving(handle) as url, client(url, timeout=0.5) as registry:
+    async with serving(handle) as url, client(url, timeout=1) as registry:
         assert await registry.versions("lost") == (1,)
         for subject in ("silent", "silent"):
             with pytest.raises(RegistryUnreachable):

@@ -162,7 +162,7 @@ async def test_a_registry_that_leaves_a_question_unanswered_is_asked_again(tmp_p
 
     async with serving(handle) as url:
         (tmp_path / "bootstrap-servers").write_text("127.0.0.1:1")
-        (tmp_path / "librdkafka.json").write_text(json.dumps({"registry": {"url": url, "timeout": "0.3"}}))
+        (tmp_path / "librdkafka.json").write_text(json.dumps({"registry": {"url": url, "timeout": "2"}}))
         schemas = Schemas(load(tmp_path).registry)
         with pytest.raises(DeserializationException, match="not AVRO by the schema"):
             await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x07\xff")
