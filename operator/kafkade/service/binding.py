@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,7 +195,7 @@ def _client(security: Security) -> dict[str, str]:
 
 
 def _registry(folder: Path, given: Mapping[str, str] | None) -> dict[str, Any] | None:
-    """Settings of confluent_kafka's SchemaRegistryClient, which takes a CA as a file only."""
+    """Settings of confluent_kafka's SchemaRegistryClient, but for a CA: that is ``ssl.ca.pem``, its text."""
     settings: dict[str, Any] = dict(given or {})
     if not settings:
         url = _value(folder, KEY_REGISTRY_URL)
@@ -210,8 +209,4 @@ def _registry(folder: Path, given: Mapping[str, str] | None) -> dict[str, Any] |
             settings["ssl.ca.pem"] = ca
     settings["cache.capacity"] = int(settings.get("cache.capacity") or REGISTRY_CACHE)
     settings["timeout"] = float(settings.get("timeout") or REGISTRY_TIMEOUT)  # without one it waits without end
-    if (pem := settings.pop("ssl.ca.pem", None)) is not None:
-        with tempfile.NamedTemporaryFile("w", prefix="kafkade-registry-", suffix=".pem", delete=False) as file:
-            file.write(pem)
-        settings["ssl.ca.location"] = file.name
     return settings

@@ -11,7 +11,10 @@ Without a registry in the binding none of ``confluent_kafka.schema_registry`` is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from kafkade.service.errors import BindingError, DeserializationException, SchemasUnavailable, SerializationException
@@ -31,7 +34,7 @@ _NOT_FOUND = (40401, 40402, 40403, 404)
 class Schemas:
     """The registry of a binding, or none."""
 
-    def __init__(self, settings: Mapping[str, str] | None) -> None:
+    def __init__(self, settings: Mapping[str, Any] | None) -> None:
         """Raises: BindingError: the settings cannot be used, or the extra is not installed."""
         self._client: Any = None
         if settings is None:
@@ -43,8 +46,9 @@ class Schemas:
                 f"the binding has a schema registry, which takes {error.name}: pip install 'kafkade[service]'"
             ) from error
         try:
-            self._client = schema_registry.SchemaRegistryClient(dict(settings))
-        except (ValueError, TypeError) as error:
+            with _ca_in_a_file(settings) as own:
+                self._client = schema_registry.SchemaRegistryClient(own)
+        except (ValueError, TypeError, ssl.SSLError) as error:
             raise BindingError(f"the binding's schema registry: {error}") from error
         self._encoders: dict[str, Encode] = {}
         self._decoders: dict[tuple[int, str, Any], Callable[[bytes], Any]] = {}
@@ -230,6 +234,20 @@ class Schemas:
         if type(error).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2"):
             return SchemasUnavailable(f"the schema registry cannot be reached: {error}")
         return None
+
+
+@contextmanager
+def _ca_in_a_file(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """``ssl.ca.pem``, the text of a CA, for a client that takes a file only, and reads it as it is made."""
+    own = dict(settings)
+    pem = own.pop("ssl.ca.pem", None)
+    if pem is None:
+        yield own
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="kafkade-registry-", suffix=".pem") as file:
+        file.write(pem)
+        file.flush()
+        yield {**own, "ssl.ca.location": file.name}
 
 
 def _has_rules(schema: Any) -> bool:

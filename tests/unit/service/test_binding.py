@@ -111,7 +111,7 @@ def test_what_the_operator_renders_is_read(tmp_path: Path, way: Way) -> None:
     if way is FULL:
         assert found.registry is not None
         assert found.registry["basic.auth.user.info"] == "reader:secret"
-        assert "BEGIN CERTIFICATE" in Path(found.registry["ssl.ca.location"]).read_text()
+        assert "BEGIN CERTIFICATE" in found.registry["ssl.ca.pem"]
     if bound.transactional_id_prefix is not None:
         assert found.transaction_prefix == bound.transactional_id_prefix
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +14,8 @@ from aiohttp import web
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from pydantic import BaseModel, Field
 
-from kafkade.service import DeserializationException, SchemasUnavailable, SerializationException, Service
+from kafkade.devstack.certificates import CertificateAuthority
+from kafkade.service import BindingError, DeserializationException, SchemasUnavailable, SerializationException, Service
 from kafkade.service.binding import load
 from kafkade.service.events import EventType
 from kafkade.service.schemas import UNKNOWN, Schemas
@@ -168,6 +171,34 @@ async def test_a_registry_that_leaves_a_question_unanswered_is_asked_again(tmp_p
             await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x07\xff")
         schemas.close()
     assert asked == ["/schemas/ids/7"] * 3, "again, and by confluent's deserializer, which keeps schemas by subject"
+
+
+async def test_a_registry_with_a_ca_of_its_own_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handle(_: web.Request) -> web.Response:
+        return web.json_response({"schema": json.dumps(CREATED)})
+
+    authority = CertificateAuthority()
+    pair = authority.server("registry")
+    (tmp_path / "pair.pem").write_text(pair.certificate + pair.key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "pair.pem")
+    files = tmp_path / "files"
+    files.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    async with serving(handle, tls) as url:
+        (tmp_path / "bootstrap-servers").write_text("127.0.0.1:1")
+        (tmp_path / "schema-registry-url").write_text(url)
+        (tmp_path / "schema-registry-ca.crt").write_text(authority.pem)
+        schemas = Schemas(load(tmp_path).registry)
+        assert list(files.iterdir()) == []
+        with pytest.raises(DeserializationException, match="not AVRO by the schema"):
+            await schemas.decode(EventType(UserEvent), "any", b"\0\0\0\0\x07\xff")
+        schemas.close()
+
+
+def test_a_ca_that_is_none_is_told() -> None:
+    with pytest.raises(BindingError, match="the binding's schema registry: "):
+        Schemas({"url": "https://127.0.0.1:1", "ssl.ca.pem": "nothing of the kind"})
 
 
 async def test_without_a_registry_all_is_plain() -> None:
