@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkade.api.errors import ClusterUnreachable, KafkadeError
 from kafkade.clients.kafka_config import Security, librdkafka_config
-from kafkade.clients.kafka_way import CLOSED_BY_PEER, Cause, build_error, is_all_down, way_error
+from kafkade.clients.kafka_way import CLOSED_BY_PEER, MARGIN, Cause, build_error, is_all_down, way_error
 
 log = logging.getLogger("kafkade.librdkafka")
 
@@ -31,7 +31,6 @@ DOWN_GRACE = 4.0
 """Seconds that brokers get to come back when all of them are down for another reason."""
 
 _TICK = 0.05
-_MARGIN = 2.0
 
 K = TypeVar("K", bound=Hashable)
 Start = Callable[[AdminClient], Mapping[K, "Future[Any]"]]
@@ -228,7 +227,7 @@ class Link:
                 break
             client.listen()
             waited = time.monotonic() - started
-            if client.hopeless or waited > self._timeout + _MARGIN:
+            if client.hopeless or waited > self._timeout + MARGIN:
                 raise way_error(client.cause, self._security, self._timeout)
 
     def _check(self, answers: Mapping[K, Any], client: _Client) -> None:

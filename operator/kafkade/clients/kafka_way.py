@@ -20,6 +20,9 @@ from kafkade.clients.kafka_config import Security
 
 Make = Callable[[str], KafkadeError]
 
+MARGIN = 2.0
+"""Seconds beyond a request's own timeout after which librdkafka is taken never to answer it."""
+
 CLOSED_BY_PEER = "closed by peer"
 _CUT_OFF = ("Local: Broker transport failure", "Local: Timed out")
 """librdkafka's code says that a login failed, and its text that the connection ended in the middle of it."""

@@ -155,17 +155,23 @@ def run_and_kill(ground: Ground, watch: Watch, number: int, said: Path) -> None:
     """Redrive until more records than this have arrived, then kill it. What ends over brokers is begun again, as it says."""
     command = (sys.executable, "-c", KILLED, ground.bootstrap, ground.topic, "one-uid")
     deadline = time.monotonic() + 120
+
+    def told() -> str:
+        return f"more than {number} records arrive: {said.read_text()}"
+
     while True:
         with said.open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
-            while running.poll() is None:
-                if watch.records() > number:
-                    running.send_signal(signal.SIGKILL)
-                    if running.wait(20) == -signal.SIGKILL:
-                        return
-                if time.monotonic() > deadline:
-                    running.kill()
-                    raise AssertionError(f"no more than {number} records arrive: {said.read_text()}")
-                time.sleep(0.02)
+            try:
+                until(
+                    lambda running=running: watch.records() > number or running.poll() is not None,
+                    told,
+                    deadline - time.monotonic(),
+                    pause=0.02,
+                )
+            finally:
+                running.kill()
+        if running.returncode == -signal.SIGKILL:
+            return
         assert running.returncode == AWAY, said.read_text()
 
 

@@ -35,8 +35,7 @@ async def test_a_callback_of_the_settings_that_fails_is_told_and_reports_go_on(
 
 
 async def test_who_writes_without_a_pause_gets_the_reports_meanwhile() -> None:
-    metrics = Metrics()
-    publisher = Publisher(WITHOUT_A_BROKER, Schemas(None), "somebody", metrics)
+    publisher = Publisher(WITHOUT_A_BROKER, Schemas(None), "somebody", Metrics())
     try:
         await publisher.publish("t", {"n": 0}, None, None, -1)
         written = list[asyncio.Future[Delivered]]()
