@@ -1,4 +1,4 @@
-"""Coordinators of groups, which may still load their groups, or have moved: the protocol has clients ask again."""
+"""Coordinators of groups and leaders of partitions, which may not be there yet, or have moved: the protocol has clients ask again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
+
+from kafkade.clients.kafka_errors import LEADER_AWAY
 
 T = TypeVar("T")
 
@@ -18,12 +20,12 @@ _MOVING = (
 
 
 def moving(error: KafkaException) -> bool:
-    """Whether a coordinator says that it is not there yet, or not any more."""
-    return error.args[0].code() in _MOVING
+    """Whether a coordinator or a leader says that it is not there yet, or not any more."""
+    return error.args[0].code() in (*_MOVING, *LEADER_AWAY)
 
 
 def once_there(ask: Callable[[], T], timeout: float = 20) -> T:
-    """What a coordinator answers, asked again while it is not there; ``timeout`` in seconds, then its error is raised."""
+    """What a coordinator or a leader answers, asked again while it is not there; ``timeout`` in seconds, then its error is raised."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from kafkade.dlq.letter import OWN_EXCEPTION_CLASS, OWN_OFFSET, OWN_TOPIC
+from support.coordinators import once_there
 from support.waiting import until
 
 START = int(time.time() * 1000) - 3_600_000
@@ -140,7 +141,10 @@ class Watch:
 
     def ends(self) -> dict[int, int]:
         """Of its partitions, by now."""
-        return {p.partition: self._consumer.get_watermark_offsets(p, timeout=20)[1] for p in self._places}
+        return {
+            p.partition: once_there(lambda p=p: self._consumer.get_watermark_offsets(p, timeout=20))[1]
+            for p in self._places
+        }
 
     def records(self) -> int:
         """By now."""

@@ -54,6 +54,10 @@ _LOGIN = frozenset({33, 34, 58})
 COORDINATOR_AWAY = (14, 15, 16)
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: another moment, another answer."""
 
+LEADER_AWAY = (5, 6, 74, 75, 78)
+"""LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (KIP-207): likewise,
+of a partition; a broker answers so when it has just started."""
+
 _INVALID_REQUEST = 42
 """Answered to a setting that cannot be changed while the broker runs."""
 

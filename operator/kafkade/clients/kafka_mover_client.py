@@ -9,20 +9,23 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka import admin as ck
 
 from kafkade.api.errors import UnknownTopic
-from kafkade.clients.kafka_errors import COORDINATOR_AWAY, Action
+from kafkade.clients.kafka_errors import COORDINATOR_AWAY, LEADER_AWAY, Action
 from kafkade.clients.kafka_mover_model import Positions, Record, Target
 from kafkade.clients.kafka_topic_id import id_of
+from kafkade.clients.kafka_way import MARGIN
 from kafkade.clients.kafka_way_client import GROUP_DENIED, Way, record_of
 from kafkade.clients.model import Committed
 
 log = logging.getLogger("kafkade.librdkafka")
+
+T = TypeVar("T")
 
 PATIENCE = 30.0
 """Seconds that brokers get to become able to answer: a coordinator that moves, a broker that restarts."""
@@ -35,9 +38,6 @@ _TICK = 0.5
 
 _UNHEARD = 5.0
 """Seconds between two reads after which silence is not counted any more."""
-
-_MARGIN = 2.0
-"""Seconds beyond a request's own timeout after which it is taken never to end."""
 
 _APPEARS = 3.0
 """Seconds until a topic is believed to be gone: a broker that has just started may not know it yet."""
@@ -70,7 +70,7 @@ class TopicReader:
         numbers = partitions_of(self._way, self._consumer, self.topic)
         if numbers is None:
             raise UnknownTopic(f"topic {self.topic}: the brokers do not know it")
-        return {p: bounds_of(self._way, self._consumer, self.topic, p) for p in sorted(numbers)}
+        return {p: bounds_of(self._way, self._consumer, self.topic, p, self._stop) for p in sorted(numbers)}
 
     def assign(self, positions: Mapping[int, int]) -> None:
         """Read these partitions, each from its offset on; what was read ahead is forgotten."""
@@ -130,23 +130,32 @@ class TopicReader:
 def committed(way: Way, consumer: Any, group: str, topic: str, stop: Callable[[], bool]) -> Positions:
     """What ``group`` has committed for ``topic``, asked for by a consumer that is named after it."""
     asked = [TopicPartition(topic, partition) for partition in partitions_of(way, consumer, topic) or ()]
+
+    def passing(cause: Any) -> bool:
+        # librdkafka does not call the answer of a broker that was a group's coordinator a moment ago retriable
+        return cause.retriable() or cause.code() < 0 or cause.code() in COORDINATOR_AWAY
+
+    try:
+        found = _once_there(lambda: consumer.committed(asked, timeout=way.timeout), passing, stop)
+    except KafkaException as error:
+        raise way.failed(error.args[0], _GROUP, group) from error
+    for place in found:
+        if place.error is not None:
+            raise way.failed(place.error, _GROUP, group)
+    # librdkafka's Python client commits metadata with the zero byte that ends strings in C
+    return {p.partition: Committed(p.offset, (p.metadata or "").rstrip("\0")) for p in found if p.offset >= 0}
+
+
+def _once_there(ask: Callable[[], T], passing: Callable[[Any], bool], stop: Callable[[], bool]) -> T:
+    """What brokers answer, asked again while an error is ``passing``, for PATIENCE at most; then it is raised."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            found = consumer.committed(asked, timeout=way.timeout)
+            return ask()
         except KafkaException as error:
-            cause = error.args[0]
-            # librdkafka does not call the answer of a broker that was a group's coordinator a moment ago retriable
-            passing = cause.retriable() or cause.code() < 0 or cause.code() in COORDINATOR_AWAY
-            if not passing or time.monotonic() > deadline or stop():
-                raise way.failed(cause, _GROUP, group) from error
+            if not passing(error.args[0]) or time.monotonic() > deadline or stop():
+                raise
             time.sleep(_PAUSE)
-            continue
-        for place in found:
-            if place.error is not None:
-                raise way.failed(place.error, _GROUP, group)
-        # librdkafka's Python client commits metadata with the zero byte that ends strings in C
-        return {p.partition: Committed(p.offset, (p.metadata or "").rstrip("\0")) for p in found if p.offset >= 0}
 
 
 def partitions_of(way: Way, client: Any, topic: str) -> list[int] | None:
@@ -166,10 +175,15 @@ def partitions_of(way: Way, client: Any, topic: str) -> list[int] | None:
     return list(found.partitions)
 
 
-def bounds_of(way: Way, consumer: Any, topic: str, partition: int) -> tuple[int, int]:
+def bounds_of(way: Way, consumer: Any, topic: str, partition: int, stop: Callable[[], bool]) -> tuple[int, int]:
     """First offset and end of a partition, as the consumer's isolation level sees it."""
+    place = TopicPartition(topic, partition)
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=way.timeout)
+        low, high = _once_there(
+            lambda: consumer.get_watermark_offsets(place, timeout=way.timeout),
+            lambda cause: cause.code() in LEADER_AWAY,
+            stop,
+        )
     except KafkaException as error:
         raise way.failed(error.args[0], _READ, topic) from error
     return low, high
@@ -232,7 +246,7 @@ class Lookup:
             KafkaException: as the brokers answer. ClusterUnreachable: they do not, as ``Way.silent``.
         """
         try:
-            return future.result(self._way.timeout + _MARGIN)
+            return future.result(self._way.timeout + MARGIN)
         except TimeoutError as error:
             raise self._way.silent() from error
 
@@ -247,7 +261,7 @@ class Lookup:
         if self._consumer is None:
             # what a share group gave up on may well be of a transaction that was aborted later
             self._consumer = self._way.consumer("kafkade-reader", isolation="read_uncommitted")
-        low, high = bounds_of(self._way, self._consumer, topic, partition)
+        low, high = bounds_of(self._way, self._consumer, topic, partition, self._stop)
         found: dict[int, Record] = {}
         for group in _near(sorted(offset for offset in set(offsets) if low <= offset < high)):
             found |= self._range(topic, partition, set(group), group[-1])

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError as ForeignError
 from confluent_kafka import KafkaException, TopicPartition
 
-from kafkade.api.errors import Aborted, ClusterUnreachable, Fenced
+from kafkade.api.errors import Aborted, AuthorizationFailed, ClusterUnreachable, Fenced
 from kafkade.clients import kafka_mover, kafka_mover_client
 from kafkade.clients.kafka_config import Security
 from kafkade.clients.kafka_mover import KafkaMover
@@ -82,7 +82,7 @@ def test_a_request_that_never_returns_is_left_behind(mover: KafkaMover, monkeypa
 def test_a_topic_of_which_nothing_is_ever_told_is_not_waited_for(
     mover: KafkaMover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_mover_client, "_MARGIN", 0.0)
+    monkeypatch.setattr(kafka_mover_client, "MARGIN", 0.0)
     mover.lookup._way.timeout = 0.2
     known = SimpleNamespace(topics={"orders": SimpleNamespace(error=None, partitions={0: None})})
     mover.lookup._admin = Producer(
@@ -152,3 +152,24 @@ def test_a_group_whose_coordinator_moves_is_asked_for_again(mover: KafkaMover, c
     mover._progress = Producer(list_topics=lambda: topics, committed=lambda: next(answers)())
     assert mover.progress() == {0: Committed(5, "")}
     assert mover._progress.calls.count("committed") == 2
+
+
+@pytest.mark.parametrize("code", [5, 6, 74, 75, 78])
+def test_a_leader_that_is_not_there_yet_is_asked_again(mover: KafkaMover, code: int) -> None:
+    answers = iter([raising(failure(code)), lambda: (2, 5)])
+    partitions = SimpleNamespace(error=None, partitions={0: None})
+    topics = SimpleNamespace(topics={"orders.dlq": partitions})
+    reader = Producer(list_topics=lambda: topics, get_watermark_offsets=lambda: next(answers)())
+    mover.reader._consumer = reader
+    assert mover.reader.bounds() == {0: (2, 5)}
+    assert reader.calls.count("get_watermark_offsets") == 2
+
+
+def test_what_a_leader_refuses_is_told_at_once(mover: KafkaMover) -> None:
+    partitions = SimpleNamespace(error=None, partitions={0: None})
+    topics = SimpleNamespace(topics={"orders.dlq": partitions})
+    reader = Producer(list_topics=lambda: topics, get_watermark_offsets=raising(failure(29)))
+    mover.reader._consumer = reader
+    with pytest.raises(AuthorizationFailed):
+        mover.reader.bounds()
+    assert reader.calls.count("get_watermark_offsets") == 1
