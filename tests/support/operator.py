@@ -66,7 +66,13 @@ class OperatorProcess:
     @property
     def running(self) -> bool:
         """Whether it still runs."""
-        return self._process is not None and self._process.poll() is None
+        return self.running_pid is not None
+
+    @property
+    def running_pid(self) -> int | None:
+        """Its id while it runs; may be asked while another thread ends it."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -104,7 +104,7 @@ class HttpProxy:
         self._replies: dict[tuple[str, str], deque[_Reply]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._session: aiohttp.ClientSession | None = None
         self._web: web.Server | None = None
-        self._listener = Listener(self._listen, self._cut)
+        self._listener = Listener(self._protocol, self._cut)
 
     @property
     def possible(self) -> frozenset[Fault]:
@@ -126,18 +126,15 @@ class HttpProxy:
 
     def refuse(self) -> None:
         """Listen no more, until :meth:`accept`."""
-        self._network.run(self._call(self._listener.shut))
+        self._network.call(self._listener.shut)
 
     def accept(self) -> None:
         """Listen again."""
-        self._network.run(self._listener.open())
+        self._network.call(self._listener.open)
 
     def cut(self) -> None:
         """Reset all connections."""
-        self._network.run(self._call(self._cut))
-
-    async def _call(self, work: Callable[[], None]) -> None:
-        work()
+        self._network.call(self._cut)
 
     async def _start(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, ssl=self._tls)
@@ -145,18 +142,18 @@ class HttpProxy:
             connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)
         )
         self._web = web.Server(self._handle)
-        await self._listener.open()
+        self._listener.open()
 
     async def _end(self) -> None:
-        await self._listener.end()
+        self._listener.end()
         assert self._web is not None
         assert self._session is not None
         await self._web.shutdown(0.1)
         await self._session.close()
 
-    async def _listen(self, port: int) -> asyncio.Server:
+    def _protocol(self) -> asyncio.BaseProtocol:
         assert self._web is not None
-        return await asyncio.get_running_loop().create_server(self._web, HOST, port, reuse_address=True)
+        return self._web()
 
     def _cut(self) -> None:
         for connection in list(self._web.connections) if self._web is not None else []:

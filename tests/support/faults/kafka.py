@@ -77,7 +77,7 @@ class KafkaProxy:
         self._network, self._schedule, self._where, self._pids = network, schedule, where, pids
         self._connections: set[_Connection] = set()
         self._replies: dict[bytes, deque[tuple[float, bytes]]] = defaultdict(lambda: deque(maxlen=_KEPT))
-        self._listener = Listener(self._listen, self._cut)
+        self._listener = Listener(self._protocol, self._cut)
 
     @property
     def possible(self) -> frozenset[Fault]:
@@ -95,25 +95,23 @@ class KafkaProxy:
         return f"{HOST}:{self.port}"
 
     def __enter__(self) -> KafkaProxy:
-        self._network.run(self._listener.open())
+        self._network.call(self._listener.open)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._network.run(self._listener.end())
+        self._network.call(self._listener.end)
 
     def refuse(self) -> None:
         """Listen no more, until :meth:`accept`."""
-        self._network.run(self._call(self._listener.shut))
+        self._network.call(self._listener.shut)
 
     def accept(self) -> None:
         """Listen again."""
-        self._network.run(self._listener.open())
+        self._network.call(self._listener.open)
 
-    async def _call(self, work: Callable[[], None]) -> None:
-        work()
-
-    async def _listen(self, port: int) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, HOST, port, reuse_address=True)
+    def _protocol(self) -> asyncio.BaseProtocol:
+        """What start_server() serves a connection by."""
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
 
     def _cut(self) -> None:
         for connection in list(self._connections):
@@ -128,8 +126,8 @@ class KafkaProxy:
             return
         connection = _Connection(client, broker)
         self._connections.add(connection)
-        who = owner(client.transport, self._pids())
         try:
+            who = owner(client.transport, self._pids())
             ways = [self._requests(reader, connection, who), self._answers(answers, connection)]
             tasks = [asyncio.ensure_future(way) for way in ways]
             _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

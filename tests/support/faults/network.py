@@ -7,7 +7,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,27 +50,60 @@ class Network:
         """Have the loop do this, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
+    def call(self, work: Callable[[], None]) -> None:
+        """The same with a function that does not wait for anything."""
+
+        async def called() -> None:
+            work()
+
+        self.run(called())
+
 
 class Listener:
-    """A port of ours at which connections are taken, or refused for a while. Used in the network's loop."""
+    """A port of ours at which connections are taken, or refused for a while. Used in the network's loop.
 
-    def __init__(self, listen: Callable[[int], Awaitable[asyncio.Server]], cut: Callable[[], None]) -> None:
+    ``protocol`` makes what serves a connection, ``cut`` ends those that there are. It is no asyncio.Server, which forgets
+    a connection, open, that comes in as it is closed: https://github.com/python/cpython/issues/109564
+    """
+
+    def __init__(self, protocol: Callable[[], asyncio.BaseProtocol], cut: Callable[[], None]) -> None:
         self.port = free_port()
-        self._listen = listen
+        self._protocol = protocol
         self._cut = cut
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+        self._taking: set[asyncio.Task[None]] = set()
         self._again: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take connections."""
-        if self._server is None:
-            self._server = await self._listen(self.port)
+        if self._socket is None:
+            self._socket = socket.create_server((HOST, self.port), backlog=100)
+            self._socket.setblocking(False)
+            asyncio.get_running_loop().add_reader(self._socket, self._take, self._socket)
+
+    def _take(self, listening: socket.socket) -> None:
+        try:
+            taken, _ = listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        taken.setblocking(False)
+        task = asyncio.get_running_loop().create_task(self._serve(taken, listening))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _serve(self, taken: socket.socket, listening: socket.socket) -> None:
+        if self._socket is not listening:  # shut since
+            _end_by_rst(taken)
+            taken.close()
+            return
+        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, taken)
 
     def shut(self) -> None:
         """Refuse connections, and cut those that there are."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
         self._cut()
 
     def refuse_for(self, seconds: float) -> None:
@@ -81,9 +114,9 @@ class Listener:
 
     async def _reopen(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self.open()
+        self.open()
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Give the port back."""
         if self._again is not None:
             self._again.cancel()
@@ -96,9 +129,12 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     if transport is None or transport.is_closing():
         return
     with contextlib.suppress(OSError):
-        ours: socket.socket = transport.get_extra_info("socket")
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        _end_by_rst(transport.get_extra_info("socket"))
     transport.abort()  # type: ignore[attr-defined]
+
+
+def _end_by_rst(ours: socket.socket) -> None:
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def owner(transport: Any, pids: dict[int, str]) -> str:

@@ -244,7 +244,7 @@ def running(folder: Path) -> Iterator[World]:
         operators: dict[str, Replica] = {}
 
         def pids() -> dict[int, str]:
-            return {process.pid: name for name, process in operators.items() if process.running}
+            return {pid: name for name, process in operators.items() if (pid := process.running_pid) is not None}
 
         control_plane = stack.enter_context(ControlPlane(audit=True))
         kafka_proxy = stack.enter_context(KafkaProxy(network, schedule, pids=pids))
