@@ -4,6 +4,9 @@ The schemas are Avro records in four layers, each above the first one with refer
 floor: one asyncio client with as many connections as the operator has to a registry, that only registers them (POST
 /subjects/…/versions), layer after layer, since a registry wants what is referenced first. Told beside it: the bare Kubernetes
 writes, POST and status, of a client with 16 connections. An operator must do both, and read besides.
+
+Both are measured twice: with everything on the same cores, where the floor has also those of the API server and the operator to
+itself, and with a core of its own for the registry, as it has where it is no neighbour of the API server.
 Usage: ``make bench-schemas`` or ``python bench/schemas.py --schemas 2000``; TMPDIR=/dev/shm on a slow disk.
 """
 
@@ -15,15 +18,16 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
 from bare import Bare, connected, install, timed
 from following import all_ready
-from results import Result, Row, Section, Table, add_option, record
-from running import Spending, by_whom, running
+from results import Result, Row, Section, Table, add_option, median, record
+from running import Spending, by_whom, confine, running
 
 from kafkade.api import API_VERSION
 from kafkade.api.conditions import Outcome, next_status
@@ -41,6 +45,8 @@ SHARES = (0.3, 0.3, 0.25, 0.15)
 """Of the layers, from the one that references nothing."""
 
 NAMESPACE, PLURAL = "bench", "kafkaschemas"
+
+APART = "the registry on a core of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +147,10 @@ async def written(bare: Bare, wanted: Sequence[Schema]) -> float:
     return taken
 
 
-async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry, count: int) -> tuple[list[Row], Table]:
-    """The floors, and the operator."""
+async def measure(
+    control_plane: ControlPlane, kafka: Kafka, registry: Registry, count: int
+) -> tuple[list[Row], dict[str, dict[str, float]]]:
+    """The floors, and the operator; CPU seconds by phase and by whom."""
     kubeconfig = control_plane.kubeconfig_for_service_account("kafkade-system", "kafkade")
     wanted = layers(count)
     everything = [schema for layer in wanted for schema in layer]
@@ -196,34 +204,66 @@ async def measure(control_plane: ControlPlane, kafka: Kafka, registry: Registry,
         Row("CPU of the machine that others took meanwhile", round(100 * others), "%", at_most=10),
         Row("resident memory", round(resident), "MiB"),
     ]
+    return rows, spent
+
+
+def measured(count: int, rounds: int, *, apart: bool) -> tuple[list[Row], Table]:
+    """Of each figure the round with the median, and the mean of what was spent. ``apart``: the registry has the last core."""
+    *others, last = sorted(os.sched_getaffinity(0))
+    figures, total = list[list[Row]](), dict[str, Counter[str]]()
+    for _ in range(rounds):
+        with ControlPlane() as control_plane, Kafka() as kafka, Registry() as registry:
+            install(control_plane, NAMESPACE)
+            if apart:
+                assert registry.pid is not None
+                confine([registry.pid], [last])
+                confine([os.getpid(), *kafka.pids().values(), *control_plane.pids().values()], others)
+            try:
+                rows, spent = asyncio.run(measure(control_plane, kafka, registry, count))
+            finally:
+                confine([os.getpid()], [*others, last])
+        figures.append(rows)
+        for phase, by in spent.items():
+            total.setdefault(phase, Counter()).update(by)
     columns = {"registry": "registry", "API server": "kube-apiserver", "etcd": "etcd"}
-    return rows, by_whom("schema", {**columns, "operator": "operator", "client": "client"}, spent, count)
+    table = by_whom("schema", {**columns, "operator": "operator", "client": "client"}, total, count * rounds)
+    return [median(of_rounds) for of_rounds in zip(*figures, strict=True)], table
 
 
 def main() -> None:
     """Measure, and print a line a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--schemas", type=int, default=2000)
+    parser.add_argument(
+        "--rounds", type=int, default=1, choices=range(1, 10, 2), help="the median of each figure is told"
+    )
     add_option(parser)
     options = parser.parse_args()
+    count, rounds = options.schemas, options.rounds
     end_in_order()
-    with ControlPlane() as control_plane, Kafka() as kafka, Registry() as registry:
-        install(control_plane, NAMESPACE)
-        rows, spent = asyncio.run(measure(control_plane, kafka, registry, options.schemas))
-    print(f"{options.schemas} schemas:", *map(str, rows), sep="\n  ")
-    print(spent)
+    rows, together = measured(count, rounds, apart=False)
+    tables = [together]
+    if len(os.sched_getaffinity(0)) > 1:
+        times, apart = measured(count, rounds, apart=True)
+        rows += [replace(row, what=f"{row.what}, {APART}") for row in times[:2]]
+        tables.append(replace(apart, title=f"{apart.title}; {APART}"))
+    print(f"{count} schemas:", *map(str, rows), sep="\n  ")
+    print(*tables, sep="\n")
     if options.record:
         record(
             Result(
-                name=f"schemas-{options.schemas}",
+                name=f"schemas-{count}",
                 section=Section.SPEED,
-                title=f"{options.schemas:,} schemas with references",
-                command=f"python bench/schemas.py --schemas {options.schemas}",
+                title=f"{count:,} schemas with references",
+                command=f"python bench/schemas.py --schemas {count}" + (f" --rounds {rounds}" if rounds > 1 else ""),
                 rows=tuple(rows),
-                tables=(spent,),
+                tables=tuple(tables),
                 about="Avro records in four layers, each above the first with references to one to three of the layer below."
                 " The floor registers them with the operator's number of connections, layer after layer, and does nothing"
-                " else: the operator writes to Kubernetes besides, and reads before it writes.",
+                " else: the operator writes to Kubernetes besides, and reads before it writes. On shared cores the floor has"
+                " also those to itself that the API server and the operator need; so it is measured a second time with a core"
+                " of its own for the registry, as where that is no neighbour of the API server."
+                + (f" The median of {rounds} rounds." if rounds > 1 else ""),
                 software={"Apicurio": VERSION, "Kafka": DEFAULT_VERSION, "Kubernetes": KUBERNETES.version},
             )
         )

@@ -17,8 +17,8 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 from bare import MERGE, Bare, connected, finalizer_policy, floor, install, switch
 from bare_kafka import kafka_floor
 from following import all_ready, following
-from results import Result, Row, Section, Table, add_option, record
+from results import Result, Row, Section, Table, add_option, median, record
 from running import Running, Spending, by_whom, running
 
 from kafkade.api import ADMISSION_FINALIZER, API_VERSION
@@ -335,16 +335,6 @@ class Bench:
         )
 
 
-def _median(rounds: Sequence[Row]) -> Row:
-    """The round in the middle, which tells of the others where there is a goal."""
-    ordered = sorted(rounds, key=lambda row: row.value)
-    row = ordered[len(ordered) // 2]
-    if row.at_most is None or ordered[0].value == ordered[-1].value:
-        return row
-    spread = f"rounds: {ordered[0].value:g} to {ordered[-1].value:g}"
-    return replace(row, beside=f"{row.beside}; {spread}" if row.beside else spread)
-
-
 def told(requests: Mapping[str, int]) -> str:
     """Kafka's requests by their names."""
     return ", ".join(f"{name} {count}" for name, count in sorted(requests.items()))
@@ -384,7 +374,7 @@ async def measure(
             figures.append(bench.rows())
             for phase, seconds in bench.found.spent.items():
                 spent.setdefault(phase, Counter()).update(seconds)
-    rows = [_median(of_rounds) for of_rounds in zip(*figures, strict=True)]
+    rows = [median(of_rounds) for of_rounds in zip(*figures, strict=True)]
     columns = {"API server": "kube-apiserver", "etcd": "etcd", "Kafka": "broker "}
     return rows, by_whom("topic", {**columns, "operator": "operator", "client": "client"}, spent, count * rounds)
 

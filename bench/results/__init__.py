@@ -4,7 +4,7 @@ A benchmark builds a ``Result`` and gives it to ``record``, when it was called w
 ``record_result`` does it. docs/results/NAME.json is then written, and the page and its plots are made anew.
 """
 
-from .model import Line, Plot, Result, Row, Section, Table, result_of, text_of
+from .model import Line, Plot, Result, Row, Section, Table, median, result_of, text_of
 from .record import add_option, record
 from .site import FOLDER, PAGE, found, pages
 
@@ -19,6 +19,7 @@ __all__ = (
     "Table",
     "add_option",
     "found",
+    "median",
     "pages",
     "record",
     "result_of",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +61,16 @@ class Row:
         if self.at_most is not None:
             return self.value <= self.at_most
         return self.value >= self.at_least if self.at_least is not None else None
+
+
+def median(rounds: Sequence[Row]) -> Row:
+    """The same figure of several rounds: the one in the middle, which tells of the others where there is a goal."""
+    ordered = sorted(rounds, key=lambda row: row.value)
+    row = ordered[len(ordered) // 2]
+    if row.at_most is None or ordered[0].value == ordered[-1].value:
+        return row
+    spread = f"rounds: {ordered[0].value:g} to {ordered[-1].value:g}"
+    return replace(row, beside=f"{row.beside}; {spread}" if row.beside else spread)
 
 
 @dataclass(frozen=True, slots=True)

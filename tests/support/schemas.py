@@ -140,11 +140,17 @@ class World:
 
     # what the engine does with it
 
-    async def run(self, *names: str) -> dict[str, Report]:
-        """Reconcile these (all when none is named) in one batch and write what the reports say."""
+    async def look(self, *names: str) -> dict[str, Report]:
+        """Reconcile these (all when none is named) in one batch. Nothing of the reports is written."""
         keys = [Key("KafkaSchema", "shop", n) for n in names] or [k for k in self.resources if k.kind == "KafkaSchema"]
-        reports = await reconcile(self._batch(keys), self._connection(), self)
-        for report in reports:
+        reports: list[Report] = []
+        await reconcile(self._batch(keys), self._connection(), self, reports.extend)
+        return {r.key.name: r for r in reports}
+
+    async def run(self, *names: str) -> dict[str, Report]:
+        """The same, and write what the reports say."""
+        reports = await self.look(*names)
+        for report in reports.values():
             current = self.resources[report.key]
             if report.release:
                 current = replace(current, finalizers=tuple(f for f in current.finalizers if f != FINALIZER))
@@ -154,7 +160,7 @@ class World:
             self.resources[report.key] = current
             if report.release and current.deleted:
                 del self.resources[report.key]
-        return {r.key.name: r for r in reports}
+        return reports
 
     async def plans(self) -> dict[str, Plan]:
         """What a reconcile of all would do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from sys import intern
@@ -146,3 +146,7 @@ class Report:
     release: bool = False
     wakes: frozenset[Key] = field(default_factory=frozenset)
     """Other resources that must look again because of this one (a schema's dependants)."""
+
+
+Tell = Callable[[Sequence[Report]], None]
+"""Takes what a reconcile came to, to be written while it goes on with others."""

@@ -238,7 +238,13 @@ class Engine:
                 work = self._timed(
                     cluster, kind, lambda b: self._work(b.keys, cluster, member, b.settled.set, routine=b.routine)
                 )
-                lane = Lane(work, limit=member.batch, routine=member.routine, independent=member.independent)
+                lane = Lane(
+                    work,
+                    limit=member.batch,
+                    routine=member.routine,
+                    overlapping=member.overlapping,
+                    aside=member.aside,
+                )
             self._lanes[cluster, kind] = (lane, self.spawn(lane.run(), f"lane {cluster.name} {kind}"))
         return self._lanes[cluster, kind][0]
 
@@ -303,11 +309,17 @@ class Engine:
         await self.reporter.write(resources, [a for a in admitted if isinstance(a, Report)])
         connection = self.connections.get(cluster)
         if works and connection is not None:
-            with span(f"reconcile {works[0].resource.key.kind}", {"kafkade.batch.size": len(works)}) as under_way:
-                reports = await reconcile(works, connection, self._view)
-                note(under_way, reports)
-            settled()
-            await self.reporter.write(resources, reports)
+            reports: list[Report] = []
+            async with self.reporter.writing(resources) as write:
+
+                def tell(some: Sequence[Report]) -> None:
+                    reports.extend(some)
+                    write(some)
+
+                with span(f"reconcile {works[0].resource.key.kind}", {"kafkade.batch.size": len(works)}) as under_way:
+                    await reconcile(works, connection, self._view, tell)
+                    note(under_way, reports)
+                settled()
             self.wake(_owners(resources, reports))
             self.wake(self._bindings(resources, reports))
             if any(is_outage(report) for report in reports):

@@ -47,7 +47,8 @@ class Lane:
     them beside a routine one. So a new topic does not wait for ten thousand others, be they a neighbour's new ones or a
     resync, and those still go in batches that are large enough to cost Kafka little.
 
-    ``independent``: whether no key depends on another one's work; without it one batch is worked on to its end before the next.
+    ``overlapping``: whether the next batch begins when of the last one only the end is left to write down. ``aside``: whether
+    few keys may go beside a batch at work, since none depends on another one's work.
 
     ``process`` gets up to ``limit`` keys that changed, fewer where as many took longer than PACE, or up to ``routine``
     others; it must not raise. Memory: one entry a known key.
@@ -60,7 +61,8 @@ class Lane:
         linger: float = LINGER,
         *,
         routine: int | None = None,
-        independent: bool = False,
+        overlapping: bool = False,
+        aside: bool = False,
     ) -> None:
         self._process = process
         self._limit = limit
@@ -75,7 +77,8 @@ class Lane:
         """Namespaces of which nothing goes aside of the batch at work; None when none is at work."""
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
-        self._independent = independent
+        self._overlapping = overlapping
+        self._goes_aside = aside
         self._aside = asyncio.Event()
 
     def __len__(self) -> int:
@@ -121,7 +124,7 @@ class Lane:
         """Hand out batches until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                if self._independent:
+                if self._goes_aside:
                     tasks.create_task(self._run_aside())
                 await self._run(tasks)
         finally:
@@ -144,7 +147,7 @@ class Lane:
             self._aside.set()
             task = tasks.create_task(self._work(batch))
             under_way.add(task)
-            await (batch.settled.wait() if self._independent else asyncio.wait([task]))
+            await (batch.settled.wait() if self._overlapping else asyncio.wait([task]))
             self._kept = None
             if changed and len(keys) == self._size:
                 self._size = paced(self._size, time.monotonic() - began, self._limit)

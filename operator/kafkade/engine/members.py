@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kafkade.api.context import Context, Work
 from kafkade.api.kinds import DLQ_POLICY, DLQ_REDRIVE, SCHEMA, SERVICE_BINDING, TOPIC
-from kafkade.api.objects import Key, Report
+from kafkade.api.objects import Key, Report, Tell
 from kafkade.bindings.reconcile import reconcile as reconcile_bindings
 from kafkade.bindings.wanted import references_of as references_of_binding
 from kafkade.clients.connection import Connection
@@ -22,17 +22,26 @@ from kafkade.topics.reconcile import Topics
 
 
 class Reconcile(Protocol):
-    """A kind's reconcile over a batch of one cluster."""
+    """A kind's reconcile over a batch of one cluster. What is told is written while it goes on with others."""
 
     def __call__(
-        self, batch: Sequence[Work[Any]], connection: Connection, context: Context
-    ) -> Coroutine[Any, Any, list[Report]]: ...
+        self, batch: Sequence[Work[Any]], connection: Connection, context: Context, tell: Tell
+    ) -> Coroutine[Any, Any, None]: ...
 
 
-async def _reconcile_schemas(batch: Sequence[Work[Any]], connection: Connection, context: Context) -> list[Report]:
+def _at_once(reconcile: Callable[[Sequence[Work[Any]], Connection, Context], Awaitable[list[Report]]]) -> Reconcile:
+    """Of a kind whose batch comes to its end as a whole."""
+
+    async def told(batch: Sequence[Work[Any]], connection: Connection, context: Context, tell: Tell) -> None:
+        tell(await reconcile(batch, connection, context))
+
+    return told
+
+
+async def _reconcile_schemas(batch: Sequence[Work[Any]], connection: Connection, context: Context, tell: Tell) -> None:
     from kafkade.schemas.reconcile import reconcile  # parsers of three languages are 5 MiB, and many have no schema
 
-    return await reconcile(batch, connection, context)
+    await reconcile(batch, connection, context, tell)
 
 
 def _nothing_to_do(_: Key) -> None:
@@ -50,9 +59,10 @@ class Member:
     """How many are looked at again at once, of which most cost no write."""
     look_again: Reconcile | None = None
     """How those are looked at of which nothing is known to have changed; None: as all others."""
-    independent: bool = False
-    """Whether none depends on another one's status or work: the next batch then begins while reports of the former are
-    written, and a small one goes beside a large one."""
+    overlapping: bool = False
+    """Whether a batch begins while reports of the one before it are written: none depends on a status that is not there yet."""
+    aside: bool = False
+    """Whether a small batch goes beside a large one: none depends on another one's work."""
     let_go: Callable[[Key], None] = _nothing_to_do
     """Called for a resource that is gone or does not pass the gates: nothing may go on for it."""
     gone: Callable[[Key], None] = _nothing_to_do
@@ -76,9 +86,9 @@ def members(policies: Policies, redrives: Redrives) -> dict[str, Member]:
     """The kinds that belong to a cluster."""
     topics = Topics()
     return {
-        TOPIC: Member(topics.reconcile, 500, 250, topics.look_again, independent=True),
-        SCHEMA: Member(_reconcile_schemas, 200, 200),
-        DLQ_POLICY: Member(policies.reconcile, 20, 20, let_go=policies.let_go, gone=policies.gone),
-        DLQ_REDRIVE: Member(redrives.reconcile, 50, 50, let_go=redrives.let_go, gone=redrives.gone),
-        SERVICE_BINDING: Member(reconcile_bindings, 100, 100),
+        TOPIC: Member(_at_once(topics.reconcile), 500, 250, _at_once(topics.look_again), overlapping=True, aside=True),
+        SCHEMA: Member(_reconcile_schemas, 200, 200, overlapping=True),
+        DLQ_POLICY: Member(_at_once(policies.reconcile), 20, 20, let_go=policies.let_go, gone=policies.gone),
+        DLQ_REDRIVE: Member(_at_once(redrives.reconcile), 50, 50, let_go=redrives.let_go, gone=redrives.gone),
+        SERVICE_BINDING: Member(_at_once(reconcile_bindings), 100, 100),
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
 from kafkade.api.kinds import CLUSTER
-from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource
+from kafkade.api.objects import CONFLICT_RETRY, Event, Key, Report, Resource, Tell
 from kafkade.api.tracing import NOTHING, Span
 from kafkade.clients.kube_api import KubeApi
 from kafkade.clients.slots import Slots
@@ -68,10 +69,30 @@ class Reporter:
 
         ``resources``: as they were looked at. What was found of one that has been deleted and made anew since is dropped.
         """
-        looked_at = {resource.key: resource.uid for resource in resources}
+        await self._write_all(reports, _uids(resources))
+
+    @asynccontextmanager
+    async def writing(self, resources: Sequence[Resource]) -> AsyncIterator[Tell]:
+        """The same as ``write`` with reports that come one after the other: what it gives begins to write some.
+
+        All are written at the end; if the block is left by an exception, what is not written by then is not.
+        """
+        uids = _uids(resources)
+        under_way: list[asyncio.Task[None]] = []
+        try:
+            yield lambda reports: under_way.append(asyncio.create_task(self._write_all(reports, uids)))
+            await asyncio.gather(*under_way)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _write_all(self, reports: Sequence[Report], uids: Mapping[Key, str]) -> None:
         for report in reports:
             self._count(report)
-        await asyncio.gather(*(self._write(report, looked_at[report.key]) for report in reports))
+            # before the status is written: who waits in the same lane needs no second look then, and gets its look after that
+            self._wake(report.wakes)
+        await asyncio.gather(*(self._write(report, uids[report.key]) for report in reports))
 
     def forget(self, key: Key) -> None:
         """A resource is gone."""
@@ -120,7 +141,6 @@ class Reporter:
             resource = await self._kube.patch_status(resource, report.status)
             self._seen(resource)
             self._log(report)
-        self._wake(report.wakes)
         for event in report.events:
             await self._post(resource, event)
         if report.release and resource.is_held:
@@ -143,6 +163,10 @@ class Reporter:
         log.log(
             level, "%s: Ready=%s %s: %s", report.key, status, reason, ready.get("message"), extra={"fields": fields}
         )
+
+
+def _uids(resources: Iterable[Resource]) -> dict[Key, str]:
+    return {resource.key: resource.uid for resource in resources}
 
 
 def is_outage(report: Report) -> bool:

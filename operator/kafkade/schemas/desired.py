@@ -131,16 +131,16 @@ def _resolve(resource: Resource, reference: SchemaReference, resolved: Resolved,
             raise InvalidSpec(f"reference {reference.name}: give schemaRef, or subject and version")
         return Reference(reference.name, reference.subject, reference.version)
     key = Key(SCHEMA, resource.key.namespace, reference.schema_ref.name)
-    done = resolved.get(key)
-    if done is not None:
-        return Reference(reference.name, done.subject, done.version)
     other = context.get(key)
-    if other is None:
-        raise ReferenceNotReady(f"reference {reference.name}: {key} does not exist; create it")
-    if _cluster(other) != _cluster(resource):
+    if other is not None and _cluster(other) != _cluster(resource):
         raise InvalidSpec(
             f"reference {reference.name}: {key} belongs to another KafkaCluster, hence to another registry"
         )
+    done = resolved.get(key)
+    if done is not None:
+        return Reference(reference.name, done.subject, done.version)
+    if other is None:
+        raise ReferenceNotReady(f"reference {reference.name}: {key} does not exist; create it")
     subject, version = other.status.get("subject"), other.status.get("version")
     if other.deleted or not is_ready(other) or not isinstance(subject, str) or not isinstance(version, int):
         state = "is being deleted" if other.deleted else "is not registered as its spec says yet"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from kafkade.clients.registry import Registered, RegistryClient
+from kafkade.api.objects import Key, Resource
+from kafkade.clients.registry import Reference, Registered, RegistryClient
 
 KEPT = 300.0
 """Seconds. Thousands of schemas that come together are registered layer by layer: what the last ones reference, directly or
@@ -23,6 +25,20 @@ OVERHEAD = 600
 """What a version takes besides its text, likewise."""
 
 
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """A resource as it was, and what others may reference of it (the name is not used)."""
+
+    uid: str
+    generation: int
+    reference: Reference
+
+    def is_of(self, resource: Resource | None) -> bool:
+        """Whether the resource is still as it was."""
+        seen = (self.uid, self.generation, None)
+        return resource is not None and (resource.uid, resource.generation, resource.deleted) == seen
+
+
 class Recent:
     """The versions of one registry by subject and number; ``clock`` counts seconds."""
 
@@ -33,6 +49,8 @@ class Recent:
         self._size = 0
         self.names = 0
         """How many subjects there were when they were last listed."""
+        self.last: dict[Key, UpToDate] = {}
+        """What the last batch brought up to date: the next one may begin before its statuses tell of that."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -49,6 +67,11 @@ class Recent:
         self._kept[subject, held.version] = (self._clock(), held)
         self._size += _weight(held)
         self._drop(lambda at: self._size > ROOM or at <= self._clock() - KEPT)
+
+    def take_last(self) -> dict[Key, UpToDate]:
+        """What the last batch brought up to date, for the one that comes after it and for no other."""
+        last, self.last = self.last, {}
+        return last
 
     def clear(self) -> None:
         """Forget all."""

@@ -1,4 +1,7 @@
-"""A batch of KafkaSchemas of one registry: in the order of their references observe, plan, act, report."""
+"""A batch of KafkaSchemas of one registry: in the order of their references observe, plan, act, report.
+
+Each is told of as soon as it has come to its end: statuses are written while the registry works on what comes after them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from kafkade.api.errors import (
     ReferenceNotReady,
 )
 from kafkade.api.kinds import SCHEMA
-from kafkade.api.objects import CONFLICT_RETRY, Key, Report
+from kafkade.api.objects import CONFLICT_RETRY, Key, Report, Tell
 from kafkade.api.plan import Plan
 from kafkade.api.schema import KafkaSchemaSpec, SchemaDeletionPolicy
 from kafkade.clients.connection import Connection
@@ -30,6 +33,7 @@ from kafkade.schemas.desired import Desired, desired, subject_for, text_of
 from kafkade.schemas.graph import cycle_error, ring, waves
 from kafkade.schemas.observe import RegistryView, SubjectFacts
 from kafkade.schemas.plan import explain, plan
+from kafkade.schemas.recent import UpToDate, recent_of
 from kafkade.schemas.status import conflict, failed, level_to_announce, nothing_held, report
 from kafkade.schemas.steps import Register
 from kafkade.schemas.subjects import schema_keys
@@ -44,7 +48,9 @@ class _Batch:
     works: dict[Key, SchemaWork]
     connection: Connection
     context: Context
+    tell: Tell
     resolved: dict[Key, Reference] = field(default_factory=dict)
+    """What is up to date by the work of this batch, or of the one before it."""
     plans: dict[Key, Plan] | None = None
     """Where plans are wanted and nothing is to be done: what is found goes here."""
 
@@ -61,11 +67,12 @@ class _Batch:
         return schema_keys(resource) if resource is not None else ()
 
 
-async def reconcile(batch: Sequence[SchemaWork], connection: Connection, context: Context) -> list[Report]:
-    """Bring each subject to its spec; one Report a resource, whatever happens to its neighbours."""
-    dying = _Batch({w.resource.key: w for w in batch if w.resource.deleted}, connection, context)
-    alive = _Batch({w.resource.key: w for w in batch if not w.resource.deleted}, connection, context)
-    return [*await _delete(dying), *await _keep(alive)]
+async def reconcile(batch: Sequence[SchemaWork], connection: Connection, context: Context, tell: Tell) -> None:
+    """Bring each subject to its spec, and tell one Report a resource, whatever happens to its neighbours."""
+    dying = {w.resource.key: w for w in batch if w.resource.deleted}
+    alive = {w.resource.key: w for w in batch if not w.resource.deleted}
+    await _delete(_Batch(dying, connection, context, tell))
+    await _keep(_Batch(alive, connection, context, tell))
 
 
 async def plans(batch: Sequence[SchemaWork], connection: Connection, context: Context) -> dict[Key, Plan]:
@@ -77,60 +84,68 @@ async def plans(batch: Sequence[SchemaWork], connection: Connection, context: Co
     for work in batch:
         if work.resource.deleted:
             found[work.resource.key] = await plan_deletion(work, connection, context)
-    await _keep(_Batch({w.resource.key: w for w in batch if not w.resource.deleted}, connection, context, plans=found))
+    alive = {w.resource.key: w for w in batch if not w.resource.deleted}
+    await _keep(_Batch(alive, connection, context, lambda _: None, plans=found))
     return found
 
 
-async def _delete(batch: _Batch) -> list[Report]:
+async def _delete(batch: _Batch) -> None:
     """Referrers go before what they reference, which the registry would keep for them."""
     rings = {key for key in batch.works if ring(key, batch.references)}
     order = [*reversed(waves([k for k in batch.works if k not in rings], batch.references)), tuple(rings)]
-    reports: list[Report] = []
     for wave in order:
-        reports += await asyncio.gather(*(delete(batch.works[k], batch.connection, batch.context) for k in wave))
-    return reports
+        batch.tell(await asyncio.gather(*(delete(batch.works[k], batch.connection, batch.context) for k in wave)))
 
 
-async def _keep(batch: _Batch) -> list[Report]:
+async def _keep(batch: _Batch) -> None:
     works = batch.works
     if not works:
-        return []
+        return
     client = batch.connection.registry
     if client is None:
         missing = InvalidSpec(f"{batch.connection.key} has no spec.schemaRegistry: give it one, or another clusterRef")
-        return [batch.refuse(work, missing) for work in works.values()]
+        batch.tell([batch.refuse(work, missing) for work in works.values()])
+        return
     new = sum(not _registered_before(work) for work in works.values())
     try:
         view = await RegistryView.open(client, dry=batch.plans is not None, new=new)
     except KafkadeError as error:
-        return [batch.refuse(work, error) for work in works.values()]
-    reports: list[Report] = []
+        batch.tell([batch.refuse(work, error) for work in works.values()])
+        return
     rings = {key: way for key in works if (way := ring(key, batch.references))}
-    reports += [batch.refuse(works[key], cycle_error(way)) for key, way in rings.items()]
+    batch.tell([batch.refuse(works[key], cycle_error(way)) for key, way in rings.items()])
     order = [key for wave in waves([key for key in works if key not in rings], batch.references) for key in wave]
-    reports += [answer for answer in await _in_order(order, view, batch) if answer is not None]
-    return reports
+    if batch.plans is not None:
+        await _in_order(order, view, batch)
+        return
+    for key, held in recent_of(client).take_last().items():
+        if key not in works and held.is_of(batch.context.get(key)):
+            batch.resolved[key] = held.reference
+    await _in_order(order, view, batch)
+    brought = [(works[key].resource, reference) for key, reference in batch.resolved.items() if key in works]
+    recent_of(client).last = {r.key: UpToDate(r.uid, r.generation, reference) for r, reference in brought}
 
 
-async def _in_order(order: Sequence[Key], view: RegistryView, batch: _Batch) -> list[Report | None]:
-    """The reports of resources, each of which begins when what it references in the batch has come to its end.
+async def _in_order(order: Sequence[Key], view: RegistryView, batch: _Batch) -> None:
+    """Each resource begins when what it references in the batch has come to its end, and is told of at its own.
 
     ``order``: what is referenced comes first.
     """
-    begun: dict[Key, asyncio.Task[Report | None]] = {}
+    begun: dict[Key, asyncio.Task[None]] = {}
 
-    async def keep(key: Key, referenced: Sequence[asyncio.Task[Report | None]]) -> Report | None:
+    async def keep(key: Key, referenced: Sequence[asyncio.Task[None]]) -> None:
         if referenced:
             await asyncio.wait(referenced)
         answer, held = await _one(batch.works[key], view, batch)
         if held is not None:
             batch.resolved[key] = held
-        return answer
+        if answer is not None:
+            batch.tell([answer])
 
     for key in order:
         begun[key] = asyncio.create_task(keep(key, [begun[r] for r in batch.references(key) if r in begun]))
     try:
-        return list(await asyncio.gather(*begun.values()))
+        await asyncio.gather(*begun.values())
     finally:
         # where one ended by a defect nothing of the batch may go on, since it is worked on again
         for task in begun.values():

@@ -10,7 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from results import Line, Plot, Result, Row, Section, Table, add_option, found, pages, record, result_of, text_of
+from results import (
+    Line,
+    Plot,
+    Result,
+    Row,
+    Section,
+    Table,
+    add_option,
+    found,
+    median,
+    pages,
+    record,
+    result_of,
+    text_of,
+)
 from results.site import number, page_of
 from results.svg import draw, ticks
 
@@ -57,6 +71,14 @@ def test_a_goal_is_met_or_not(row: Row, met: bool | None) -> None:
 def test_a_row_on_a_terminal() -> None:
     assert str(RESULT.rows[0]) == "create to Ready: 1.234 × the floor (floor 3.2 s; a | b)"
     assert str(RESULT.rows[1]) == "throughput: 0.5  (goal not met)"
+
+
+def test_of_rounds_the_one_in_the_middle_is_told_and_how_far_they_lie_apart() -> None:
+    rounds = [Row("time", value, "×", at_most=2, beside=f"round {n}") for n, value in enumerate((2.4, 1.5, 1.75))]
+    assert median(rounds) == replace(rounds[2], beside="round 2; rounds: 1.5 to 2.4")
+    assert median(rounds[:1]) == rounds[0]
+    told = [replace(row, at_most=None) for row in rounds]
+    assert median(told) == told[2]
 
 
 def test_a_table_on_a_terminal() -> None:

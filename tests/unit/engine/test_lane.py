@@ -229,13 +229,37 @@ async def test_the_next_batch_begins_when_only_writes_are_left_and_two_at_most_a
         if len(begun) == 5:
             done.set()
 
-    lane = Lane(process, limit=1, linger=0.0, independent=True)
+    lane = Lane(process, limit=1, linger=0.0, overlapping=True, aside=True)
     lane.add(key(n) for n in range(1, 5))
     await running(lane, done)
     assert begun[:2] == [[key(1)], [key(2)]]
     # it comes as its own writes end, which a busy machine decides
     assert sorted(begun[2:]) == [[key(1)], [key(3)], [key(4)]]
     assert most == 2
+
+
+async def test_a_lane_that_only_overlaps_sends_nothing_beside_a_batch() -> None:
+    crowd = [Key("KafkaSchema", "crowd", f"s{n}") for n in range(100)]
+    single, begun = Key("KafkaSchema", "shop", "s"), list[Batch]()
+    done = asyncio.Event()
+
+    async def process(batch: Batch) -> None:
+        begun.append(batch)
+        if batch.keys == [single]:
+            assert begun[0].settled.is_set()
+            assert not done.is_set()
+            done.set()
+            return
+        lane.add([single])
+        await asyncio.sleep(0.05)
+        assert len(begun) == 1
+        batch.settled.set()
+        await done.wait()
+
+    lane = Lane(process, limit=200, linger=0.0, overlapping=True)
+    lane.add(crowd)
+    await running(lane, done)
+    assert [(batch.keys, batch.aside) for batch in begun] == [(crowd, False), ([single], False)]
 
 
 async def test_what_another_namespace_wants_goes_beside_a_large_batch() -> None:
@@ -252,7 +276,7 @@ async def test_what_another_namespace_wants_goes_beside_a_large_batch() -> None:
             await single.wait()
         done.set()
 
-    lane = Lane(process, limit=200, independent=True)
+    lane = Lane(process, limit=200, overlapping=True, aside=True)
     lane.add(crowd)
     await running(lane, done)
     assert single.is_set()
@@ -273,7 +297,7 @@ async def test_what_changed_goes_beside_a_routine_batch_of_its_own_namespace() -
         else:
             done.set()
 
-    lane = Lane(process, limit=200, routine=200, independent=True)
+    lane = Lane(process, limit=200, routine=200, overlapping=True, aside=True)
     lane.add((key(n) for n in range(200)), routine=True)
     await running(lane, done)
     assert order == [[key(n) for n in range(200)], [key(300)], [key(1)]]
@@ -291,7 +315,7 @@ async def test_what_waits_when_a_routine_batch_begins_goes_beside_it() -> None:
             await single.wait()
             done.set()
 
-    lane = Lane(process, limit=1, linger=0.0, independent=True)
+    lane = Lane(process, limit=1, linger=0.0, overlapping=True, aside=True)
     lane.add([key(0)], routine=True)
     lane.add(key(n) for n in range(1, AHEAD + 2))
     await running(lane, done)
@@ -317,7 +341,7 @@ async def test_whatever_comes_when_each_is_looked_at_after_it_and_never_twice_at
         active.difference_update(batch.keys)
         answered.update(Counter(known) - answered)
 
-    lane = Lane(process, limit=8, routine=16, linger=0.001, independent=True)
+    lane = Lane(process, limit=8, routine=16, linger=0.001, overlapping=True, aside=True)
     task = asyncio.create_task(lane.run())
     for _ in range(200):
         chosen = chance.sample(keys, chance.choice([1, 1, 3, 30]))
@@ -362,7 +386,7 @@ async def test_when_nothing_large_is_at_work_nothing_goes_aside() -> None:
         if len(asides) == 2:
             done.set()
 
-    lane = Lane(process, limit=200, independent=True)
+    lane = Lane(process, limit=200, overlapping=True, aside=True)
     lane.add([key(1)])
     loop = asyncio.get_running_loop()
     loop.call_later(0.1, lambda: lane.add([Key("KafkaTopic", "other", "t")]))

@@ -10,7 +10,7 @@ import pytest
 
 from kafkade.api.conditions import Outcome, next_status
 from kafkade.api.errors import ClusterUnreachable, InvalidConfig, KafkadeError
-from kafkade.api.objects import Report, Resource
+from kafkade.api.objects import Key, Report, Resource
 from kafkade.engine.reporter import OUTAGE_WRITES, Reporter, _outage_of_neighbour
 from kafkade.engine.store import Indexer, Store
 
@@ -82,24 +82,71 @@ class Writes:
         return resource
 
 
+class Desk:
+    """A reporter that writes to them. ``woken``: who was, in order."""
+
+    def __init__(self, *known: Resource) -> None:
+        self.store, self.writes = Store({"KafkaTopic": Indexer(lambda _: None, lambda _: ())}), Writes()
+        self.woken: list[Key] = []
+        self.reporter = Reporter(
+            self.writes,  # type: ignore[arg-type]
+            self.store,
+            lambda *_: None,
+            lambda _: None,
+            self.woken.extend,
+            lambda: NOW,
+            lambda _: None,
+        )
+        for each in known:
+            self.store.put(each)
+
+
+def report(of: Resource, wakes: frozenset[Key] = frozenset()) -> Report:
+    """That all is well by now."""
+    return Report(of.key, next_status(of.status, of.generation, WAS_READY, NOW), wakes=wakes)
+
+
+async def test_what_a_batch_tells_is_written_while_it_goes_on_and_all_of_it_at_its_end() -> None:
+    first, second = (resource("KafkaTopic", WAS_DOWN, 1, 1, name=name) for name in ("first", "second"))
+    desk, waits = Desk(first, second), Key("KafkaTopic", "shop", "waits")
+    async with desk.reporter.writing([first, second]) as write:
+        write([report(first, frozenset({waits}))])
+        await asyncio.sleep(0.01)
+        assert desk.writes.under_way == ["first"]
+        assert desk.woken == [waits]  # before the status is written
+        write([report(second)])
+        await asyncio.sleep(0.01)
+        assert desk.writes.under_way == ["first", "second"]
+        asyncio.get_running_loop().call_later(0.01, desk.writes.answer.set)
+    assert sorted(desk.writes.done) == ["first", "second"]
+
+
+async def test_a_batch_that_fails_leaves_no_write_behind() -> None:
+    known = resource("KafkaTopic", WAS_DOWN, 1, 1)
+    desk = Desk(known)
+
+    async def batch() -> None:
+        async with desk.reporter.writing([known]) as write:
+            write([report(known)])
+            await asyncio.sleep(0.01)
+            assert desk.writes.under_way == ["a"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await batch()
+    desk.writes.answer.set()
+    await asyncio.sleep(0.01)
+    assert desk.writes.done == []
+
+
 async def test_an_outage_is_told_a_few_resources_at_a_time_and_all_else_at_once() -> None:
     """Of 300 topics of a cluster that is down 300 statuses and Events went out at once, and topics of another one waited."""
-    store, writes = Store({"KafkaTopic": Indexer(lambda _: None, lambda _: ())}), Writes()
-    reporter = Reporter(
-        writes,  # type: ignore[arg-type]
-        store,
-        lambda *_: None,
-        lambda _: None,
-        lambda _: None,
-        lambda: NOW,
-        lambda _: None,
-    )
     away = [resource("KafkaTopic", WAS_READY, 1, 2, name=f"away-{n}") for n in range(20)]
     silent = [resource("KafkaTopic", WAS_READY, 1, 1, name=f"silent-{n}") for n in range(5)]
     others = [resource("KafkaTopic", WAS_READY, 1, 2, name=f"other-{n}") for n in range(5)]
     cluster = resource("KafkaCluster", WAS_READY, 1, 1, name="cluster")
-    for each in (*away, *silent, *others, cluster):
-        store.put(each)
+    desk = Desk(*away, *silent, *others, cluster)
+    reporter, writes = desk.reporter, desk.writes
 
     def reports(resources: list[Resource], outcome: Outcome) -> list[Report]:
         return [Report(r.key, next_status(r.status, r.generation, outcome, NOW)) for r in resources]

@@ -610,6 +610,55 @@ async def test_batch_goes_in_the_order_of_references() -> None:
     assert reports["orders"].wakes == frozenset()
 
 
+def referring() -> World:
+    w = world()
+    w.put(resource("carts", schema_=USES, references=TO_ORDERS))
+    return w
+
+
+async def test_the_next_batch_knows_what_the_last_one_registered_before_a_status_tells_of_it() -> None:
+    w = referring()
+    reports = await w.look("orders")
+    assert reports["orders"].wakes == {Key("KafkaSchema", "shop", "carts")}
+    assert w.status("orders") == {}
+    await w.run("carts")
+    assert w.status("carts")["references"] == ["orders-value:1"]
+
+
+async def test_only_the_next_batch_goes_by_the_last_one_and_not_by_its_status() -> None:
+    w = referring()
+    w.put(resource("others", schema_=avro("a", name="Other")))
+    await w.look("orders")
+    await w.look("others")
+    await w.run("carts")
+    assert w.ready("carts")["reason"] == "ReferenceNotReady"
+
+
+async def test_what_a_plan_foresees_nobody_takes_for_registered() -> None:
+    w = referring()
+    await w.plans()
+    await w.run("carts")
+    assert w.ready("carts")["reason"] == "ReferenceNotReady"
+    assert w.registry.writes == []
+
+
+@pytest.mark.parametrize("since", ["its spec changed", "it is being deleted", "it was made anew"])
+async def test_what_the_last_batch_registered_is_not_for_a_resource_that_is_another_one_since(since: str) -> None:
+    w = referring()
+    await w.look("orders")
+    if since == "its spec changed":
+        w.edit("orders", schema_=V2)
+    elif since == "it is being deleted":
+        w.delete("orders")
+    else:
+        w.put(replace(resource(schema_=V1), uid="another"))
+    await w.run("carts")
+    assert w.ready("carts")["reason"] == "ReferenceNotReady"
+    await w.run("orders", "carts")
+    if since != "it is being deleted":
+        assert w.status("carts")["references"] == [f"orders-value:{2 if since == 'its spec changed' else 1}"]
+
+
 async def test_who_references_another_waits_for_that_one_and_for_no_neighbour_of_it() -> None:
     w = World(registry=MemoryRegistry())
     w.put(resource("carts", schema_=USES, references=TO_ORDERS))
