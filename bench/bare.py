@@ -23,7 +23,7 @@ import yaml
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.devstack import progress
 from kafkade.devstack.helm import Helm
-from kafkade.devstack.kubernetes import MUTATING_POLICY, ControlPlane
+from kafkade.devstack.kubernetes import MUTATING_POLICY, ControlPlane, established
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 16
@@ -107,7 +107,10 @@ def install(control_plane: ControlPlane, *namespaces: str) -> None:
     """kafkade's kinds, the operator's rights, and namespaces to work in."""
     for path in ("crds", "deploy/rbac/cluster-wide.yaml"):
         control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / path))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    deadline = time.monotonic() + 60
+    while not established(json.loads(control_plane.kubectl("get", "crd", "-o", "json"))["items"]):
+        assert time.monotonic() < deadline, "the definitions of kafkade's kinds are not served"
+        time.sleep(0.1)
     bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
     control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
 

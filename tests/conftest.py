@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from results import Result, record
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,6 +19,10 @@ from support.places import ROOT
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell that starts a command in the background has it ignore Ctrl-C, and children would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# by default slow examples are failures: of the machine, where it does other things beside
+settings.register_profile("kafkade", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kafkade")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -304,7 +304,7 @@ def governed(seen: Replication, without: frozenset[int]) -> bool:
     return 2 * len(having) > len(seen.quorum.voters)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(clusters())
 def test_no_plan_takes_away_what_serves(given_cluster: tuple[list[StatefulSet], Replication]) -> None:
     sets, seen = given_cluster
@@ -329,7 +329,7 @@ def test_no_plan_takes_away_what_serves(given_cluster: tuple[list[StatefulSet], 
         ], "the active controller last"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.integers(3, 5), st.booleans())
 def test_every_roll_of_a_healthy_cluster_ends(data: st.DataObject, size: int, apart: bool) -> None:
     """Deleted, back as the newest revision, in sync again, until all are; each pod once, never two away, whoever looks when."""

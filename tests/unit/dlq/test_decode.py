@@ -9,7 +9,7 @@ from typing import Any
 import avro.io
 import avro.schema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkade.api.errors import RegistryNotFound, RegistryRequestFailed, RegistryUnreachable
@@ -246,7 +246,6 @@ def test_on_one_line(decoded: Decoded, text: str) -> None:
 DECODER = Decoder(schemas)
 
 
-@settings(deadline=None)  # a schema is parsed when it is first met
 @given(st.sampled_from([*SCHEMAS, 77]), st.binary(max_size=60))
 def test_no_data_makes_it_raise(schema_id: int, data: bytes) -> None:
     for candidate in (data, framed(schema_id, data)):

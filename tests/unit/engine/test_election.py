@@ -230,7 +230,7 @@ ACTIONS = st.sampled_from(["go on"] * 12 + ["time out", "crash", "release", "lat
 PAUSES = st.one_of(st.floats(0, 1), st.floats(0, 30), st.sampled_from([2.0, 5.0, 10.0, 15.0]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     clocks=st.lists(CLOCKS, min_size=3, max_size=3),
     happens=st.lists(st.tuples(ACTIONS, st.integers(0, 2), PAUSES), max_size=80),

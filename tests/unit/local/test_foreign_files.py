@@ -96,7 +96,7 @@ _MARKS = st.text(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(_MARKS, st.binary(max_size=60)))
 @example("\ufeffa: b")
 @example(b"\xff\xfea\x00:\x00")
@@ -130,7 +130,7 @@ _NAMES = (
 _SPECS = st.one_of(_VALUES, st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=4))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from([*KINDS, "Secret", "ConfigMap", "Namespace", "List"]),
     _SPECS,

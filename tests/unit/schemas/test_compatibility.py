@@ -113,7 +113,7 @@ fields = st.lists(st.tuples(names, types(2), st.booleans()), max_size=3, unique_
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(old=fields, new=fields)
 def test_avro_words_go_with_the_library_verdict(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Whenever avro.compatibility refuses, the walk names a place of its own; it never falls back on the library's words."""
@@ -121,7 +121,7 @@ def test_avro_words_go_with_the_library_verdict(old: dict[str, Any], new: dict[s
         assert "/" not in violation.split(":")[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schema=fields)
 def test_a_schema_is_compatible_with_itself(schema: dict[str, Any]) -> None:
     assert check(L.FULL, "AVRO", schema, schema) == ()

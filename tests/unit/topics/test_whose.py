@@ -266,7 +266,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(ACTIONS, max_size=14))
 def test_no_order_of_crashes_and_others_takes_what_is_not_ones_own(actions: list[tuple[object, ...]]) -> None:
     asyncio.run(_play(actions))

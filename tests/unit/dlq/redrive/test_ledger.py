@@ -28,7 +28,7 @@ def test_refuses_what_it_did_not_write(metadata: str) -> None:
         Ledger.read(5, metadata)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 10**12), st.integers(1, 10**6))
 def test_never_outgrows_the_metadata(start: int, step: int) -> None:
     ledger, at = Ledger(0), start
