@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 
 from kafkade.api.conditions import QUIET_REASONS, condition
 from kafkade.api.errors import ApiConflict, ApiNotFound, KubernetesError
@@ -77,10 +78,14 @@ class Reporter:
 
         All are written at the end; if the block is left by an exception, what is not written by then is not.
         """
-        uids = _uids(resources)
+        uids, context = _uids(resources), copy_context()  # that it is told within a span says nothing of the writes
         under_way: list[asyncio.Task[None]] = []
+
+        def tell(reports: Sequence[Report]) -> None:
+            under_way.append(asyncio.create_task(self._write_all(reports, uids), context=context.copy()))
+
         try:
-            yield lambda reports: under_way.append(asyncio.create_task(self._write_all(reports, uids)))
+            yield tell
             await asyncio.gather(*under_way)
         finally:
             for task in under_way:
