@@ -64,7 +64,7 @@ def test_a_new_resource_says_that_nobody_has_seen_it(api: Api, kind: str) -> Non
     with api.stored(kind, MINIMAL[kind]) as stored:
         assert stored["status"] == unseen
         assert stored["metadata"]["generation"] == 1
-        listed = api.call("GET", api.path(kind)).body["items"]
+        listed = api.patient("GET", api.path(kind)).body["items"]
         assert [item["status"] for item in listed if item["metadata"]["name"] == stored["metadata"]["name"]] == [unseen]
         path = f"{api.path(kind, stored['metadata']['name'])}/status"
         emptied = [{"op": "add", "path": "/status", "value": {}}]

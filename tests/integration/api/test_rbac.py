@@ -163,7 +163,7 @@ def _call(api: Api, verb: str, resource: str, name: str | None, namespace: str) 
     }
     match verb:
         case "get" | "list":
-            return api.call("GET", path).status
+            return api.patient("GET", path).status
         case "create":
             extra: dict[str, Any] = {"spec": MINIMAL[kind]} if ours else {}
             if plural == "events":

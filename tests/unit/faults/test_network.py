@@ -44,7 +44,7 @@ def test_a_connection_that_comes_as_the_listener_is_shut_is_reset(network: Netwo
 def test_a_listener_that_was_shut_takes_connections_again_at_its_port(network: Network) -> None:
     listener = Listener(_Greeting, lambda: None)
     network.call(listener.open)
-    network.run(_connect_and_shut(listener)).close()
+    network.call(listener.shut)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, listener.port), 10)
     network.call(listener.open)
