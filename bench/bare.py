@@ -23,7 +23,7 @@ import yaml
 from kafkade.api import API_VERSION, FINALIZER
 from kafkade.devstack import progress
 from kafkade.devstack.helm import Helm
-from kafkade.devstack.kubernetes import MUTATING_POLICY, ControlPlane, established
+from kafkade.devstack.kubernetes import MUTATING_POLICY, ControlPlane
 
 ROOT = Path(__file__).parents[1]
 CONNECTIONS = 16
@@ -105,12 +105,8 @@ async def connected(control_plane: ControlPlane, namespace: str) -> AsyncIterato
 
 def install(control_plane: ControlPlane, *namespaces: str) -> None:
     """kafkade's kinds, the operator's rights, and namespaces to work in."""
-    for path in ("crds", "deploy/rbac/cluster-wide.yaml"):
-        control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / path))
-    deadline = time.monotonic() + 60
-    while not established(json.loads(control_plane.kubectl("get", "crd", "-o", "json"))["items"]):
-        assert time.monotonic() < deadline, "the definitions of kafkade's kinds are not served"
-        time.sleep(0.1)
+    control_plane.serve(ROOT / "crds")
+    control_plane.kubectl("apply", "--server-side", "-f", ROOT / "deploy/rbac/cluster-wide.yaml")
     bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
     control_plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(bodies))
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafkade.devstack.kubernetes import ControlPlane, established
+from kafkade.devstack.kubernetes import ControlPlane
 from support.chart import objects
 from support.kubernetes import Kubectl
 from support.operator import OperatorProcess
 from support.places import DEPLOY, ROOT
-from support.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +31,7 @@ class Stack:
 
 def install_crds(control_plane: ControlPlane) -> None:
     """The committed CRDs, served."""
-    serve_crds(control_plane, ROOT / "crds")
-
-
-def serve_crds(control_plane: ControlPlane, *places: Path) -> None:
-    """Apply the CRDs of files and folders, and wait until they are served."""
-    words = [word for place in places for word in ("-f", place)]
-    control_plane.kubectl("apply", "--server-side", *words)
-    until(lambda: _established(control_plane, words), f"{words} are served", timeout=60)
-
-
-def _established(control_plane: ControlPlane, words: Sequence[str | Path]) -> bool:
-    """Whether the CRDs that these words of kubectl name are served."""
-    listed = json.loads(control_plane.kubectl("get", *words, "-o", "json"))
-    return established(listed["items"] if listed["kind"] == "List" else [listed])
+    control_plane.serve(ROOT / "crds")
 
 
 def install_operator(control_plane: ControlPlane) -> tuple[Kubectl, Path]:

@@ -6,7 +6,9 @@ cluster; pods stay pending, since nothing runs them.
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from .workdir import WorkDir
 
 _START_TIMEOUT = 120
 _KUBECTL_TIMEOUT = 120
+_SERVE_TIMEOUT = 60
 
 # what the API server does after its start before it is of use: RBAC's own roles, the namespaces
 _FIRST_NAMESPACES = ("default", "kube-system")
@@ -93,6 +96,25 @@ class ControlPlane(Part):
         """Run kubectl as the administrator and return what it printed."""
         program = golang.binaries(golang.KUBERNETES) / "kubectl"
         return run_kubectl(program, self.kubeconfig, arguments, stdin)
+
+    def serve(self, *places: Path) -> None:
+        """Apply the CustomResourceDefinitions of files and folders, and wait until they are served.
+
+        Raises:
+            DevStackError: they are refused, or are not served within a minute.
+        """
+        words = [word for place in places for word in ("-f", place)]
+        self.kubectl("apply", "--server-side", *words)
+        deadline = time.monotonic() + _SERVE_TIMEOUT
+        while not self._serves(words):
+            if time.monotonic() > deadline:
+                where = ", ".join(map(str, places))
+                raise DevStackError(f"The definitions in {where} were not served after {_SERVE_TIMEOUT} s.")
+            time.sleep(0.1)
+
+    def _serves(self, words: Sequence[str | Path]) -> bool:
+        listed = json.loads(self.kubectl("get", *words, "-o", "json"))
+        return established(listed["items"] if listed["kind"] == "List" else [listed])
 
     def audit_events(self) -> Iterator[AuditEvent]:
         """What the API server was asked, in order: reads of users, and writes of all."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkade.devstack import ControlPlane, DevStackError, cache
+from kafkade.devstack import ControlPlane, DevStackError, cache, kubernetes
 from support.waiting import until
 
 NAMESPACE = "devstack"
@@ -53,6 +53,34 @@ def test_writes_are_counted(cluster: ControlPlane) -> None:
         ("admin", "patch", 200): 1,
         ("admin", "delete", 200): 1,
     }
+
+
+def _definition(folder: Path, plural: str, singular: str) -> Path:
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    kind = plural.capitalize()
+    spec = {
+        "group": "devstack.example",
+        "scope": "Namespaced",
+        "names": {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": singular},
+        "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+    }
+    metadata = {"name": f"{plural}.devstack.example"}
+    body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata}
+    path = folder / f"{plural}.json"
+    path.write_text(json.dumps({**body, "spec": spec}))
+    return path
+
+
+def test_definitions_are_served_or_it_says_so(
+    cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.serve(_definition(tmp_path, "things", "thing"))
+    assert cluster.kubectl("get", "things", "-n", NAMESPACE, "-o", "name") == ""
+    monkeypatch.setattr(kubernetes, "_SERVE_TIMEOUT", 1)
+    taken = _definition(tmp_path, "others", "thing")  # a name that is taken keeps a definition from being served
+    with pytest.raises(DevStackError, match=f"The definitions in {taken} were not served after 1 s"):
+        cluster.serve(taken)
+    cluster.kubectl("delete", "-f", tmp_path)
 
 
 def test_a_service_account_has_the_rights_that_rbac_gives_it(cluster: ControlPlane) -> None:

@@ -17,7 +17,6 @@ from kafkade.devstack.kubernetes import ControlPlane
 from support.gitops import documents, named, of_argo_cd, rendered
 from support.kubernetes import Kubectl, manifest
 from support.places import DEPLOY, ROOT
-from support.stack import serve_crds
 
 WAVE, OPTIONS = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options"
 PRUNE = "kustomize.toolkit.fluxcd.io/prune"
@@ -33,7 +32,7 @@ def cluster(crds_installed: ControlPlane) -> Iterator[ControlPlane]:
     """With the CRDs of both tools, and the namespaces that their manifests name."""
     crds = gitops.crds()
     namespaces = ("argocd", "flux-system", TRIED_IN)
-    serve_crds(crds_installed, *crds)
+    crds_installed.serve(*crds)
     for name in namespaces:
         crds_installed.kubectl("create", "namespace", name)
     yield crds_installed

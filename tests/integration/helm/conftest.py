@@ -11,7 +11,6 @@ import yaml
 from integration.helm.judge import Judge
 from kafkade.devstack.helm import Helm, monitoring_crds
 from kafkade.devstack.kubernetes import ControlPlane
-from support.stack import serve_crds
 
 NAMESPACE = "helm-values"
 WATCHED = ("shop", "payments")
@@ -27,7 +26,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 @pytest.fixture(scope="package")
 def judge(crds_installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The API server with the kinds of the Prometheus operator and a namespace under restricted Pod Security."""
-    serve_crds(crds_installed, *monitoring_crds())
+    crds_installed.serve(*monitoring_crds())
     namespaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         for name, labels in (

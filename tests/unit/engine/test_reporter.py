@@ -101,16 +101,16 @@ class Desk:
             self.store.put(each)
 
 
-def report(of: Resource, wakes: frozenset[Key] = frozenset()) -> Report:
-    """That all is well by now."""
-    return Report(of.key, next_status(of.status, of.generation, WAS_READY, NOW), wakes=wakes)
+def report(of: Resource, outcome: Outcome = WAS_READY, wakes: frozenset[Key] = frozenset()) -> Report:
+    """What a look at its present generation came to."""
+    return Report(of.key, next_status(of.status, of.generation, outcome, NOW), wakes=wakes)
 
 
 async def test_what_a_batch_tells_is_written_while_it_goes_on_and_all_of_it_at_its_end() -> None:
     first, second = (resource("KafkaTopic", WAS_DOWN, 1, 1, name=name) for name in ("first", "second"))
     desk, waits = Desk(first, second), Key("KafkaTopic", "shop", "waits")
     async with desk.reporter.writing([first, second]) as write:
-        write([report(first, frozenset({waits}))])
+        write([report(first, wakes=frozenset({waits}))])
         await asyncio.sleep(0.01)
         assert desk.writes.under_way == ["first"]
         assert desk.woken == [waits]  # before the status is written
@@ -148,16 +148,13 @@ async def test_an_outage_is_told_a_few_resources_at_a_time_and_all_else_at_once(
     desk = Desk(*away, *silent, *others, cluster)
     reporter, writes = desk.reporter, desk.writes
 
-    def reports(resources: list[Resource], outcome: Outcome) -> list[Report]:
-        return [Report(r.key, next_status(r.status, r.generation, outcome, NOW)) for r in resources]
-
-    telling = asyncio.create_task(reporter.write([*away, *silent], reports([*away, *silent], WAS_DOWN)))
+    telling = asyncio.create_task(
+        reporter.write([*away, *silent], [report(each, WAS_DOWN) for each in (*away, *silent)])
+    )
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(writes.under_way) == OUTAGE_WRITES
-    both = asyncio.create_task(
-        reporter.write([*others, cluster], [*reports(others, WAS_READY), *reports([cluster], WAS_DOWN)])
-    )
+    both = asyncio.create_task(reporter.write([*others, cluster], [*map(report, others), report(cluster, WAS_DOWN)]))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(writes.under_way) == OUTAGE_WRITES + len(others) + 1
